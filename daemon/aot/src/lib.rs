@@ -1,0 +1,1 @@
+//! The one configuration of the wasm engine, and ahead-of-time compilation with it.

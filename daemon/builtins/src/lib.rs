@@ -1,0 +1,1 @@
+//! The built-in checks, compiled to machine code at build time.

@@ -1,0 +1,1 @@
+//! The wasm host: guests, their limits, their imports and the evidence ledger.

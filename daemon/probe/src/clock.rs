@@ -1,0 +1,46 @@
+//! The measuring clock: the only place that reads it.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use sonde_core::observation::Timing;
+
+/// Instants of one run, as offsets from its begin.
+#[derive(Clone, Copy, Debug)]
+pub struct RunClock {
+    began: Instant,
+    began_wall: Duration,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one module that reads clocks")]
+impl RunClock {
+    /// Begins now.
+    pub fn start() -> Self {
+        Self { began: Instant::now(), began_wall: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() }
+    }
+
+    /// Since the run began, on the monotonic clock.
+    pub fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// From `at` until now.
+    pub fn since(&self, at: Duration) -> Timing {
+        Timing { at, elapsed: self.now().saturating_sub(at) }
+    }
+
+    /// The wall clock at an offset, since the Unix epoch. It is read once, at the run's begin, so spans cannot overlap falsely
+    /// when the wall clock is stepped.
+    pub fn wall(&self, at: Duration) -> Duration {
+        self.began_wall + at
+    }
+
+    /// The wall clock as it is now, since the Unix epoch: for certificates, not for measuring.
+    pub fn wall_now() -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    /// The deadline `offset` after the run's begin, for timers.
+    pub fn instant(&self, offset: Duration) -> Instant {
+        self.began + offset
+    }
+}

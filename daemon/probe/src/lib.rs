@@ -1,0 +1,11 @@
+//! Everything that measures. Only this crate opens probe sockets, netlink and /proc, and reads the measuring clock.
+//!
+//! One module for each interface of the guest contract, with the same name. Every function takes the [`vantage::Vantage`] it
+//! works in and the run's [`clock::RunClock`]; a network failure is data, never an `Err` that stops a run.
+
+pub mod clock;
+pub mod dial;
+pub mod dns;
+pub mod sockets;
+pub mod system;
+pub mod vantage;

@@ -1,0 +1,1 @@
+//! The daemon: configuration, dispatcher, RPCs, telemetry and shutdown.

@@ -1,0 +1,2 @@
+//! sonded
+fn main() {}

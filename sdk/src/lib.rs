@@ -1,0 +1,1 @@
+//! The guest contract of sonde and its Rust SDK.
