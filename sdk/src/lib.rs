@@ -1,1 +1,2 @@
-//! The guest contract of sonde and its Rust SDK.
+//! x
+pub mod bindings;
