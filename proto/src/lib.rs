@@ -1,1 +1,22 @@
-//! The wire contract of sonde: generated code of sonde.v1 and its canonical JSON.
+//! The wire contract of sonde: generated code of `sonde.v1`, its descriptors and its canonical JSON.
+//!
+//! The `.proto` files beside this crate are the contract; nothing here adds meaning to them.
+
+pub mod json;
+
+/// The messages, clients and servers of the package `sonde.v1`.
+#[allow(
+    missing_docs,
+    unused_qualifications,
+    let_underscore_drop,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    rustdoc::all,
+    reason = "generated code; the .proto files document it"
+)]
+pub mod v1 {
+    tonic::include_proto!("sonde.v1");
+}
+
+/// The `google.protobuf.FileDescriptorSet` of `sonde.v1` with its imports and comments, for reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/sonde.v1.bin"));
