@@ -107,8 +107,8 @@ mod tests {
     use super::*;
     use crate::v1::diagnosis_event::Event;
     use crate::v1::{
-        CheckRun, Counter, Diagnosis, DiagnosisEvent, Evidence, GetInfoRequest, GetInfoResponse, HttpExchange, RankedCause,
-        RunState, TlsSession, Vantage, Verdict, VerdictState, evidence, vantage,
+        CheckRun, Counter, Diagnosis, DiagnosisEvent, Evidence, GetInfoRequest, GetInfoResponse, HttpExchange,
+        RankedCause, RunState, TlsSession, Vantage, Verdict, VerdictState, evidence, vantage,
     };
 
     fn diagnosis() -> Diagnosis {
@@ -122,7 +122,11 @@ mod tests {
             vantage: Some(Vantage { r#where: Some(vantage::Where::NetnsPath("/run/netns/blue".into())) }),
             verdict: Some(Verdict {
                 state: VerdictState::Fault.into(),
-                causes: vec![RankedCause { cause: "fw.drop_remote".into(), confidence: 0.93, ..RankedCause::default() }],
+                causes: vec![RankedCause {
+                    cause: "fw.drop_remote".into(),
+                    confidence: 0.93,
+                    ..RankedCause::default()
+                }],
                 ..Verdict::default()
             }),
             checks: vec![CheckRun { check: "connect".into(), ..CheckRun::default() }],

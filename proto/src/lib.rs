@@ -9,8 +9,9 @@ pub mod json;
     missing_docs,
     unused_qualifications,
     let_underscore_drop,
+    clippy::all,
     clippy::pedantic,
-    clippy::unwrap_used,
+    clippy::allow_attributes_without_reason,
     rustdoc::all,
     reason = "generated code; the .proto files document it"
 )]
