@@ -1,1 +1,7 @@
-//! End-to-end tests against the real binaries, the fault lab and the dependency law.
+//! The harness of the end-to-end tests: the real binaries, processes that end with their owner, and the fault lab.
+//!
+//! Nothing depends on this crate. Everything it starts lives in namespaces that it made, or on loopback.
+
+pub mod binaries;
+pub mod lab;
+pub mod process;

@@ -1,0 +1,115 @@
+//! Servers that misbehave on demand, for the faults that no well-kept server can be made to show.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+#[derive(Parser)]
+enum Service {
+    /// Answers every request with 200 after a delay.
+    Http {
+        /// Address and port.
+        listen: SocketAddr,
+        /// Milliseconds from request to answer.
+        #[arg(long, default_value_t = 0)]
+        delay_ms: u64,
+    },
+    /// Accepts and reads, and never answers.
+    Silent {
+        /// Address and port.
+        listen: SocketAddr,
+    },
+    /// Listens and never accepts.
+    Deaf {
+        /// Address and port.
+        listen: SocketAddr,
+        /// Length of the accept queue.
+        #[arg(long, default_value_t = 2)]
+        backlog: i32,
+    },
+    /// Opens connections and keeps them, then goes on knocking.
+    Crowd {
+        /// Whom.
+        remote: SocketAddr,
+        /// How many.
+        #[arg(long, default_value_t = 8)]
+        count: usize,
+    },
+    /// Opens and closes short connections until it is ended.
+    Busy {
+        /// Whom.
+        remote: SocketAddr,
+    },
+}
+
+fn main() -> Result<()> {
+    match Service::parse() {
+        Service::Http { listen, delay_ms } => serve(listen, move |stream| answer(stream, Duration::from_millis(delay_ms))),
+        Service::Silent { listen } => serve(listen, |mut stream| {
+            let mut sink = [0; 4096];
+            while stream.read(&mut sink)? > 0 {}
+            Ok(())
+        }),
+        Service::Deaf { listen, backlog } => {
+            let socket = socket2::Socket::new(socket2::Domain::for_address(listen), socket2::Type::STREAM, None)?;
+            socket.set_reuse_address(true)?;
+            socket.bind(&listen.into())?;
+            socket.listen(backlog)?;
+            park()
+        }
+        Service::Crowd { remote, count } => {
+            let mut kept = Vec::new();
+            for _ in 0..count {
+                kept.extend(TcpStream::connect_timeout(&remote, Duration::from_millis(200)));
+            }
+            loop {
+                // The queue is full: this is the knocking that the listener's counters should show.
+                TcpStream::connect_timeout(&remote, Duration::from_millis(1200)).ok();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        Service::Busy { remote } => loop {
+            if let Ok(mut stream) = TcpStream::connect_timeout(&remote, Duration::from_secs(1)) {
+                stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok();
+                let mut sink = Vec::new();
+                stream.read_to_end(&mut sink).ok();
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        },
+    }
+}
+
+fn serve(listen: SocketAddr, each: impl Fn(TcpStream) -> Result<()> + Clone + Send + 'static) -> Result<()> {
+    let listener = TcpListener::bind(listen).with_context(|| format!("listen on {listen}"))?;
+    for stream in listener.incoming() {
+        let (each, stream) = (each.clone(), stream?);
+        // A client that goes away is no error of the service.
+        std::thread::spawn(move || each(stream).ok());
+    }
+    Ok(())
+}
+
+fn answer(mut stream: TcpStream, delay: Duration) -> Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let mut request = Vec::new();
+    let mut chunk = [0; 4096];
+    while !request.windows(4).any(|w| w == b"\r\n\r\n") && request.len() < 65_536 {
+        let n = stream.read(&mut chunk)?;
+        if n == 0 {
+            return Ok(());
+        }
+        request.extend_from_slice(&chunk[..n]);
+    }
+    std::thread::sleep(delay);
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")?;
+    Ok(())
+}
+
+fn park() -> Result<()> {
+    loop {
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+}

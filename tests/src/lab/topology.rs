@@ -1,0 +1,168 @@
+//! Four namespaces and what runs in them; all of it ends when the topology is dropped.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::names::Names;
+use super::pki;
+use crate::binaries::binary;
+use crate::process::{Process, eventually, run};
+
+/// A network of four hosts.
+#[derive(Debug)]
+pub struct Topology {
+    prefix: String,
+    /// Words for scenarios.
+    pub names: Names,
+    dir: tempfile::TempDir,
+    processes: Vec<Process>,
+}
+
+const SIDES: [&str; 4] = ["client", "router", "server", "dns"];
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+impl Topology {
+    /// Builds it: addresses, routes, certificates; every host can reach every other.
+    pub fn new(seed: u64) -> Result<Self> {
+        let prefix = format!("snd{}n{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let dir = tempfile::Builder::new().prefix("sonde-lab").tempdir()?;
+        let mut names = Names::new(seed);
+        names.set("dir", dir.path().display().to_string());
+        names.set("lab_dir", format!("{}/lab", env!("CARGO_MANIFEST_DIR")));
+        names.set("lab", binary("lab-service").display().to_string());
+        let this = Self { prefix, names, dir, processes: Vec::new() };
+        this.build()?;
+        pki::write(this.dir.path(), this.names.get("name"))?;
+        this.file("hosts", "127.0.0.1 localhost\n::1 localhost\n")?;
+        this.file("nsswitch.conf", "hosts: files dns\n")?;
+        this.file("resolv.conf", &format!("nameserver {}\n", this.names.get("dns")))?;
+        std::fs::create_dir(this.dir.path().join("home"))?;
+        Ok(this)
+    }
+
+    /// The name of one side's namespace.
+    pub fn namespace(&self, side: &str) -> String {
+        format!("{}{}", self.prefix, &side[..1])
+    }
+
+    /// Its temporary folder.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a file of the trial.
+    pub fn file(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// A command that will run inside a namespace, with the trial's `/etc` files.
+    pub fn command(&self, side: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.namespace(side))).args(["unshare", "-m", "sh", "-c"]);
+        command.arg(format!(
+            "mount --make-rprivate / && for f in resolv.conf hosts nsswitch.conf; do mount --bind {0}/$f /etc/$f || exit 99; done; \
+             exec \"$@\"",
+            self.dir.path().display()
+        ));
+        command.arg("sh");
+        command.env("SSL_CERT_FILE", self.dir.path().join("ca.pem"));
+        command
+    }
+
+    /// Starts a shell command line inside a namespace.
+    pub fn start(&mut self, side: &str, line: &str) -> Result<u32> {
+        let log = self.dir.path().join("services.log");
+        let process = Process::start(self.command(side).args(["sh", "-c", &format!("exec {line}")]), &log)?;
+        let pid = process.pid();
+        self.processes.push(process);
+        Ok(pid)
+    }
+
+    /// Waits until a TCP port listens in a namespace, or a service has died.
+    pub fn wait_for_port(&mut self, side: &str, port: &str) -> Result<()> {
+        let namespace = self.namespace(side);
+        let log = self.dir.path().join("services.log");
+        let processes = &mut self.processes;
+        eventually(Duration::from_secs(10), &format!("a listener on port {port} of the {side}"), || {
+            for process in processes.iter_mut() {
+                process.check().with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+            }
+            let output = Command::new("ip")
+                .args(["netns", "exec", &namespace, "ss", "-Hltn", &format!("sport = :{port}")])
+                .output()?;
+            Ok(!output.stdout.is_empty())
+        })
+    }
+
+    /// Runs shell commands inside a namespace; they must succeed.
+    pub fn shell(&self, side: &str, script: &str) -> Result<String> {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.namespace(side), "sh", "-ec", script]);
+        let output = run(&mut command, Duration::from_secs(20))?;
+        ensure!(
+            output.status.success(),
+            "{script:?} on the {side} failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Loads an nftables ruleset inside a namespace.
+    pub fn nft(&self, side: &str, rules: &str) -> Result<()> {
+        let path = self.file("rules.nft", rules)?;
+        self.shell(side, &format!("nft -f {}", path.display())).map(drop)
+    }
+
+    fn build(&self) -> Result<()> {
+        let ns = |side: &str| self.namespace(side);
+        let router = ns("router");
+        let mut script = String::from("set -e\n");
+        for side in SIDES {
+            script += &format!("ip netns add {}\n", ns(side));
+            script += &format!(
+                "ip netns exec {} sh -c 'for f in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 > $f; done'\n",
+                ns(side)
+            );
+            script += &format!("ip -n {} link set lo up\n", ns(side));
+        }
+        for (side, near) in [("client", "c0"), ("server", "s0"), ("dns", "d0")] {
+            let word = |suffix: &str| self.names.get(&format!("{side}{suffix}")).to_owned();
+            let second = self.names.get(match side {
+                "client" => "onlink",
+                "server" => "server2",
+                _ => "dns2",
+            });
+            let host = ns(side);
+            script += &format!("ip link add eth0 netns {host} type veth peer name {near} netns {router}\n");
+            script += &format!("ip -n {host} link set eth0 up\nip -n {router} link set {near} up\n");
+            script += &format!("ip -n {host} addr add {}/24 dev eth0\n", word(""));
+            script += &format!("ip -n {router} addr add {}/24 dev {near}\n", word("_gw"));
+            script += &format!("ip -n {host} route add default via {}\n", word("_gw"));
+            // The second address of the client's subnet lives on the router: an on-link peer of the client.
+            let (owner, device) = if side == "client" { (&router, near) } else { (&host, "eth0") };
+            script += &format!("ip -n {owner} addr add {second}/24 dev {device}\n");
+        }
+        script += &format!("ip netns exec {router} sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'\n");
+        let output = run(Command::new("sh").args(["-c", &script]), Duration::from_secs(30))?;
+        if !output.status.success() {
+            bail!("building the namespaces failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Topology {
+    fn drop(&mut self) {
+        self.processes.clear();
+        for side in SIDES {
+            // A namespace that was never made cannot be deleted; nothing else can be done about it here.
+            Command::new("ip").args(["netns", "del", &self.namespace(side)]).output().ok();
+        }
+    }
+}

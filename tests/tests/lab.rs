@@ -1,0 +1,126 @@
+//! The fault lab: every scenario names its cause, and none does when the fault is left out.
+//!
+//! `SONDE_LAB_SEED` changes addresses, ports and names; `SONDE_LAB_ONLY` keeps the scenarios whose name contains it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::Mutex;
+
+use sonde_tests::binaries::can_make_namespaces;
+use sonde_tests::lab::scenario::{self, Scenario};
+use sonde_tests::lab::trial::{Answer, complaint, diagnose};
+
+/// Trials mostly wait for the network, so more of them than cores run at once.
+const TRIALS_AT_ONCE: usize = 4;
+
+#[test]
+fn every_scenario_gets_the_verdict_it_deserves() {
+    if !can_make_namespaces() {
+        return;
+    }
+    let failures = over_all(true, |scenario, answer| complaint(scenario, answer));
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[test]
+fn with_its_fault_left_out_no_scenario_names_its_cause() {
+    if !can_make_namespaces() {
+        return;
+    }
+    let failures = over_all(false, |scenario, answer| {
+        let cause = scenario.cause.as_ref()?;
+        answer.named.contains(cause).then(|| format!("named {cause} although nothing was injected"))
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[test]
+fn each_decided_cause_has_a_scenario_and_a_look_alike() {
+    let all = scenarios();
+    let caused: BTreeSet<_> = all.iter().filter_map(|s| s.cause.as_deref()).collect();
+    let looked_like: BTreeSet<_> = all.iter().flat_map(|s| &s.never).map(String::as_str).collect();
+    let missing: Vec<_> =
+        DECIDED.iter().filter(|id| !caused.contains(*id) || !looked_like.contains(*id)).collect();
+    assert!(missing.is_empty(), "without a scenario or without a look-alike: {missing:?}");
+    assert!(all.iter().filter(|s| s.healthy).count() >= 3);
+}
+
+#[test]
+fn scenario_names_are_unique_sentences() {
+    let mut seen = BTreeMap::new();
+    for scenario in scenarios() {
+        *seen.entry(scenario.name).or_insert(0) += 1;
+    }
+    let twice: Vec<_> = seen.iter().filter(|(name, n)| **n > 1 || name.split(' ').count() < 4).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+fn over_all(inject: bool, judge: impl Fn(&Scenario, &Answer) -> Option<String> + Sync) -> Vec<String> {
+    let seed: u64 = std::env::var("SONDE_LAB_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    let queue: Mutex<VecDeque<_>> = Mutex::new(scenarios().into_iter().enumerate().collect());
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..TRIALS_AT_ONCE {
+            scope.spawn(|| {
+                while let Some((i, scenario)) = pop(&queue) {
+                    let seed = seed.wrapping_mul(1000) + u64::try_from(i).unwrap_or(0);
+                    let failed = match diagnose(&scenario, seed, inject) {
+                        Ok(answer) => judge(&scenario, &answer).map(|c| format!("{c}\n{}", answer.output)),
+                        Err(error) => Some(format!("the lab failed: {error:?}")),
+                    };
+                    if let (Some(text), Ok(mut failures)) = (failed, failures.lock()) {
+                        failures.push(format!("FAILED: {}: {text}", scenario.name));
+                    }
+                }
+            });
+        }
+    });
+    failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn pop<T>(queue: &Mutex<VecDeque<T>>) -> Option<T> {
+    queue.lock().ok()?.pop_front()
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let only = std::env::var("SONDE_LAB_ONLY").unwrap_or_default();
+    let all = scenario::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("lab")).expect("the scenarios parse");
+    all.into_iter().filter(|s| s.name.contains(&only)).collect()
+}
+
+/// The causes that the built-in checks promise to decide.
+const DECIDED: [&str; 33] = [
+    "dns.nxdomain",
+    "dns.nodata",
+    "dns.servfail_upstream",
+    "dns.refused",
+    "dns.server_unreachable",
+    "dns.server_port_closed",
+    "dns.first_server_dead",
+    "l3.no_route",
+    "l2.neighbor_unresolved",
+    "l2.gateway_unresolved",
+    "l3.icmp_unreachable",
+    "l3.host_down",
+    "tcp.port_closed",
+    "fw.drop_remote",
+    "fw.drop_local_output",
+    "fw.reject_icmp",
+    "tcp.accept_queue_overflow",
+    "tcp.listen_wrong_addr",
+    "tls.cert_expired",
+    "tls.cert_not_yet_valid",
+    "tls.name_mismatch",
+    "tls.unknown_ca",
+    "tls.self_signed",
+    "tls.plaintext_peer",
+    "tls.handshake_stall",
+    "http.unauthorized",
+    "http.not_found",
+    "http.rate_limited",
+    "http.server_error",
+    "http.bad_gateway",
+    "http.unavailable",
+    "http.gateway_timeout",
+    "http.server_slow",
+];
