@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod dial;
 pub mod dns;
+mod inspection;
 pub mod sockets;
 pub mod system;
 pub mod vantage;

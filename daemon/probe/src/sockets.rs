@@ -1,10 +1,18 @@
 //! Socket tables and counters.
 
-use sonde_core::observation::Failure;
+mod counters;
+
+use std::io;
+
 use sonde_core::observation::sockets::{Census, CensusRequest, Counters, Listener};
+use sonde_core::observation::{Counter, Failure};
 
 use crate::clock::RunClock;
+use crate::inspection::{Problem, inspect};
 use crate::vantage::Vantage;
+
+#[allow(unused_imports, reason = "for counter deltas around a dial")]
+pub(crate) use self::counters::diff;
 
 /// The TCP listeners, or those of one port.
 pub async fn listeners(_vantage: &Vantage, _clock: &RunClock, _port: Option<u16>) -> Result<Vec<Listener>, Failure> {
@@ -16,7 +24,20 @@ pub async fn census(_vantage: &Vantage, _clock: &RunClock, _request: &CensusRequ
     unimplemented!()
 }
 
-/// A snapshot of snmp, snmp6, netstat and sockstat.
-pub async fn counters(_vantage: &Vantage, _clock: &RunClock) -> Result<Counters, Failure> {
-    unimplemented!()
+/// A snapshot of snmp, snmp6, netstat, sockstat and conntrack.
+pub async fn counters(vantage: &Vantage, clock: &RunClock) -> Result<Counters, Failure> {
+    let clock_inside = *clock;
+    inspect(vantage, clock, move |procfs| {
+        let counters = counters::read(procfs)?;
+        Ok(Counters { taken_at: clock_inside.now(), counters })
+    })
+    .await
+}
+
+/// The counters as they are now, for the deltas of a quiet window.
+#[allow(dead_code, reason = "for counter deltas around a dial")]
+pub(crate) async fn snapshot(vantage: &Vantage) -> Result<Vec<Counter>, Problem> {
+    let procfs = vantage.procfs();
+    let failed = |error: io::Error| Problem::os("read the counters", &error, "CAP_SYS_ADMIN");
+    vantage.inspect(move || counters::read(&procfs)).await.map_err(failed)?
 }
