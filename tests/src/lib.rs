@@ -3,5 +3,6 @@
 //! Nothing depends on this crate. Everything it starts lives in namespaces that it made, or on loopback.
 
 pub mod binaries;
+pub mod daemon;
 pub mod lab;
 pub mod process;
