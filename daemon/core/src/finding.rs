@@ -14,7 +14,9 @@ impl CauseId {
     /// Takes any text of the form `layer.name`; whether the catalogue knows it is asked elsewhere.
     pub fn parse(text: &str) -> Option<Self> {
         let (layer, name) = text.split_once('.')?;
-        let ok = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'.');
+        let ok = |s: &str| {
+            !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'.')
+        };
         (text.len() <= 64 && ok(layer) && ok(name)).then(|| Self(text.to_owned()))
     }
 

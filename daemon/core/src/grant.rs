@@ -1,23 +1,42 @@
 //! What a run may touch. Checked on the address about to be dialled, never only on the name.
+//!
+//! Refuses to trust a guest: what a run learns comes from calls the host made, and of those only from granted resolvers.
+
+mod learn;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::target::{Host, Target, TargetKind};
+
+/// How many ports beside its own a run may try on a target address, to tell a filter from a dead host.
+pub const EXTRA_PORTS: usize = 4;
+
+/// How many target addresses a run takes from its resolvers; more are not granted.
+pub const TARGET_ADDRESSES: usize = 64;
+
+/// How many resolvers a run takes from its configuration. glibc itself reads three (`MAXNS`), systemd's files list more.
+pub const RESOLVERS: usize = 16;
+
+/// How many endpoints a run holds: those named by the caller, and for a `host` target this host's own listeners.
+pub const ENDPOINTS: usize = 4096;
 
 /// The grants of one run. They grow as the run's own resolvers answer for the target's name.
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
     /// The target's port.
     target_port: Option<u16>,
-    /// Any port of a target address may be tried, up to [`EXTRA_PORTS`] beside the target's own.
-    targets: BTreeMap<IpAddr, BTreeSet<u16>>,
+    /// The target's addresses in the order they were learnt.
+    order: Vec<IpAddr>,
+    /// Ports beside the target's own that were tried, by target address; at most [`EXTRA_PORTS`] each.
+    extra: BTreeMap<IpAddr, BTreeSet<u16>>,
     /// The configured resolvers, port 53.
     resolvers: BTreeSet<IpAddr>,
-    /// Named by the caller.
+    /// The search list of the configuration, lower case, without final dots.
+    search: Vec<String>,
+    /// Named by the caller, or listeners of this host where the target is `host`.
     endpoints: BTreeSet<SocketAddr>,
 }
-
-/// How many ports beside its own a run may try on a target address, to tell a filter from a dead host.
-pub const EXTRA_PORTS: usize = 4;
 
 /// Why a destination is not granted; the text names it and what is granted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,33 +54,122 @@ impl Grants {
         Self { target_port, ..Self::default() }
     }
 
+    /// What a target grants before anything is learnt: its literal address, its one server, a listener's loopback.
+    pub fn for_target(target: &Target) -> Self {
+        let mut grants = Self::new(target.port().map(crate::target::Port::number));
+        if let Some(Host::Address(address)) = target.host() {
+            grants.add_target(*address);
+        }
+        match target.kind {
+            TargetKind::Dns { server: Some(server), .. } => grants.add_resolver(server),
+            TargetKind::Listener { .. } => {
+                grants.add_target(Ipv4Addr::LOCALHOST.into());
+                grants.add_target(Ipv6Addr::LOCALHOST.into());
+            }
+            _ => {}
+        }
+        grants
+    }
+
     /// The target's literal address, or one its resolvers returned in this run.
-    pub fn add_target(&mut self, _address: IpAddr) {
-        unimplemented!()
+    pub fn add_target(&mut self, address: IpAddr) {
+        let address = address.to_canonical();
+        if self.order.len() < TARGET_ADDRESSES && !self.order.contains(&address) {
+            self.order.push(address);
+        }
     }
 
     /// A configured resolver.
-    pub fn add_resolver(&mut self, _address: IpAddr) {
-        unimplemented!()
+    pub fn add_resolver(&mut self, address: IpAddr) {
+        if self.resolvers.len() < RESOLVERS {
+            self.resolvers.insert(address.to_canonical());
+        }
     }
 
     /// An endpoint named by the caller.
-    pub fn add_endpoint(&mut self, _endpoint: SocketAddr) {
-        unimplemented!()
+    pub fn add_endpoint(&mut self, endpoint: SocketAddr) {
+        if self.endpoints.len() < ENDPOINTS {
+            self.endpoints.insert(canonical(endpoint));
+        }
     }
 
     /// Asks for a TCP dial; counts an extra port. IPv4-in-IPv6 is unmapped first.
-    pub fn dial(&mut self, _endpoint: SocketAddr) -> Result<(), Denial> {
-        unimplemented!()
+    pub fn dial(&mut self, endpoint: SocketAddr) -> Result<(), Denial> {
+        let endpoint = canonical(endpoint);
+        let (address, port) = (endpoint.ip(), endpoint.port());
+        if port == 0 {
+            return Err(self.denial(endpoint));
+        }
+        if self.fixed(endpoint) {
+            return Ok(());
+        }
+        if !self.order.contains(&address) {
+            return Err(self.denial(endpoint));
+        }
+        let tried = self.extra.entry(address).or_default();
+        if tried.contains(&port) {
+            return Ok(());
+        }
+        if tried.len() >= EXTRA_PORTS {
+            return Err(self.denial(endpoint));
+        }
+        tried.insert(port);
+        Ok(())
     }
 
     /// Asks for a DNS exchange with a server.
-    pub fn query(&mut self, _server: SocketAddr) -> Result<(), Denial> {
-        unimplemented!()
+    pub fn query(&mut self, server: SocketAddr) -> Result<(), Denial> {
+        let server = canonical(server);
+        if server.port() != 0 && self.fixed(server) { Ok(()) } else { Err(self.denial(server)) }
     }
 
-    /// The target addresses, in no particular order.
+    /// The target addresses, in the order they were learnt.
     pub fn targets(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        self.targets.keys().copied()
+        self.order.iter().copied()
+    }
+
+    /// The target addresses, in the order they were learnt: what a guest sees as its target's addresses.
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.order
+    }
+
+    /// Granted without counting: the target's own port, a resolver's port 53, an endpoint.
+    fn fixed(&self, endpoint: SocketAddr) -> bool {
+        let (address, port) = (endpoint.ip(), endpoint.port());
+        self.endpoints.contains(&endpoint)
+            || (port == DNS_PORT && self.resolvers.contains(&address))
+            || (Some(port) == self.target_port && self.order.contains(&address))
+    }
+
+    fn denial(&self, wanted: SocketAddr) -> Denial {
+        let mut granted = Vec::new();
+        for address in &self.order {
+            granted.push(match self.target_port {
+                Some(port) => format!("{} and {EXTRA_PORTS} more ports of it", SocketAddr::new(*address, port)),
+                None => format!("{EXTRA_PORTS} ports of {address}"),
+            });
+        }
+        granted.extend(self.resolvers.iter().map(|address| SocketAddr::new(*address, DNS_PORT).to_string()));
+        granted.extend(self.endpoints.iter().take(SHOWN + 1).map(ToString::to_string));
+        let more = granted.len().saturating_sub(SHOWN);
+        granted.truncate(SHOWN);
+        if more > 0 {
+            granted.push("others".to_owned());
+        }
+        let granted = if granted.is_empty() { "none".to_owned() } else { granted.join(", ") };
+        Denial { wanted: wanted.to_string(), granted }
     }
 }
+
+fn canonical(endpoint: SocketAddr) -> SocketAddr {
+    SocketAddr::new(endpoint.ip().to_canonical(), endpoint.port())
+}
+
+/// RFC 1035 section 4.2.
+const DNS_PORT: u16 = 53;
+
+/// How many grants a denial lists.
+const SHOWN: usize = 8;
+
+#[cfg(test)]
+mod tests;

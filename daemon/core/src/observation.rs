@@ -45,21 +45,59 @@ pub struct Observation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant is the interface function of that name; the records are documented")]
 pub enum Call {
-    DnsQuery { request: dns::Query, answer: dns::Exchange },
-    DnsConfig { name: Option<String>, answer: dns::ResolverConfig },
-    DialTcp { request: dial::TcpRequest, answer: dial::TcpDial },
-    DialTls { request: dial::TlsRequest, answer: dial::TlsDial },
-    DialHttp { request: dial::HttpRequest, answer: dial::HttpExchange },
-    Listeners { port: Option<u16>, answer: Result<Vec<sockets::Listener>, Failure> },
-    Census { request: sockets::CensusRequest, answer: Result<sockets::Census, Failure> },
-    Counters { answer: Result<sockets::Counters, Failure> },
-    RouteTo { address: IpAddr, answer: Result<system::Route, Failure> },
-    DefaultRoutes { answer: Result<Vec<system::Route>, Failure> },
-    Neighbour { address: IpAddr, answer: Result<system::Neighbour, Failure> },
-    Links { answer: Result<Vec<system::Link>, Failure> },
-    Clock { answer: Result<system::ClockState, Failure> },
+    DnsQuery {
+        request: dns::Query,
+        answer: dns::Exchange,
+    },
+    DnsConfig {
+        name: Option<String>,
+        answer: dns::ResolverConfig,
+    },
+    DialTcp {
+        request: dial::TcpRequest,
+        answer: dial::TcpDial,
+    },
+    DialTls {
+        request: dial::TlsRequest,
+        answer: dial::TlsDial,
+    },
+    DialHttp {
+        request: dial::HttpRequest,
+        answer: dial::HttpExchange,
+    },
+    Listeners {
+        port: Option<u16>,
+        answer: Result<Vec<sockets::Listener>, Failure>,
+    },
+    Census {
+        request: sockets::CensusRequest,
+        answer: Result<sockets::Census, Failure>,
+    },
+    Counters {
+        answer: Result<sockets::Counters, Failure>,
+    },
+    RouteTo {
+        address: IpAddr,
+        answer: Result<system::Route, Failure>,
+    },
+    DefaultRoutes {
+        answer: Result<Vec<system::Route>, Failure>,
+    },
+    Neighbour {
+        address: IpAddr,
+        answer: Result<system::Neighbour, Failure>,
+    },
+    Links {
+        answer: Result<Vec<system::Link>, Failure>,
+    },
+    Clock {
+        answer: Result<system::ClockState, Failure>,
+    },
     /// A call that was refused before it became any of the above: bad arguments.
-    Rejected { function: String, failure: Failure },
+    Rejected {
+        function: String,
+        failure: Failure,
+    },
 }
 
 impl Call {

@@ -1,4 +1,9 @@
 //! What a diagnosis is about, parsed at the edge: nothing behind it holds a host or port that makes no sense.
+//!
+//! Refuses credentials, zone ids and everything it would have to guess. Fragments are dropped: they never leave a client.
+
+mod parse;
+mod record_type;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,6 +11,10 @@ use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::manifest::Scheme;
+
+pub use record_type::{record_type_name, record_type_number};
 
 /// A parsed target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,12 +125,39 @@ pub struct TargetError {
 impl FromStr for Target {
     type Err = TargetError;
 
-    fn from_str(_text: &str) -> Result<Self, TargetError> {
-        unimplemented!()
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        match parse::parse(text) {
+            Ok(kind) => Ok(Self { text: text.trim().to_owned(), kind }),
+            Err(problem) => Err(TargetError { text: parse::shorten(text), problem }),
+        }
     }
 }
 
 impl Target {
+    /// The kind of target, as checks name it.
+    pub fn scheme(&self) -> Scheme {
+        match self.kind {
+            TargetKind::Http { tls: true, .. } => Scheme::Https,
+            TargetKind::Http { tls: false, .. } => Scheme::Http,
+            TargetKind::Tcp { .. } => Scheme::Tcp,
+            TargetKind::Tls { .. } => Scheme::Tls,
+            TargetKind::Udp { .. } => Scheme::Udp,
+            TargetKind::Dns { .. } => Scheme::Dns,
+            TargetKind::Listener { .. } => Scheme::Listener,
+            TargetKind::Process { .. } => Scheme::Pid,
+            TargetKind::ThisHost => Scheme::Host,
+        }
+    }
+
+    /// The DNS name that a run on this target resolves, without final dot: its host's, or that of a `dns://` target.
+    pub fn name(&self) -> Option<&str> {
+        match (&self.kind, self.host()) {
+            (TargetKind::Dns { name, .. }, _) => Some(name.strip_suffix('.').unwrap_or(name)),
+            (_, Some(Host::Name(name))) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The name or address it names, where it names one.
     pub fn host(&self) -> Option<&Host> {
         match &self.kind {
@@ -145,3 +181,60 @@ impl Target {
         }
     }
 }
+
+/// The canonical form; it parses to the same [`TargetKind`].
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            TargetKind::Http { tls, host, port, path } => {
+                let (scheme, usual) = if *tls { ("https", 443) } else { ("http", 80) };
+                let host = Bracketed(host);
+                if port.number() == usual {
+                    write!(f, "{scheme}://{host}{path}")
+                } else {
+                    write!(f, "{scheme}://{host}:{port}{path}")
+                }
+            }
+            TargetKind::Tcp { host, port } => write!(f, "tcp://{}:{port}", Bracketed(host)),
+            TargetKind::Tls { host, port } => write!(f, "tls://{}:{port}", Bracketed(host)),
+            TargetKind::Udp { host, port } => write!(f, "udp://{}:{port}", Bracketed(host)),
+            TargetKind::Dns { name, qtype, server } => {
+                write!(f, "dns://{name}")?;
+                if let Some(qtype) = qtype {
+                    match record_type_name(*qtype) {
+                        Some(mnemonic) => write!(f, "?type={mnemonic}")?,
+                        None => write!(f, "?type={qtype}")?,
+                    }
+                }
+                match server {
+                    Some(server) => write!(f, "{}server={server}", if qtype.is_some() { '&' } else { '?' }),
+                    None => Ok(()),
+                }
+            }
+            TargetKind::Listener { port } => write!(f, ":{port}"),
+            TargetKind::Process { pid } => write!(f, "pid://{pid}"),
+            TargetKind::ThisHost => f.write_str("host"),
+        }
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A host as it stands before a port (RFC 3986 section 3.2.2).
+struct Bracketed<'a>(&'a Host);
+
+impl fmt::Display for Bracketed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            other => other.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+use std::time::Duration;
+
+use crate::observation::dns::{Answer, Exchange, Query, ResolverConfig, Resource, Transport};
+use crate::observation::sockets::Listener;
+use crate::observation::system::Link;
+use crate::observation::{Call, Endpoint, Timing};
+
+use super::*;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().expect("an endpoint")
+}
+
+fn target(text: &str) -> Target {
+    text.parse().expect("a target")
+}
+
+fn config(name: &str, nameservers: &[&str], search: &[&str], hosts: &[&str]) -> Call {
+    Call::DnsConfig {
+        name: Some(name.to_owned()),
+        answer: ResolverConfig {
+            timing: Timing::default(),
+            nameservers: nameservers.iter().map(|text| ip(text)).collect(),
+            search: search.iter().map(|&text| text.to_owned()).collect(),
+            ndots: 1,
+            timeout_s: 5,
+            attempts: 2,
+            options: Vec::new(),
+            nsswitch_hosts: Vec::new(),
+            hosts_addresses: hosts.iter().map(|text| ip(text)).collect(),
+            problem: None,
+        },
+    }
+}
+
+/// An answer of `server` to `name`, as lines `OWNER TYPE RDATA`.
+fn answer(server: &str, name: &str, qtype: u16, lines: &[&str]) -> Call {
+    let server = at(server);
+    let records = lines.iter().map(|line| {
+        let words: Vec<_> = line.split(' ').collect();
+        let rtype = crate::target::record_type_number(words[1]).expect("a type");
+        Resource { name: words[0].to_owned(), rtype, ttl: 60, rdata: words[2].to_owned() }
+    });
+    Call::DnsQuery {
+        request: Query {
+            server: Endpoint { address: server.ip(), port: server.port() },
+            transport: Transport::Udp,
+            name: name.to_owned(),
+            qtype,
+            qclass: 1,
+            recursion_desired: true,
+            checking_disabled: false,
+            authentic_data: false,
+            edns_size: None,
+            dnssec_ok: false,
+            timeout: Duration::from_secs(1),
+            deltas: false,
+        },
+        answer: Exchange {
+            timing: Timing::default(),
+            kernel_rtt: None,
+            strays: 0,
+            outcome: Ok(Answer {
+                rcode: 0,
+                authoritative: false,
+                truncated: false,
+                recursion_desired: true,
+                recursion_available: true,
+                authentic_data: false,
+                checking_disabled: false,
+                answers: records.collect(),
+                authorities: Vec::new(),
+                additionals: Vec::new(),
+                edns: None,
+                size_bytes: 64,
+            }),
+            deltas: None,
+        },
+    }
+}
+
+fn learnt(text: &str, calls: &[Call]) -> Grants {
+    let target = target(text);
+    let mut grants = Grants::for_target(&target);
+    for call in calls {
+        grants.learn(&target, call);
+    }
+    grants
+}
+
+#[test]
+fn a_literal_address_is_granted_with_its_port() {
+    let mut grants = learnt("tcp://10.0.0.5:5432", &[]);
+    assert_eq!(grants.dial(at("10.0.0.5:5432")), Ok(()));
+    assert!(grants.dial(at("10.0.0.6:5432")).is_err());
+}
+
+#[test]
+fn a_mapped_address_is_the_address_it_maps() {
+    let mut grants = learnt("tcp://10.0.0.5:5432", &[]);
+    assert_eq!(grants.dial(at("[::ffff:10.0.0.5]:5432")), Ok(()));
+    assert!(grants.dial(at("[::ffff:10.0.0.6]:5432")).is_err());
+}
+
+#[test]
+fn extra_ports_are_counted_per_address_and_bounded() {
+    let mut grants = learnt("tcp://10.0.0.5:5432", &[]);
+    for port in 1..=4 {
+        assert_eq!(grants.dial(SocketAddr::new(ip("10.0.0.5"), port)), Ok(()));
+    }
+    assert!(grants.dial(at("10.0.0.5:5")).is_err());
+    assert_eq!(grants.dial(at("10.0.0.5:4")), Ok(()), "a port tried before is not counted again");
+    assert_eq!(grants.dial(at("10.0.0.5:5432")), Ok(()), "the target's own port is never counted");
+}
+
+#[test]
+fn port_zero_is_never_granted() {
+    let mut grants = learnt("tcp://10.0.0.5:5432", &[]);
+    assert!(grants.dial(at("10.0.0.5:0")).is_err());
+}
+
+#[test]
+fn a_name_outside_the_grant_teaches_nothing() {
+    let mut grants = learnt(
+        "https://orders.lab/",
+        &[
+            config("orders.lab", &["10.0.0.53"], &[], &[]),
+            answer("10.0.0.53:53", "evil.lab", 1, &["evil.lab. A 10.0.0.9"]),
+        ],
+    );
+    assert_eq!(grants.addresses(), &[] as &[IpAddr]);
+    assert!(grants.dial(at("10.0.0.9:443")).is_err());
+}
+
+#[test]
+fn an_answer_of_a_server_that_is_no_resolver_teaches_nothing() {
+    let grants = learnt(
+        "https://orders.lab/",
+        &[
+            config("orders.lab", &["10.0.0.53"], &[], &[]),
+            answer("10.0.0.66:53", "orders.lab", 1, &["orders.lab. A 10.0.0.9"]),
+        ],
+    );
+    assert_eq!(grants.addresses(), &[] as &[IpAddr]);
+}
+
+#[test]
+fn answers_for_the_name_are_learnt_in_order_without_repeats() {
+    let grants = learnt(
+        "https://Orders.lab/",
+        &[
+            config("orders.lab", &["10.0.0.53"], &[], &["10.0.0.1"]),
+            answer("10.0.0.53:53", "ORDERS.lab.", 1, &["orders.LAB. A 10.0.0.5", "orders.lab. A 10.0.0.4"]),
+            answer(
+                "10.0.0.53:53",
+                "orders.lab",
+                28,
+                &["orders.lab. AAAA 2001:db8::1", "orders.lab. AAAA ::ffff:10.0.0.5"],
+            ),
+        ],
+    );
+    assert_eq!(grants.addresses(), [ip("10.0.0.1"), ip("10.0.0.5"), ip("10.0.0.4"), ip("2001:db8::1")]);
+}
+
+#[test]
+fn aliases_are_followed_only_from_the_name_asked() {
+    let grants = learnt(
+        "https://orders.lab/",
+        &[
+            config("orders.lab", &["10.0.0.53"], &[], &[]),
+            answer(
+                "10.0.0.53:53",
+                "orders.lab",
+                1,
+                &["b.lab. A 10.0.0.7", "orders.lab. CNAME a.lab.", "a.lab. CNAME b.lab.", "stray.lab. A 10.0.0.8"],
+            ),
+        ],
+    );
+    assert_eq!(grants.addresses(), [ip("10.0.0.7")]);
+}
+
+#[test]
+fn a_loop_of_aliases_ends() {
+    let looped = answer("10.0.0.53:53", "orders.lab", 1, &["orders.lab. CNAME a.lab.", "a.lab. CNAME orders.lab."]);
+    let grants = learnt("https://orders.lab/", &[config("orders.lab", &["10.0.0.53"], &[], &[]), looped]);
+    assert_eq!(grants.addresses(), &[] as &[IpAddr]);
+}
+
+#[test]
+fn search_suffixes_count_only_when_configured() {
+    let calls = |search: &[&str]| {
+        [
+            config("api", &["10.0.0.53"], search, &[]),
+            answer("10.0.0.53:53", "api.svc.lab", 1, &["api.svc.lab. A 10.0.0.5"]),
+            answer("10.0.0.53:53", "api.evil", 1, &["api.evil. A 10.0.0.6"]),
+            answer("10.0.0.53:53", "apix", 1, &["apix. A 10.0.0.7"]),
+        ]
+    };
+    assert_eq!(learnt("api:80", &calls(&["SVC.lab."])).addresses(), [ip("10.0.0.5")]);
+    assert_eq!(learnt("api:80", &calls(&[])).addresses(), &[] as &[IpAddr]);
+}
+
+#[test]
+fn hosts_file_entries_of_another_name_teach_nothing() {
+    let grants = learnt("https://orders.lab/", &[config("other.lab", &["10.0.0.53"], &[], &["10.0.0.9"])]);
+    assert_eq!(grants.addresses(), &[] as &[IpAddr]);
+}
+
+#[test]
+fn resolvers_are_granted_on_port_53_only() {
+    let mut grants = learnt("orders.lab", &[config("orders.lab", &["10.0.0.53"], &[], &[])]);
+    assert_eq!(grants.query(at("10.0.0.53:53")), Ok(()));
+    assert_eq!(grants.dial(at("10.0.0.53:53")), Ok(()));
+    assert!(grants.query(at("10.0.0.53:54")).is_err());
+    assert!(grants.query(at("10.0.0.54:53")).is_err());
+}
+
+#[test]
+fn without_a_nameserver_the_default_of_glibc_is_granted() {
+    let mut grants = learnt("orders.lab", &[config("orders.lab", &[], &[], &[])]);
+    assert_eq!(grants.query(at("127.0.0.1:53")), Ok(()));
+}
+
+#[test]
+fn the_server_of_a_dns_target_is_granted_and_believed() {
+    let mut grants = learnt(
+        "dns://orders.lab?server=10.0.0.99",
+        &[answer("10.0.0.99:53", "orders.lab", 1, &["orders.lab. A 10.0.0.5"])],
+    );
+    assert_eq!(grants.query(at("10.0.0.99:53")), Ok(()));
+    assert_eq!(grants.addresses(), [ip("10.0.0.5")]);
+}
+
+fn listener(address: &str, port: u16) -> Listener {
+    Listener {
+        address: ip(address),
+        port,
+        v6only: false,
+        queued: 0,
+        backlog: 1,
+        syn_received: 0,
+        uid: 0,
+        inode: 1,
+        process: None,
+    }
+}
+
+#[test]
+fn a_listener_target_grants_loopback_and_the_local_addresses() {
+    let link = Link {
+        name: "eth0".to_owned(),
+        index: 2,
+        up: true,
+        carrier: true,
+        loopback: false,
+        mtu: 1500,
+        addresses: vec!["10.0.0.2/24".to_owned(), "nonsense".to_owned()],
+        statistics: Vec::new(),
+    };
+    let listeners = Ok(vec![listener("::", 8080), listener("10.0.0.3", 8080), listener("10.0.0.4", 9090)]);
+    let calls = [Call::Listeners { port: Some(8080), answer: listeners }, Call::Links { answer: Ok(vec![link]) }];
+    let mut grants = learnt(":8080", &calls);
+    assert_eq!(grants.addresses(), [ip("127.0.0.1"), ip("::1"), ip("10.0.0.3"), ip("10.0.0.2")]);
+    assert!(grants.dial(at("10.0.0.4:8080")).is_err());
+}
+
+#[test]
+fn a_host_target_grants_its_listeners_and_nothing_around_them() {
+    let calls = [Call::Listeners { port: None, answer: Ok(vec![listener("0.0.0.0", 22), listener("10.0.0.3", 80)]) }];
+    let mut grants = learnt("host", &calls);
+    assert_eq!(grants.dial(at("127.0.0.1:22")), Ok(()));
+    assert_eq!(grants.dial(at("10.0.0.3:80")), Ok(()));
+    assert!(grants.dial(at("127.0.0.1:80")).is_err());
+}
+
+#[test]
+fn listeners_teach_nothing_about_a_remote_target() {
+    let calls = [Call::Listeners { port: None, answer: Ok(vec![listener("0.0.0.0", 22)]) }];
+    let mut grants = learnt("tcp://10.0.0.5:5432", &calls);
+    assert!(grants.dial(at("127.0.0.1:22")).is_err());
+}
+
+#[test]
+fn a_denial_names_what_was_asked_for_and_what_is_granted() {
+    let mut grants = learnt("tcp://10.0.0.5:5432", &[config("", &["10.0.0.53"], &[], &[])]);
+    grants.add_endpoint(at("10.0.0.7:80"));
+    let denial = grants.dial(at("10.0.0.9:80")).expect_err("not granted");
+    assert_eq!(
+        denial.to_string(),
+        "10.0.0.9:80 is not granted to this run; granted are 10.0.0.5:5432 and 4 more ports of it, 10.0.0.53:53, 10.0.0.7:80"
+    );
+}
+
+#[test]
+fn every_list_is_bounded() {
+    let mut grants = Grants::new(Some(80));
+    for number in 0..10_000_u32 {
+        let address = IpAddr::V4(Ipv4Addr::from(number));
+        grants.add_target(address);
+        grants.add_resolver(address);
+        grants.add_endpoint(SocketAddr::new(address, 1));
+    }
+    assert_eq!(grants.addresses().len(), TARGET_ADDRESSES);
+    assert_eq!((grants.resolvers.len(), grants.endpoints.len()), (RESOLVERS, ENDPOINTS));
+    let denial = grants.dial(at("200.0.0.1:80")).expect_err("not granted");
+    assert!(denial.granted.len() < 600, "{denial}");
+}
