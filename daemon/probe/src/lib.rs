@@ -3,10 +3,15 @@
 //! One module for each interface of the guest contract, with the same name. Every function takes the [`vantage::Vantage`] it
 //! works in and the run's [`clock::RunClock`]; a network failure is data, never an `Err` that stops a run.
 
+mod attempt;
 pub mod clock;
+mod deltas;
 pub mod dial;
 pub mod dns;
+mod error_queue;
+mod failure;
 mod inspection;
+mod netlink;
 pub mod sockets;
 pub mod system;
 pub mod vantage;
