@@ -1,6 +1,10 @@
 //! Socket tables and counters.
 
+mod census;
 mod counters;
+mod diag;
+mod listeners;
+mod owners;
 
 use std::io;
 
@@ -14,14 +18,15 @@ use crate::vantage::Vantage;
 #[allow(unused_imports, reason = "for counter deltas around a dial")]
 pub(crate) use self::counters::diff;
 
-/// The TCP listeners, or those of one port.
-pub async fn listeners(_vantage: &Vantage, _clock: &RunClock, _port: Option<u16>) -> Result<Vec<Listener>, Failure> {
-    unimplemented!()
+/// The TCP listeners, or those of one port. Without CAP_SYS_PTRACE other users' listeners have no process.
+pub async fn listeners(vantage: &Vantage, clock: &RunClock, port: Option<u16>) -> Result<Vec<Listener>, Failure> {
+    inspect(vantage, clock, move |procfs| listeners::list(procfs, port)).await
 }
 
 /// Counts TCP sockets by keys.
-pub async fn census(_vantage: &Vantage, _clock: &RunClock, _request: &CensusRequest) -> Result<Census, Failure> {
-    unimplemented!()
+pub async fn census(vantage: &Vantage, clock: &RunClock, request: &CensusRequest) -> Result<Census, Failure> {
+    let request = request.clone();
+    inspect(vantage, clock, move |_| census::take(&request)).await
 }
 
 /// A snapshot of snmp, snmp6, netstat, sockstat and conntrack.
