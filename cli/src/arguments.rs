@@ -1,0 +1,159 @@
+//! What can be typed: the global options and the commands. It parses and says what a word means; nothing here acts.
+//!
+//! Units: durations are written with theirs (`250ms`, `15s`, `2m`).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::command::{cause, check, completions, daemon, diagnose, man};
+
+pub(crate) mod help;
+pub(crate) mod usage;
+
+/// Names the root cause of a network problem, with proof.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sonde",
+    version,
+    about = "Names the root cause of a network problem, with proof",
+    long_about = "sonde diagnoses a network target: it runs sandboxed checks that measure each layer, names the root cause with its \
+                  proof and the look-alikes it ruled out, and says what to do.\n\nIt talks to a running sonded in this network \
+                  namespace, else runs the same daemon inside this process.",
+    after_help = help::short(),
+    after_long_help = help::long(),
+    styles = STYLES,
+    arg_required_else_help = false,
+    subcommand_required = true,
+    propagate_version = false,
+    disable_help_subcommand = true,
+    infer_subcommands = false
+)]
+pub(crate) struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes, before or after its name.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The daemon to ask: http://HOST:PORT or unix:PATH [env: SONDE_ENDPOINT]
+    #[arg(long, global = true, value_name = "URL|unix:PATH")]
+    pub(crate) endpoint: Option<String>,
+    /// A named context of the configuration file
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// The form of what is printed to stdout
+    #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// How long it may take, for example 15s or 250ms: a diagnosis gets it as its budget, anything else as its deadline
+    #[arg(long, global = true, value_name = "DURATION", value_parser = timeout)]
+    pub(crate) timeout: Option<Duration>,
+    /// Measure from this network namespace, for example /run/netns/blue
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) netns: Option<PathBuf>,
+    /// Measure from the network and mount namespaces of this process
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pid: Option<u32>,
+    /// Whether to colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
+    pub(crate) color: Colour,
+    /// Tell on stderr what happens meanwhile
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Diagnose a target, this whole host when none is given
+    Diagnose(diagnose::Diagnose),
+    /// List, describe and run checks
+    #[command(subcommand)]
+    Check(check::Check),
+    /// List and explain the root causes that a diagnosis may name
+    #[command(subcommand)]
+    Cause(cause::Cause),
+    /// Run the daemon, or ask a running one about itself
+    #[command(subcommand)]
+    Daemon(daemon::Daemon),
+    /// Print a completion script
+    Completions(completions::Completions),
+    /// Print the manual, or write a page for each command
+    Man(man::Man),
+}
+
+/// The form of what is printed to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For people, with every finding and every host call.
+    Wide,
+    /// One JSON document (the canonical protobuf mapping).
+    Json,
+    /// One JSON document on each line, as they come.
+    Jsonl,
+    /// The JSON document as YAML.
+    Yaml,
+}
+
+/// Whether to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let right = "write a number and a unit, such as 15s, 250ms or 2m";
+    let duration = humantime::parse_duration(text).map_err(|_| right.to_owned())?;
+    if duration.is_zero() || duration > LONGEST { Err("it is from 1ms to 10m".to_owned()) } else { Ok(duration) }
+}
+
+/// What the daemon grants a run at most.
+const LONGEST: Duration = Duration::from_secs(600);
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_timeout_outside_what_the_daemon_grants_is_refused() {
+        assert_eq!(timeout("1500ms"), Ok(Duration::from_millis(1500)));
+        assert!(timeout("0s").is_err());
+        assert!(timeout("11m").is_err());
+        assert!(timeout("soon").is_err());
+    }
+
+    #[test]
+    fn a_global_option_is_taken_after_the_command_too() {
+        let arguments = Arguments::try_parse_from(["sonde", "cause", "list", "-o", "json"]).expect("it is right");
+
+        assert_eq!(arguments.global.output, Format::Json);
+    }
+}

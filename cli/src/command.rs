@@ -1,0 +1,112 @@
+//! The commands, one file each, and what they share: how to reach the daemon and which words exclude each other.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sonde_proto::v1::Vantage;
+use sonde_proto::v1::vantage::Where;
+
+use crate::arguments::{Arguments, Command, Global};
+use crate::connection::Session;
+use crate::error::CommandError;
+use crate::render::out::Output;
+use crate::status::StatusError;
+
+pub(crate) mod cause;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod daemon;
+pub(crate) mod diagnose;
+pub(crate) mod man;
+
+/// Runs what needs neither a daemon nor a runtime; none where the command is not of this kind.
+pub(crate) fn run_offline(command: &Command, output: &Output) -> Option<Result<u8, CommandError>> {
+    match command {
+        Command::Completions(completions) => Some(completions.run(output)),
+        Command::Man(man) => Some(man.run(output)),
+        Command::Diagnose(_) | Command::Check(_) | Command::Cause(_) | Command::Daemon(_) => None,
+    }
+}
+
+/// Runs any other command. The exit code, or why there is no answer.
+pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<u8, CommandError> {
+    let global = arguments.global;
+    if global.netns.is_some() && global.pid.is_some() {
+        return Err(CommandError::Usage("--netns cannot be given together with --pid: both say where to measure from".into()));
+    }
+    if global.endpoint.is_some() && global.context.is_some() {
+        return Err(CommandError::Usage("--endpoint cannot be given together with --context: both name a daemon".into()));
+    }
+    match arguments.command {
+        Command::Diagnose(diagnose) => with_session(&global, async |session| diagnose.run(session, &global, output).await).await,
+        Command::Check(check) => with_session(&global, async |session| check.run(session, &global, output).await).await,
+        Command::Cause(cause) => with_session(&global, async |session| cause.run(session, &global, output).await).await,
+        Command::Daemon(daemon) => daemon.run(&global, output).await,
+        // They have run offline.
+        Command::Completions(completions) => completions.run(output),
+        Command::Man(man) => man.run(output),
+    }
+}
+
+/// Opens a session, lets the command use it, and closes it whatever came of it.
+async fn with_session(
+    global: &Global,
+    command: impl AsyncFnOnce(&Session) -> Result<u8, CommandError>,
+) -> Result<u8, CommandError> {
+    let session = Session::open(global).await?;
+    let result = command(&session).await;
+    session.close().await;
+    result
+}
+
+/// Where to measure from, as the options say.
+fn vantage(global: &Global) -> Result<Option<Vantage>, CommandError> {
+    let place = match (&global.netns, global.pid) {
+        (Some(path), _) => {
+            // The daemon may stand in another folder.
+            let absolute = std::path::absolute(path)
+                .map_err(|error| CommandError::Unreadable { path: path.clone(), problem: error.to_string() })?;
+            Some(Where::NetnsPath(text_of(absolute)?))
+        }
+        (None, Some(pid)) => Some(Where::Pid(pid)),
+        (None, None) => None,
+    };
+    Ok(place.map(|place| Vantage { r#where: Some(place) }))
+}
+
+fn text_of(path: PathBuf) -> Result<String, CommandError> {
+    path.into_os_string().into_string().map_err(|path| CommandError::Unreadable {
+        path: PathBuf::from(path),
+        problem: "a path in a request must be valid UTF-8".into(),
+    })
+}
+
+/// A call with one answer, bounded here too: the daemon's own deadline holds only while it is alive.
+async fn answer<T>(
+    deadline: Duration,
+    call: impl Future<Output = Result<tonic::Response<T>, tonic::Status>>,
+) -> Result<T, CommandError> {
+    match tokio::time::timeout(deadline + GRACE, call).await {
+        Ok(Ok(response)) => Ok(response.into_inner()),
+        Ok(Err(status)) => Err(StatusError::from(status).into()),
+        Err(_) => Err(CommandError::NoAnswer(humantime::format_duration(deadline))),
+    }
+}
+
+/// The deadline of a call with one answer.
+fn deadline(global: &Global) -> Duration {
+    global.timeout.unwrap_or(Duration::from_secs(10))
+}
+
+/// What the daemon may be late before the client gives up on it.
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
+
+/// Evidence can be large: a listing of every listener, certificate chains.
+pub(crate) const LARGEST_MESSAGE_BYTES: usize = 64 << 20;
+
+/// Of a listing that never ends.
+const MOST_PAGES: usize = 100;
+
+/// What a page asks for at most.
+const PAGE_SIZE: i32 = 1_000;

@@ -1,0 +1,175 @@
+//! `sonde check list|describe|run`: the checks by themselves.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use sonde_proto::json;
+use sonde_proto::v1::check_service_client::CheckServiceClient;
+use sonde_proto::v1::{
+    CheckArgument, GetCheckRequest, ListChecksRequest, ListChecksResponse, OnDisconnect, RunCheckRequest,
+    run_check_request,
+};
+
+use crate::arguments::{Format, Global};
+use crate::command::{LARGEST_MESSAGE_BYTES, MOST_PAGES, PAGE_SIZE, answer, deadline, vantage};
+use crate::connection::Session;
+use crate::error::CommandError;
+use crate::exit;
+use crate::follow::{self, budget};
+use crate::render::catalogue;
+use crate::render::out::Output;
+
+/// List, describe and run checks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Check {
+    /// List the checks
+    List,
+    /// Show what a check says of itself: parameters, causes, needs
+    Describe {
+        /// The check
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Run one check, with those that it builds on
+    Run(Run),
+}
+
+/// Run one check, with those that it builds on.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The name of a check, or the path of a WebAssembly component such as ./mine.wasm
+    #[arg(value_name = "NAME|FILE")]
+    check: String,
+    /// What to run it on, as for `sonde diagnose`
+    #[arg(value_name = "TARGET", default_value = "host")]
+    target: String,
+    /// An argument of the check; can be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<CheckArgument>,
+    /// A further destination that the run may touch; can be repeated
+    #[arg(long = "allow", value_name = "ADDRESS:PORT")]
+    endpoints: Vec<String>,
+}
+
+impl Check {
+    /// Asks the daemon and prints the answer.
+    pub(crate) async fn run(self, session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
+        match self {
+            Self::List => list(session, global, output).await,
+            Self::Describe { name } => describe(session, global, output, name).await,
+            Self::Run(run) => run.run(session, global, output).await,
+        }
+    }
+}
+
+impl Run {
+    async fn run(self, session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
+        let budget = budget(global);
+        let request = RunCheckRequest {
+            check: Some(if is_path(&self.check) {
+                run_check_request::Check::Component(component(Path::new(&self.check))?)
+            } else {
+                run_check_request::Check::Name(self.check)
+            }),
+            target: self.target,
+            arguments: self.parameters,
+            vantage: vantage(global)?,
+            budget: Some(follow::wire(budget)),
+            on_disconnect: OnDisconnect::Cancel.into(),
+            endpoints: self.endpoints,
+        };
+        let mut client = CheckServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
+        let call = client.run_check(session.request(request, follow::deadline(budget)));
+        follow::run(session, call, budget, global.verbose, output).await
+    }
+}
+
+async fn list(session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
+    let mut client = CheckServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
+    let mut all = ListChecksResponse::default();
+    for _ in 0..MOST_PAGES {
+        let request = ListChecksRequest { page_size: PAGE_SIZE, page_token: all.next_page_token };
+        let page = answer(deadline(global), client.list_checks(session.request(request, deadline(global)))).await?;
+        all.checks.extend(page.checks);
+        all.next_page_token = page.next_page_token;
+        if all.next_page_token.is_empty() {
+            break;
+        }
+    }
+    let wide = output.format() == Format::Wide;
+    output.message(
+        &all,
+        |all| all.checks.iter().map(json::to_string).collect(),
+        |all, width| catalogue::checks(&all.checks, wide, width),
+    )?;
+    Ok(exit::HEALTHY)
+}
+
+async fn describe(session: &Session, global: &Global, output: &Output, name: String) -> Result<u8, CommandError> {
+    let mut client = CheckServiceClient::new(session.channel());
+    let call = client.get_check(session.request(GetCheckRequest { name }, deadline(global)));
+    let response = answer(deadline(global), call).await?;
+    output.message(
+        &response,
+        |response| Ok(vec![json::to_string(response)?]),
+        |response, width| response.check.as_ref().map(|check| catalogue::check(check, width)).unwrap_or_default(),
+    )?;
+    Ok(exit::HEALTHY)
+}
+
+fn parameter(text: &str) -> Result<CheckArgument, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok(CheckArgument { name: name.into(), value: value.into() }),
+        _ => Err("write NAME=VALUE, such as attempts=3".into()),
+    }
+}
+
+/// A name holds neither slash nor dot.
+fn is_path(check: &str) -> bool {
+    check.contains('/') || Path::new(check).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wasm"))
+}
+
+fn component(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let unreadable = |problem: String| CommandError::Unreadable { path: PathBuf::from(path), problem };
+    let metadata = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(unreadable("it is no file; name a WebAssembly component".into()));
+    }
+    if metadata.len() > LARGEST_COMPONENT_BYTES {
+        return Err(unreadable(format!("it has {} bytes; a component has at most 32 MiB", metadata.len())));
+    }
+    fs::read(path).map_err(|error| unreadable(error.to_string()))
+}
+
+/// As in the contract.
+const LARGEST_COMPONENT_BYTES: u64 = 32 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_is_told_from_a_name_by_its_spelling() {
+        assert!(is_path("./mine.wasm"));
+        assert!(is_path("mine.wasm"));
+        assert!(is_path("/tmp/mine"));
+        assert!(!is_path("connect"));
+    }
+
+    #[test]
+    fn a_parameter_keeps_what_comes_after_the_first_equals_sign() {
+        let parsed = parameter("query=a=b").expect("it is right");
+
+        assert_eq!((parsed.name.as_str(), parsed.value.as_str()), ("query", "a=b"));
+        assert!(parameter("=3").is_err());
+        assert!(parameter("attempts").is_err());
+    }
+
+    #[test]
+    fn a_folder_is_no_component() {
+        let line = component(Path::new("/")).expect_err("a folder").to_string();
+
+        assert!(line.contains("\"/\"") && line.contains("WebAssembly"), "{line}");
+    }
+}

@@ -1,0 +1,54 @@
+//! `sonde diagnose [TARGET]`: one run, followed to its verdict.
+
+use clap::Args;
+use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
+use sonde_proto::v1::{CheckSelection, DiagnoseRequest, OnDisconnect};
+
+use crate::arguments::Global;
+use crate::command::{LARGEST_MESSAGE_BYTES, vantage};
+use crate::connection::Session;
+use crate::error::CommandError;
+use crate::follow::{self, budget};
+use crate::render::out::Output;
+
+/// Diagnose a target, this whole host when none is given.
+#[derive(Debug, Args)]
+#[command(after_help = "Targets:
+  https://HOST[:PORT]/PATH, http://...     an HTTP request, and every layer below it
+  tcp://HOST:PORT, HOST:PORT               a TCP connection
+  tls://HOST:PORT                          a TLS handshake
+  dns://NAME[?type=TYPE&server=IP], NAME   a name
+  :PORT                                    a listener on this host
+  host                                     this whole host: resolvers, default route, every listener's queue")]
+pub(crate) struct Diagnose {
+    /// What to diagnose
+    #[arg(value_name = "TARGET", default_value = "host")]
+    target: String,
+    /// Run only this check and what it builds on; can be repeated
+    #[arg(long = "check", value_name = "NAME")]
+    checks: Vec<String>,
+    /// A further destination that the run may touch; can be repeated
+    #[arg(long = "allow", value_name = "ADDRESS:PORT")]
+    endpoints: Vec<String>,
+}
+
+impl Diagnose {
+    /// Follows the run and prints it.
+    pub(crate) async fn run(self, session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
+        let budget = budget(global);
+        let checks = self.checks.into_iter().map(|name| CheckSelection { name, arguments: Vec::new() });
+        let request = DiagnoseRequest {
+            target: self.target,
+            checks: checks.collect(),
+            vantage: vantage(global)?,
+            budget: Some(follow::wire(budget)),
+            on_disconnect: OnDisconnect::Cancel.into(),
+            endpoints: self.endpoints,
+            omit_evidence: false,
+        };
+        let mut client =
+            DiagnosisServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
+        let call = client.diagnose(session.request(request, follow::deadline(budget)));
+        follow::run(session, call, budget, global.verbose, output).await
+    }
+}

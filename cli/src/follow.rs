@@ -1,0 +1,163 @@
+//! Follows a run to its end: events as they come, the client's own deadline, Ctrl-C, and the exit code of the verdict.
+
+use std::future::Future;
+use std::time::Duration;
+
+use sonde_proto::json;
+use sonde_proto::v1::diagnosis_event::Event;
+use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
+use sonde_proto::v1::{
+    CancelDiagnosisRequest, DiagnoseResponse, Diagnosis, DiagnosisEvent, RunCheckResponse, VerdictState,
+};
+use tokio::time::Instant;
+use tonic::{Response, Status, Streaming};
+
+use crate::arguments::{Format, Global};
+use crate::command::{GRACE, LARGEST_MESSAGE_BYTES};
+use crate::connection::Session;
+use crate::error::CommandError;
+use crate::exit;
+use crate::render::diagnosis;
+use crate::render::out::Output;
+use crate::render::progress::Progress;
+use crate::status::StatusError;
+
+/// A message of a stream that carries events.
+pub(crate) trait Carrier {
+    /// What it carries.
+    fn event(self) -> Option<DiagnosisEvent>;
+}
+
+impl Carrier for DiagnoseResponse {
+    fn event(self) -> Option<DiagnosisEvent> {
+        self.event
+    }
+}
+
+impl Carrier for RunCheckResponse {
+    fn event(self) -> Option<DiagnosisEvent> {
+        self.event
+    }
+}
+
+/// Follows the stream that `call` opens, prints its diagnosis, and gives the exit code.
+pub(crate) async fn run<C: Carrier>(
+    session: &Session,
+    call: impl Future<Output = Result<Response<Streaming<C>>, Status>>,
+    budget: Duration,
+    verbose: bool,
+    output: &Output,
+) -> Result<u8, CommandError> {
+    let mut progress = Progress::begin(verbose, session.origin());
+    let followed = to_the_end(session, call, budget, output, &mut progress).await;
+    progress.end();
+    let (diagnosis, interrupted) = followed?;
+    if output.format() != Format::Jsonl {
+        let wide = output.format() == Format::Wide;
+        let table = |diagnosis: &Diagnosis, width| diagnosis::draw(diagnosis, session.origin(), wide, width);
+        output.message(&diagnosis, |diagnosis| Ok(vec![json::to_string(diagnosis)?]), table)?;
+    }
+    Ok(if interrupted { exit::INTERRUPTED } else { exit_code(&diagnosis) })
+}
+
+/// The budget of a run.
+pub(crate) fn budget(global: &Global) -> Duration {
+    global.timeout.unwrap_or(Duration::from_secs(15))
+}
+
+/// The deadline of its stream: a run that used up its budget still has its verdict to send.
+pub(crate) fn deadline(budget: Duration) -> Duration {
+    budget + GRACE / 2
+}
+
+/// A duration on the wire.
+pub(crate) fn wire(duration: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+/// The diagnosis, and whether the user ended it.
+async fn to_the_end<C: Carrier>(
+    session: &Session,
+    call: impl Future<Output = Result<Response<Streaming<C>>, Status>>,
+    budget: Duration,
+    output: &Output,
+    progress: &mut Progress,
+) -> Result<(Diagnosis, bool), CommandError> {
+    let late = tokio::time::sleep_until(Instant::now() + budget + GRACE);
+    let interrupt = tokio::signal::ctrl_c();
+    tokio::pin!(late, interrupt);
+    let too_late = || CommandError::NoAnswer(humantime::format_duration(budget));
+    let mut stream = tokio::select! {
+        opened = call => opened.map_err(StatusError::from)?.into_inner(),
+        () = &mut late => return Err(too_late()),
+        _ = &mut interrupt => return Err(CommandError::Interrupted),
+    };
+    let mut run_id = None;
+    loop {
+        let message = tokio::select! {
+            message = stream.message() => message.map_err(StatusError::from)?,
+            () = &mut late => return Err(too_late()),
+            _ = &mut interrupt => {
+                let diagnosis = cancel(session, run_id).await?;
+                show(&DiagnosisEvent { at: diagnosis.elapsed, event: Some(Event::Finished(Box::new(diagnosis.clone()))) }, output)?;
+                return Ok((diagnosis, true));
+            }
+        };
+        let Some(event) = message.ok_or(CommandError::NoDiagnosis)?.event() else { continue };
+        show(&event, output)?;
+        progress.event(&event);
+        match event.event {
+            Some(Event::Started(started)) => run_id = Some(started.run_id),
+            Some(Event::Finished(diagnosis)) => return Ok((*diagnosis, false)),
+            _ => {}
+        }
+    }
+}
+
+fn show(event: &DiagnosisEvent, output: &Output) -> Result<(), CommandError> {
+    if output.format() == Format::Jsonl { output.json_line(event) } else { Ok(()) }
+}
+
+/// Ends the run and takes what is known of it. A second Ctrl-C does not wait for that.
+async fn cancel(session: &Session, run_id: Option<String>) -> Result<Diagnosis, CommandError> {
+    let run_id = run_id.ok_or(CommandError::Interrupted)?;
+    let mut client = DiagnosisServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
+    let call = client.cancel_diagnosis(session.request(CancelDiagnosisRequest { run_id }, GRACE));
+    tokio::select! {
+        answer = tokio::time::timeout(GRACE, call) => match answer {
+            Ok(Ok(response)) => response.into_inner().diagnosis.ok_or(CommandError::Interrupted),
+            Ok(Err(_)) | Err(_) => Err(CommandError::Interrupted),
+        },
+        _ = tokio::signal::ctrl_c() => Err(CommandError::Interrupted),
+    }
+}
+
+fn exit_code(diagnosis: &Diagnosis) -> u8 {
+    match diagnosis.verdict.as_ref().map(|verdict| verdict.state()) {
+        Some(VerdictState::Healthy) => exit::HEALTHY,
+        _ => exit::FAULT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sonde_proto::v1::Verdict;
+
+    use super::*;
+
+    fn code(state: VerdictState) -> u8 {
+        let verdict = Some(Verdict { state: state.into(), ..Verdict::default() });
+        exit_code(&Diagnosis { verdict, ..Diagnosis::default() })
+    }
+
+    #[test]
+    fn only_a_healthy_verdict_ends_with_zero() {
+        assert_eq!(code(VerdictState::Healthy), 0);
+        assert_eq!(code(VerdictState::Fault), 1);
+        assert_eq!(code(VerdictState::Undecided), 1);
+        assert_eq!(exit_code(&Diagnosis::default()), 1);
+    }
+}

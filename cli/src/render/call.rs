@@ -1,0 +1,254 @@
+//! One host call in words: what was asked, and what came back.
+
+use sonde_proto::v1::evidence::Call;
+use sonde_proto::v1::{
+    Certificate, DefaultRoutes, DnsQuery, DnsTransport, Endpoint, Evidence, Failure, HttpExchange, Listener, Route,
+    RouteKind, TcpDial, TlsDial, TlsSession, Verification,
+};
+
+use crate::render::text::{count, elapsed, micros, moment, socket};
+
+/// What was asked.
+pub(crate) fn question(evidence: &Evidence) -> String {
+    match &evidence.call {
+        Some(Call::DnsQuery(query)) => {
+            let over = if query.transport() == DnsTransport::Tcp { " over tcp" } else { "" };
+            let name = if query.name.len() > 1 { query.name.trim_end_matches('.') } else { &query.name };
+            format!("{} {name} @{}{over}", record_type(query.qtype), server(query.server.as_ref()))
+        }
+        Some(Call::DnsConfig(_)) => "resolver configuration".to_owned(),
+        Some(Call::TcpDial(dial)) => endpoint(dial.remote.as_ref()),
+        Some(Call::TlsDial(dial)) => match dial.server_name.as_str() {
+            "" => endpoint(dial.remote.as_ref()),
+            name => format!("{} for {name}", endpoint(dial.remote.as_ref())),
+        },
+        Some(Call::HttpExchange(exchange)) => {
+            format!("{} {} @{}", exchange.method, exchange.path, endpoint(exchange.remote.as_ref()))
+        }
+        Some(Call::Listeners(listeners)) if listeners.port != 0 => format!("listeners of port {}", listeners.port),
+        Some(Call::Listeners(_)) => "listeners".to_owned(),
+        Some(Call::Census(_)) => "socket census".to_owned(),
+        Some(Call::Counters(_)) => "kernel counters".to_owned(),
+        Some(Call::RouteLookup(lookup)) => format!("route to {}", lookup.address),
+        Some(Call::DefaultRoutes(_)) => "default routes".to_owned(),
+        Some(Call::NeighbourLookup(lookup)) => format!("neighbour {}", lookup.address),
+        Some(Call::Links(_)) => "links".to_owned(),
+        Some(Call::ClockState(_)) => "clock".to_owned(),
+        Some(Call::Rejected(rejected)) => rejected.function.clone(),
+        None => "a call of a newer daemon".to_owned(),
+    }
+}
+
+/// What came back.
+pub(crate) fn answer(evidence: &Evidence) -> String {
+    if let Some(failure) = &evidence.failure {
+        return failed(failure, evidence.call.as_ref());
+    }
+    match &evidence.call {
+        Some(Call::DnsQuery(query)) => resolved(query),
+        Some(Call::DnsConfig(config)) => {
+            let hosts = if config.hosts_addresses.is_empty() {
+                String::new()
+            } else {
+                format!("; hosts file: {}", config.hosts_addresses.join(", "))
+            };
+            format!("{}{hosts}", count(config.nameservers.len(), "name server", "name servers"))
+        }
+        Some(Call::TcpDial(dial)) => connected(dial),
+        Some(Call::TlsDial(dial)) => session(dial),
+        Some(Call::HttpExchange(exchange)) => responded(exchange),
+        Some(Call::Listeners(listeners)) => match listeners.listeners.as_slice() {
+            [] => "nobody listens".to_owned(),
+            [one] => listener(one),
+            all => {
+                let fullest = all.iter().max_by_key(|one| u64::from(one.queued) * 1_000 / u64::from(one.backlog).max(1));
+                format!("{}, the fullest {}", all.len(), fullest.map(listener).unwrap_or_default())
+            }
+        },
+        Some(Call::Census(census)) => format!("{} sockets in {} groups", census.total, census.groups.len()),
+        Some(Call::Counters(counters)) => count(counters.counters.len(), "counter", "counters"),
+        Some(Call::RouteLookup(lookup)) => lookup.route.as_ref().map_or_else(|| "none".to_owned(), route),
+        Some(Call::DefaultRoutes(DefaultRoutes { routes })) => match routes.as_slice() {
+            [] => "none".to_owned(),
+            [first, ..] => route(first),
+        },
+        Some(Call::NeighbourLookup(lookup)) => match lookup.link_address.as_str() {
+            "" => format!("{} on {}", lookup.state, lookup.device),
+            address => format!("{} at {address} on {}", lookup.state, lookup.device),
+        },
+        Some(Call::Links(links)) => count(links.links.len(), "link", "links"),
+        Some(Call::ClockState(clock)) => if clock.synchronised { "synchronised" } else { "not synchronised" }.to_owned(),
+        Some(Call::Rejected(_)) => "refused".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// How a call failed, with the ICMP error behind it and the certificate in front of it.
+fn failed(failure: &Failure, call: Option<&Call>) -> String {
+    let mut text = if failure.detail.is_empty() { failure.error_type.replace('_', " ") } else { failure.detail.clone() };
+    if failure.detail.is_empty() && !failure.reason.is_empty() {
+        text = format!("{text}: {}", failure.reason);
+    }
+    if let Some(icmp) = failure.icmp.as_ref().filter(|icmp| !icmp.sender.is_empty() && !text.contains(&icmp.sender)) {
+        text = format!("{text} (ICMP from {})", icmp.sender);
+    }
+    let seen = match call {
+        Some(Call::TlsDial(dial)) => dial.session.as_ref(),
+        Some(Call::HttpExchange(exchange)) => exchange.session.as_ref(),
+        _ => None,
+    };
+    match seen.and_then(|session| session.chain.first()) {
+        Some(leaf) => format!("{text}; {}", certificate(leaf)),
+        None => text,
+    }
+}
+
+fn resolved(query: &DnsQuery) -> String {
+    let Some(answer) = &query.answer else { return "no answer".to_owned() };
+    if answer.rcode != 0 {
+        return response_code(answer.rcode);
+    }
+    let wanted: Vec<&str> = answer
+        .answers
+        .iter()
+        .filter(|resource| resource.r#type == query.qtype)
+        .map(|resource| resource.rdata.as_str())
+        .collect();
+    match wanted.as_slice() {
+        [] if answer.truncated => "truncated".to_owned(),
+        [] => "no such record".to_owned(),
+        [first, second, third, rest @ ..] if !rest.is_empty() => {
+            format!("{first}, {second}, {third} and {} more", rest.len())
+        }
+        all => all.join(", "),
+    }
+}
+
+fn connected(dial: &TcpDial) -> String {
+    let connection = dial.connection.as_ref();
+    let rtt = connection.and_then(|connection| connection.info.as_ref()).and_then(|info| info.rtt.as_ref());
+    let mut text = "connected".to_owned();
+    // The kernel's round trip says nothing once the SYN was sent twice.
+    match connection.map_or(0, |connection| connection.syn_retransmits) {
+        0 => text.extend(rtt.map(|rtt| format!(", rtt {}", elapsed(micros(Some(rtt)))))),
+        again => text.push_str(&format!(", {}", count(again as usize, "SYN retransmit", "SYN retransmits"))),
+    }
+    text
+}
+
+fn session(dial: &TlsDial) -> String {
+    let Some(session) = &dial.session else { return "no session".to_owned() };
+    let mut parts = vec![session.version.clone()];
+    parts.extend(Some(session.alpn.clone()));
+    parts.extend(verification(session));
+    parts.extend(session.chain.first().map(certificate));
+    parts.retain(|part| !part.is_empty());
+    parts.join(", ")
+}
+
+fn responded(exchange: &HttpExchange) -> String {
+    match &exchange.response {
+        Some(response) => format!("status {}, {} bytes", response.status, response.body_bytes),
+        None => "no response".to_owned(),
+    }
+}
+
+fn verification(session: &TlsSession) -> Option<String> {
+    let word = match session.verification() {
+        Verification::Unspecified | Verification::Accepted => return None,
+        Verification::Expired => "expired",
+        Verification::NotYetValid => "not yet valid",
+        Verification::NameMismatch => "for another name",
+        Verification::UnknownIssuer => "unknown issuer",
+        Verification::SelfSigned => "self-signed",
+        Verification::Revoked => "revoked",
+        Verification::BadSignature => "bad signature",
+        Verification::Unsupported => "not supported here",
+        Verification::NotReached => "no certificate seen",
+    };
+    Some(word.to_owned())
+}
+
+fn certificate(leaf: &Certificate) -> String {
+    let name = leaf.dns_names.first().or(leaf.addresses.first()).unwrap_or(&leaf.subject);
+    match &leaf.not_after {
+        Some(end) => format!("certificate {name} until {}", moment(end)),
+        None => format!("certificate {name}"),
+    }
+}
+
+fn listener(listener: &Listener) -> String {
+    let owner = listener.process.as_ref().map(|process| format!(" {} ({})", process.command, process.pid));
+    format!(
+        "{}{}, queue {} of {}",
+        socket(&listener.address, listener.port),
+        owner.unwrap_or_default(),
+        listener.queued,
+        listener.backlog
+    )
+}
+
+fn route(route: &Route) -> String {
+    let kind = match route.kind() {
+        RouteKind::Unicast | RouteKind::Local | RouteKind::Unspecified => "",
+        RouteKind::Broadcast => "broadcast ",
+        RouteKind::Multicast => "multicast ",
+        RouteKind::Blackhole => return "blackhole".to_owned(),
+        RouteKind::Unreachable => return "unreachable".to_owned(),
+        RouteKind::Prohibit => return "prohibited".to_owned(),
+        RouteKind::Throw => return "another table".to_owned(),
+        RouteKind::None => return "none".to_owned(),
+        RouteKind::Other => "another kind ",
+    };
+    let via = if route.gateway.is_empty() { "on-link".to_owned() } else { format!("via {}", route.gateway) };
+    format!("{kind}{via} dev {}", route.device)
+}
+
+fn endpoint(endpoint: Option<&Endpoint>) -> String {
+    endpoint.map_or_else(|| "?".to_owned(), |endpoint| socket(&endpoint.address, endpoint.port))
+}
+
+/// A name server, without the port where it is the usual one.
+fn server(endpoint: Option<&Endpoint>) -> String {
+    match endpoint {
+        Some(usual) if usual.port == 53 => usual.address.clone(),
+        other => self::endpoint(other),
+    }
+}
+
+/// IANA's names of RFC 1035 TYPEs that people know.
+fn record_type(number: u32) -> String {
+    let known = [
+        (1, "A"),
+        (2, "NS"),
+        (5, "CNAME"),
+        (6, "SOA"),
+        (12, "PTR"),
+        (15, "MX"),
+        (16, "TXT"),
+        (28, "AAAA"),
+        (33, "SRV"),
+        (43, "DS"),
+        (48, "DNSKEY"),
+        (64, "SVCB"),
+        (65, "HTTPS"),
+        (255, "ANY"),
+        (257, "CAA"),
+    ];
+    known.iter().find(|(code, _)| *code == number).map_or_else(|| format!("TYPE{number}"), |(_, name)| (*name).to_owned())
+}
+
+/// IANA's names of response codes.
+fn response_code(number: u32) -> String {
+    let known = [
+        (1, "FORMERR"),
+        (2, "SERVFAIL"),
+        (3, "NXDOMAIN"),
+        (4, "NOTIMP"),
+        (5, "REFUSED"),
+        (8, "NXRRSET"),
+        (9, "NOTAUTH"),
+        (16, "BADVERS"),
+    ];
+    known.iter().find(|(code, _)| *code == number).map_or_else(|| format!("RCODE{number}"), |(_, name)| (*name).to_owned())
+}

@@ -1,0 +1,201 @@
+//! The picture of a diagnosis: header, layers, verdict, footer; wide adds every finding and every host call.
+
+use sonde_proto::v1::vantage::Where;
+use sonde_proto::v1::{CheckState, Diagnosis, Evidence, Finding, RunState, Stance, Strength};
+
+use crate::connection::Origin;
+use crate::render::call::{answer, question};
+use crate::render::layer;
+use crate::render::page::Page;
+use crate::render::style::{FAINT, Mark, STRONG, paint};
+use crate::render::text::{clean, cut, elapsed, fit, micros};
+use crate::render::verdict;
+
+/// The picture, `width` columns wide.
+pub(crate) fn draw(diagnosis: &Diagnosis, origin: &Origin, wide: bool, width: usize) -> String {
+    let mut page = Page::new(width);
+    header(&mut page, diagnosis);
+    layer::draw(&mut page, diagnosis);
+    page.gap();
+    verdict::draw(&mut page, diagnosis);
+    if wide {
+        checks(&mut page, diagnosis);
+        findings(&mut page, &diagnosis.findings);
+        evidence(&mut page, &diagnosis.evidence);
+    }
+    page.gap();
+    footer(&mut page, diagnosis, origin);
+    page.finish()
+}
+
+fn header(page: &mut Page, diagnosis: &Diagnosis) {
+    let vantage = match diagnosis.vantage.as_ref().and_then(|vantage| vantage.r#where.as_ref()) {
+        Some(Where::NetnsPath(path)) => format!("from {path}"),
+        Some(Where::Pid(pid)) => format!("from the namespaces of process {pid}"),
+        None => "from here".to_owned(),
+    };
+    let target = paint(STRONG, &clean(&diagnosis.target));
+    let namespace = format!("{vantage}, network namespace {}", diagnosis.network_namespace);
+    page.line(&format!("{target}  {}", paint(FAINT, &clean(&namespace))));
+}
+
+fn footer(page: &mut Page, diagnosis: &Diagnosis, origin: &Origin) {
+    match diagnosis.state() {
+        RunState::Cancelled => page.headline(Mark::Stopped, "cancelled: this is what was known by then"),
+        RunState::DeadlineExceeded => {
+            page.headline(Mark::Stopped, "out of time: this is what was known by then; --timeout gives more");
+        }
+        RunState::Running => page.headline(Mark::Open, "still running"),
+        RunState::Finished | RunState::Unspecified => {}
+    }
+    let time = elapsed(micros(diagnosis.elapsed.as_ref()));
+    page.faint(&format!("run {}  trace {}", diagnosis.run_id, diagnosis.trace_id));
+    page.faint(&format!("{time} {origin}"));
+}
+
+fn checks(page: &mut Page, diagnosis: &Diagnosis) {
+    page.gap();
+    page.line(&paint(STRONG, "checks"));
+    for check in &diagnosis.checks {
+        let mark = layer::mark(check);
+        let why = if check.state() == CheckState::Stopped { layer::stop_reason(check) } else { "" };
+        let said = [why, &check.summary].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+        let text = format!("{}  {}  {said}", check.check, elapsed(micros(check.elapsed.as_ref())));
+        page.line(&format!("{} {}", paint(mark.style(), mark.sign()), clean(&text)));
+    }
+}
+
+fn findings(page: &mut Page, findings: &[Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(&paint(STRONG, "findings"));
+    for finding in findings {
+        let stance = match finding.stance() {
+            Stance::Supports => "supports",
+            Stance::Refutes => "refutes",
+            Stance::Unspecified => "?",
+        };
+        let strength = match finding.strength() {
+            Strength::Proof => "proof",
+            Strength::Strong => "strong",
+            Strength::Weak => "weak",
+            Strength::Unspecified => "?",
+        };
+        let head = format!(
+            "{:>3} {}  {stance} {} ({strength})  {}",
+            finding.index, finding.check, finding.cause, finding.subject
+        );
+        page.line(&clean(&head));
+        let measures: Vec<String> = finding
+            .measures
+            .iter()
+            .map(|measure| format!("{}={}{}", measure.name, measure.value, unit(&measure.unit)))
+            .collect();
+        let items = [finding.summary.clone(), measures.join("  "), finding.evidence_ids.join(" ")];
+        page.list("", items.iter().filter(|item| !item.is_empty()));
+    }
+}
+
+fn evidence(page: &mut Page, evidence: &[Evidence]) {
+    if evidence.is_empty() {
+        return;
+    }
+    page.gap();
+    page.line(&paint(STRONG, "evidence"));
+    for call in evidence {
+        page.line(&call_line(call, page.width()));
+    }
+}
+
+/// One host call on one line, painted.
+fn call_line(call: &Evidence, width: usize) -> String {
+    let mark = if call.failure.is_some() { Mark::Broken } else { Mark::Works };
+    let at = format!("{:>9}", format!("+{}", elapsed(micros(call.at.as_ref()))));
+    let time = format!("{:>9}", elapsed(micros(call.elapsed.as_ref())));
+    let id = fit(&clean(&call.id), 16);
+    let check = fit(&clean(&call.check), 8);
+    let text = cut(&clean(&format!("{}  {}", question(call), answer(call))), width.saturating_sub(50).max(24));
+    format!("{} {} {at} {time} {check} {text}", paint(mark.style(), mark.sign()), paint(FAINT, &id))
+}
+
+/// UCUM's `1` is no unit to show.
+fn unit(ucum: &str) -> String {
+    match ucum {
+        "" | "1" => String::new(),
+        "us" => " µs".to_owned(),
+        "By" => " bytes".to_owned(),
+        other => format!(" {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use sonde_proto::json;
+
+    use super::*;
+
+    macro_rules! diagnosis {
+        ($name:literal) => {
+            json::from_str::<Diagnosis>(include_str!(concat!("../../testdata/", $name, ".json"))).expect("it is right")
+        };
+    }
+
+    fn drawn(diagnosis: &Diagnosis, wide: bool, width: usize) -> String {
+        let origin = Origin::Embedded { reason: "no daemon is running".into() };
+        strip_str(&draw(diagnosis, &origin, wide, width)).to_string()
+    }
+
+    #[test]
+    fn a_healthy_target_is_short() {
+        insta::assert_snapshot!(drawn(&diagnosis!("healthy"), false, 100));
+    }
+
+    #[test]
+    fn a_fault_shows_cause_proof_ruled_out_look_alikes_and_remedy() {
+        insta::assert_snapshot!(drawn(&diagnosis!("expired"), false, 100));
+    }
+
+    #[test]
+    fn wide_adds_every_finding_and_host_call() {
+        insta::assert_snapshot!(drawn(&diagnosis!("expired"), true, 140));
+    }
+
+    #[test]
+    fn an_undecided_run_shows_the_candidates_and_what_is_missing() {
+        insta::assert_snapshot!(drawn(&diagnosis!("undecided"), false, 100));
+    }
+
+    #[test]
+    fn stopped_checks_are_shown_with_their_reason_and_hostile_text_is_harmless() {
+        let text = drawn(&diagnosis!("out_of_time"), false, 100);
+
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn this_whole_host_shows_route_and_listeners() {
+        insta::assert_snapshot!(drawn(&diagnosis!("host"), false, 100));
+    }
+
+    #[test]
+    fn a_narrow_terminal_drops_the_bars() {
+        insta::assert_snapshot!(drawn(&diagnosis!("expired"), false, 60));
+    }
+
+    #[test]
+    fn no_layer_line_is_wider_than_the_page() {
+        for width in [40, 60, 80, 100, 160] {
+            let text = drawn(&diagnosis!("healthy"), false, width);
+            assert!(text.lines().skip(1).all(|line| crate::render::text::columns(line) <= width), "{width}\n{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_diagnosis_is_drawn_without_a_panic() {
+        assert!(drawn(&Diagnosis::default(), true, 0).contains("there is no verdict"));
+    }
+}

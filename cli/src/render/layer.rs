@@ -1,0 +1,169 @@
+//! One line for each layer of a diagnosis: how it stands, the facts, how long, and when.
+//!
+//! A layer is what one check tested. The facts are those of the host call that says most about it.
+
+use sonde_proto::v1::evidence::Call;
+use sonde_proto::v1::{CheckRun, CheckState, Conclusion, Diagnosis, Evidence, StopReason};
+
+use crate::render::call::{answer, question};
+use crate::render::page::Page;
+use crate::render::style::{FAINT, Mark, STRONG, paint};
+use crate::render::text::{clean, columns, elapsed, fit, micros};
+use crate::render::timeline::{Phase, Scale, Span, spans};
+
+/// The lines of all layers, with the legend of their bars.
+pub(crate) fn draw(page: &mut Page, diagnosis: &Diagnosis) {
+    let layers: Vec<Layer> = diagnosis.checks.iter().map(|check| Layer::of(check, diagnosis)).collect();
+    let name_width = layers.iter().map(|layer| columns(&layer.name)).max().unwrap_or(0).clamp(4, 16);
+    let bar_width = match page.width() {
+        0..70 => 0,
+        width => (width / 4).min(36),
+    };
+    let facts_width = page.width().saturating_sub(name_width + TIME_WIDTH + bar_width + 8).max(16);
+    let all = || layers.iter().flat_map(|layer| &layer.spans);
+    let scale = Scale::over(all(), bar_width);
+    for layer in &layers {
+        let sign = paint(layer.mark.style(), layer.mark.sign());
+        let name = paint(STRONG, &fit(&layer.name, name_width));
+        let facts = fit(&layer.facts, facts_width);
+        let bar = paint(layer.mark.style(), scale.bar(&layer.spans).trim_end());
+        page.line(&format!("{sign} {name}  {facts}  {:>TIME_WIDTH$}  {bar}", layer.time));
+    }
+    if bar_width > 0 && all().next().is_some() {
+        let margin = name_width + facts_width + TIME_WIDTH + 8;
+        let legend = scale.legend(all());
+        // Under the bars where it fits, else at the right edge.
+        let margin = margin.min(page.width().saturating_sub(columns(&legend)));
+        page.line(&format!("{:margin$}{}", "", paint(FAINT, &legend)));
+    }
+}
+
+/// How a check stands.
+pub(crate) fn mark(check: &CheckRun) -> Mark {
+    match (check.state(), check.conclusion()) {
+        (CheckState::Concluded, Conclusion::Works) => Mark::Works,
+        (CheckState::Concluded, Conclusion::Broken) => Mark::Broken,
+        (CheckState::Concluded, Conclusion::Unclear | Conclusion::Unspecified) => Mark::Unclear,
+        (CheckState::Concluded, Conclusion::Skipped) => Mark::Skipped,
+        (CheckState::Stopped, _) => Mark::Stopped,
+        (CheckState::Unspecified | CheckState::Pending | CheckState::Running, _) => Mark::Open,
+    }
+}
+
+/// Why the host stopped a check, in words.
+pub(crate) fn stop_reason(check: &CheckRun) -> &'static str {
+    match check.stop_reason() {
+        StopReason::Unspecified => "for an unknown reason",
+        StopReason::CpuBudget => "it used up its CPU time",
+        StopReason::Memory => "it wanted more memory than it may have",
+        StopReason::Deadline => "its time was up",
+        StopReason::DataLimit => "it passed more data than it may",
+        StopReason::Trap => "it trapped",
+        StopReason::Error => "it failed by itself",
+        StopReason::Cancelled => "the run was cancelled",
+    }
+}
+
+struct Layer {
+    mark: Mark,
+    name: String,
+    facts: String,
+    time: String,
+    spans: Vec<Span>,
+}
+
+impl Layer {
+    fn of(check: &CheckRun, diagnosis: &Diagnosis) -> Self {
+        let calls: Vec<&Evidence> = telling_calls(check, diagnosis);
+        let shown = most_telling(&calls, check, diagnosis);
+        let facts = match mark(check) {
+            Mark::Stopped if check.summary.is_empty() => format!("stopped: {}", stop_reason(check)),
+            Mark::Stopped => format!("stopped: {}: {}", stop_reason(check), check.summary),
+            Mark::Open => "did not begin or end".to_owned(),
+            Mark::Skipped => check.summary.clone(),
+            Mark::Works | Mark::Broken | Mark::Unclear => match shown {
+                Some(call) => format!("{}  {}", question(call), answer(call)),
+                None => check.summary.clone(),
+            },
+        };
+        let time = shown.map(|call| call.elapsed.as_ref()).or(Some(check.elapsed.as_ref())).flatten();
+        // What succeeded is drawn on top of what failed at the same time.
+        let mut spans: Vec<Span> = calls.iter().copied().flat_map(spans).collect();
+        spans.sort_by_key(|span| span.phase != Phase::Lost);
+        Self {
+            mark: mark(check),
+            name: clean(&name(&check.check, shown)),
+            facts: clean(&facts),
+            time: time.map_or_else(String::new, |time| elapsed(micros(Some(time)))),
+            spans,
+        }
+    }
+}
+
+/// The layer that a built-in check tests; any other check stands for itself.
+fn name(check: &str, shown: Option<&Evidence>) -> String {
+    let call = shown.and_then(|evidence| evidence.call.as_ref());
+    match (check, call) {
+        ("resolve", _) => "dns",
+        ("connect", Some(Call::DefaultRoutes(_) | Call::RouteLookup(_) | Call::NeighbourLookup(_))) => "route",
+        ("connect", _) => "tcp",
+        (other, _) => other,
+    }
+    .to_owned()
+}
+
+/// The calls of a check that are of the highest kind it made.
+fn telling_calls<'a>(check: &CheckRun, diagnosis: &'a Diagnosis) -> Vec<&'a Evidence> {
+    let own = || diagnosis.evidence.iter().filter(|evidence| evidence.check == check.check);
+    let highest = own().map(rank).min();
+    own().filter(|evidence| Some(rank(evidence)) == highest).collect()
+}
+
+/// What the first cause's proof cites, else what agrees with the check's conclusion, else the first.
+fn most_telling<'a>(calls: &[&'a Evidence], check: &CheckRun, diagnosis: &Diagnosis) -> Option<&'a Evidence> {
+    let cited = |evidence: &Evidence| {
+        let causes = diagnosis.verdict.iter().flat_map(|verdict| &verdict.causes).take(1);
+        causes.flat_map(|cause| &cause.proof).any(|argument| argument.evidence_ids.contains(&evidence.id))
+    };
+    let agrees = |evidence: &Evidence| (check.conclusion() == Conclusion::Works) == succeeded(evidence);
+    let first = |wanted: &dyn Fn(&Evidence) -> bool| calls.iter().copied().find(|evidence| wanted(evidence));
+    first(&cited).or_else(|| first(&agrees)).or_else(|| calls.first().copied())
+}
+
+/// Brought what one asks for: a name error is an answer, but none to go on with.
+fn succeeded(evidence: &Evidence) -> bool {
+    let empty = match &evidence.call {
+        Some(Call::DnsQuery(query)) => {
+            query.answer.as_ref().is_none_or(|answer| answer.rcode != 0 || answer.answers.is_empty())
+        }
+        Some(Call::HttpExchange(exchange)) => {
+            exchange.response.as_ref().is_none_or(|response| response.status >= 400)
+        }
+        _ => false,
+    };
+    evidence.failure.is_none() && !empty
+}
+
+/// The higher the layer of a call, the more of the path it covers.
+fn rank(evidence: &Evidence) -> u8 {
+    match &evidence.call {
+        Some(Call::HttpExchange(_)) => 0,
+        Some(Call::TlsDial(_)) => 1,
+        Some(Call::TcpDial(_)) => 2,
+        Some(Call::DnsQuery(_)) => 3,
+        Some(Call::Listeners(_)) => 4,
+        Some(Call::Census(_)) => 5,
+        Some(Call::DefaultRoutes(_)) => 6,
+        Some(Call::RouteLookup(_)) => 7,
+        Some(Call::NeighbourLookup(_)) => 8,
+        Some(Call::Links(_)) => 9,
+        Some(Call::DnsConfig(_)) => 10,
+        Some(Call::Counters(_)) => 11,
+        Some(Call::ClockState(_)) => 12,
+        Some(Call::Rejected(_)) => 13,
+        None => 14,
+    }
+}
+
+/// Room for `999.9 ms` and `600.000 s`.
+const TIME_WIDTH: usize = 9;

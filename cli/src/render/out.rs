@@ -1,0 +1,94 @@
+//! Writes to stdout and stderr: data to the one, everything else to the other.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::{env, fmt};
+
+use anstream::{AutoStream, ColorChoice};
+use sonde_proto::json;
+
+use crate::arguments::{Colour, Format};
+use crate::error::CommandError;
+
+/// Where data goes, and in which form.
+pub(crate) struct Output {
+    format: Format,
+    colour: Colour,
+}
+
+impl Output {
+    /// As the options say.
+    pub(crate) fn new(format: Format, colour: Colour) -> Self {
+        Self { format, colour }
+    }
+
+    /// The form asked for.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The width to print for, in columns.
+    pub(crate) fn width(&self) -> usize {
+        let terminal = comfy_table::Table::new().width().map(usize::from);
+        let told = || env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        terminal.or_else(told).filter(|columns| *columns > 0).unwrap_or(WIDTH_WITHOUT_TERMINAL)
+    }
+
+    /// Text for people, or for a shell.
+    pub(crate) fn text(&self, text: &str) -> Result<(), CommandError> {
+        let choice = match self.colour {
+            Colour::Auto => AutoStream::choice(&io::stdout()),
+            Colour::Always => ColorChoice::AlwaysAnsi,
+            Colour::Never => ColorChoice::Never,
+        };
+        let mut stdout = AutoStream::new(io::stdout().lock(), choice);
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(CommandError::Stdout)
+    }
+
+    /// A message in the form asked for; `lines` gives what stands on a line of its own in JSONL, `table` the text for people.
+    pub(crate) fn message<M: Message>(
+        &self,
+        message: &M,
+        lines: impl FnOnce(&M) -> Result<Vec<String>, json::JsonError>,
+        table: impl FnOnce(&M, usize) -> String,
+    ) -> Result<(), CommandError> {
+        let text = match self.format {
+            Format::Table | Format::Wide => return self.text(&table(message, self.width())),
+            Format::Json => json::to_string_pretty(message)? + "\n",
+            Format::Yaml => serde_yaml_ng::to_string(&json::to_value(message)?)?,
+            Format::Jsonl => lines(message)?.into_iter().map(|line| line + "\n").collect(),
+        };
+        raw(&text)
+    }
+
+    /// One line of JSONL, at once.
+    pub(crate) fn json_line<M: Message>(&self, message: &M) -> Result<(), CommandError> {
+        raw(&(json::to_string(message)? + "\n"))
+    }
+}
+
+/// What can be printed as JSON.
+pub(crate) trait Message: prost::Message + prost::Name {}
+
+impl<M: prost::Message + prost::Name> Message for M {}
+
+/// One line on stderr. Where even that fails there is nobody left to tell.
+pub(crate) fn complain(line: impl fmt::Display) {
+    drop(writeln!(io::stderr().lock(), "error: {line}"));
+}
+
+/// One line of progress on stderr.
+pub(crate) fn note(line: impl fmt::Display) {
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}
+
+/// Whether somebody looks at stderr.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+fn raw(text: &str) -> Result<(), CommandError> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(CommandError::Stdout)
+}
+
+const WIDTH_WITHOUT_TERMINAL: usize = 100;
