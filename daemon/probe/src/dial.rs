@@ -1,21 +1,15 @@
 //! Timed connections: TCP, TLS, HTTP.
+//!
+//! Every dial opens a connection of its own inside the vantage and closes it; nothing is pooled, resumed or retried. Dropping
+//! the future of a dial closes its socket at once.
 
-use sonde_core::observation::dial::{HttpExchange, HttpRequest, TcpDial, TcpRequest, TlsDial, TlsRequest};
+mod connect;
+mod http;
+mod info;
+mod tcp;
+mod tls;
 
-use crate::clock::RunClock;
-use crate::vantage::Vantage;
-
-/// Opens one TCP connection and closes it.
-pub async fn tcp(_vantage: &Vantage, _clock: &RunClock, _request: &TcpRequest) -> TcpDial {
-    unimplemented!()
-}
-
-/// Opens a TCP connection and shakes hands; verification is separate and never ends the handshake.
-pub async fn tls(_vantage: &Vantage, _clock: &RunClock, _request: &TlsRequest) -> TlsDial {
-    unimplemented!()
-}
-
-/// One HTTP/1.1 request on a connection of its own.
-pub async fn http(_vantage: &Vantage, _clock: &RunClock, _request: &HttpRequest) -> HttpExchange {
-    unimplemented!()
-}
+pub(crate) use self::connect::{Dialled, connect, endpoint, target};
+pub use self::http::http;
+pub use self::tcp::tcp;
+pub use self::tls::tls;

@@ -1,0 +1,226 @@
+//! One TCP connection: opened inside the vantage, established on the runtime, closed so that nothing stays behind.
+//!
+//! The handshake is timed from just before connect(2). Where it ends at once (loopback, a local refusal) its end is read on
+//! the same thread, so no scheduler is in the figure; else it ends when the runtime sees the socket writable.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use sonde_core::observation::dial::Connection;
+use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use super::info;
+use crate::attempt::Attempt;
+use crate::clock::RunClock;
+use crate::error_queue;
+use crate::failure::Fault;
+use crate::vantage::Vantage;
+
+/// A connection, or what became of the attempt. Dropping it resets an established connection, so that a cancelled call leaves
+/// nothing in the kernel; [`Dialled::close`] ends it politely.
+#[derive(Debug)]
+pub(crate) struct Dialled {
+    /// Kept after a failure too: TCP_INFO and the error queue are still asked, and closing it would move counters.
+    stream: Option<Arc<TcpStream>>,
+    connection: Connection,
+}
+
+impl Dialled {
+    /// The established connection.
+    pub(crate) fn stream(&self) -> Option<&Arc<TcpStream>> {
+        self.stream.as_ref()
+    }
+
+    /// When and how long the handshake was; absent before connect(2).
+    pub(crate) fn handshake(&self) -> Option<Timing> {
+        self.connection.local.is_some().then_some(self.connection.connect)
+    }
+
+    /// The record of a later fault on this connection, with the ICMP error behind it.
+    pub(crate) fn failure(&self, attempt: &Attempt, fault: Fault) -> Failure {
+        let icmp = self.stream.as_ref().and_then(|stream| error_queue::drain(stream, self.local_address()));
+        attempt.failure(fault, icmp)
+    }
+
+    /// The TCP facts, with TCP_INFO as it is now.
+    pub(crate) fn connection(&self) -> Connection {
+        let info = self.stream.as_ref().and_then(|stream| info::read(stream).ok());
+        Connection { info: info.or_else(|| self.connection.info.clone()), ..self.connection.clone() }
+    }
+
+    /// Ends it: with FIN where the conversation `ended_well`, else with a reset.
+    pub(crate) fn close(self, ended_well: bool) {
+        if ended_well && let Some(stream) = &self.stream {
+            // Not fatal: the connection is then reset, which is what it was set up for.
+            drop(socket2::SockRef::from(stream.as_ref()).set_linger(None));
+        }
+    }
+
+    fn local_address(&self) -> Option<IpAddr> {
+        self.connection.local.map(|local| local.address)
+    }
+}
+
+/// Connects. The failure is for the record; the [`Dialled`] beside it holds the facts.
+pub(crate) async fn connect(
+    vantage: &Vantage,
+    attempt: &Attempt,
+    remote: Endpoint,
+    local: Option<IpAddr>,
+) -> (Dialled, Result<(), Failure>) {
+    let connection = Connection { icmp_visible: error_queue::visible_in_syn_sent(), ..Connection::default() };
+    let mut dialled = Dialled { stream: None, connection };
+    let outcome = establish(vantage, attempt, remote, local, &mut dialled).await;
+    if let Some(stream) = &dialled.stream {
+        if let Ok(info) = info::read(stream) {
+            // Before data is sent, every retransmission is a SYN's. The timer's own count also has those that a local
+            // filter swallowed, which never became retransmissions.
+            let timer = if info.state == "SYN-SENT" { info.retransmits.into() } else { 0 };
+            dialled.connection.syn_retransmits = info.total_retransmits.max(timer);
+            dialled.connection.info = Some(info);
+        }
+        if outcome.is_ok() {
+            drop(socket2::SockRef::from(stream.as_ref()).set_linger(Some(Duration::ZERO)));
+        }
+    }
+    let outcome = outcome.map_err(|fault| dialled.failure(attempt, fault));
+    (dialled, outcome)
+}
+
+async fn establish(
+    vantage: &Vantage,
+    attempt: &Attempt,
+    remote: Endpoint,
+    local: Option<IpAddr>,
+    dialled: &mut Dialled,
+) -> Result<(), Fault> {
+    let (remote, local) = addresses(remote, local)?;
+    let clock = *attempt.clock();
+    let opened = vantage
+        .within(move || Opened::open(&clock, remote, local))
+        .map_err(|error| Fault::os(Phase::Socket, "enter the vantage", &error))??;
+    dialled.connection.local = opened.local;
+    dialled.connection.connect = Timing { at: opened.at, elapsed: opened.elapsed };
+    let doing = format!("connect to {remote}");
+    let stream = TcpStream::from_std(opened.socket.into())
+        .map_err(|error| Fault::os(Phase::Socket, "register the socket", &error))?;
+    let stream = &*dialled.stream.insert(Arc::new(stream));
+    opened.begun.map_err(|error| Fault::os(Phase::Connect, &doing, &error))?;
+    if opened.finished {
+        return settled(stream).unwrap_or(Ok(())).map_err(|error| Fault::os(Phase::Connect, &doing, &error));
+    }
+    let outcome = attempt.bounded(Phase::Connect, &doing, established(stream)).await;
+    dialled.connection.connect = clock.since(opened.at);
+    // The kernel may have chosen the address only now.
+    if let Ok(address) = stream.local_addr() {
+        dialled.connection.local = Some(endpoint(address));
+    }
+    outcome?.map_err(|error| Fault::os(Phase::Connect, &doing, &error))
+}
+
+/// IPv4-in-IPv6 is unmapped, and what no kernel could connect to is refused.
+fn addresses(remote: Endpoint, local: Option<IpAddr>) -> Result<(SocketAddr, Option<SocketAddr>), Fault> {
+    let remote = target(remote)?;
+    let local = local.map(|local| SocketAddr::new(local.to_canonical(), 0));
+    match local {
+        Some(local) if local.is_ipv4() != remote.is_ipv4() => Err(Fault::invalid(format!(
+            "local address {} towards {}: both must be of one family",
+            local.ip(),
+            remote.ip()
+        ))),
+        _ => Ok((remote, local)),
+    }
+}
+
+/// The socket address of an endpoint to talk to.
+pub(crate) fn target(remote: Endpoint) -> Result<SocketAddr, Fault> {
+    if remote.port == 0 {
+        return Err(Fault::invalid("port 0: a port from 1 to 65535 is needed"));
+    }
+    Ok(SocketAddr::new(remote.address.to_canonical(), remote.port))
+}
+
+/// Waits until the handshake has an outcome.
+async fn established(stream: &TcpStream) -> io::Result<()> {
+    loop {
+        stream.writable().await?;
+        // An entry of the error queue wakes us too; then there is no outcome yet.
+        let outcome = stream.try_io(Interest::WRITABLE, || match settled(stream) {
+            Some(outcome) => Ok(outcome),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        });
+        match outcome {
+            Ok(outcome) => return outcome,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The outcome of the handshake, once there is one.
+fn settled(stream: &TcpStream) -> Option<io::Result<()>> {
+    match stream.take_error() {
+        Ok(Some(error)) | Err(error) => return Some(Err(error)),
+        Ok(None) => {}
+    }
+    stream.peer_addr().is_ok().then_some(Ok(()))
+}
+
+/// What the vantage's thread hands back.
+struct Opened {
+    socket: Socket,
+    local: Option<Endpoint>,
+    /// Just before connect(2).
+    at: Duration,
+    elapsed: Duration,
+    /// What connect(2) said; "in progress" is fine.
+    begun: io::Result<()>,
+    /// The outcome stood right after connect(2).
+    finished: bool,
+}
+
+impl Opened {
+    fn open(clock: &RunClock, remote: SocketAddr, local: Option<SocketAddr>) -> Result<Self, Fault> {
+        let failed = |doing: &str, error: io::Error| Fault::os(Phase::Socket, doing, &error);
+        let kind = Type::STREAM.nonblocking().cloexec();
+        let socket = Socket::new(Domain::for_address(remote), kind, Some(Protocol::TCP))
+            .map_err(|error| failed("open a TCP socket", error))?;
+        error_queue::enable(&socket, remote.ip()).map_err(|error| failed("ask for ICMP errors", error))?;
+        // A request is one write, and its time must not wait for an acknowledgement.
+        socket.set_tcp_nodelay(true).map_err(|error| failed("switch off Nagle's algorithm", error))?;
+        if let Some(local) = local {
+            socket.bind(&local.into()).map_err(|error| failed(&format!("bind to {}", local.ip()), error))?;
+        }
+        let remote = SockAddr::from(remote);
+        let at = clock.now();
+        let begun = socket.connect(&remote);
+        let finished = begun.is_ok() || is_writable(socket.as_fd());
+        let elapsed = clock.since(at).elapsed;
+        let begun = match begun {
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
+            begun => begun,
+        };
+        let local = socket.local_addr().ok().and_then(|local| local.as_socket()).map(endpoint);
+        Ok(Self { socket, local, at, elapsed, begun, finished })
+    }
+}
+
+fn is_writable(socket: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // Writable without an error: an entry of the error queue alone is no outcome.
+    rustix::event::poll(&mut polled, Some(&at_once)).is_ok_and(|ready| ready > 0)
+        && polled.iter().all(|socket| socket.revents().contains(PollFlags::OUT))
+}
+
+/// As the ledger writes it.
+pub(crate) fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint { address: address.ip().to_canonical(), port: address.port() }
+}
