@@ -1,1 +1,197 @@
-//! The built-in check `resolve`.
+//! The built-in check `resolve`: does the name lead to addresses, and if not, who is at fault - the name, a server, the
+//! way to it, or this host's own configuration?
+//!
+//! This file only carries questions to the host; [`plan`] decides what to ask and [`verdict`] what it means.
+
+mod case;
+mod names;
+mod plan;
+mod reading;
+mod verdict;
+
+use std::time::Duration;
+
+use sonde_sdk::prelude::*;
+
+use case::{Asked, Case, Question, Request, Step, Variant};
+
+/// The check.
+struct Resolve;
+
+impl Check for Resolve {
+    fn describe() -> Manifest {
+        use TargetKind::{Dns, Host, Http, Https, Tcp, Tls, Udp};
+        Manifest::new(
+            "resolve",
+            env!("CARGO_PKG_VERSION"),
+            "Resolves the target's name as this host would, asking each name server directly.",
+        )
+        .serving([Https, Http, Tcp, Tls, Udp, Dns, Host])
+        .calling(["dns", "dial", "sockets", "system"])
+        .deciding(CAUSES.iter().copied())
+        .costing(CostClass::Moderate)
+    }
+
+    async fn run(target: Target, _: Arguments, budget: Budget) -> Result<Outcome, String> {
+        let Some(request) = request(&target) else {
+            return Ok(Outcome::skipped("the target is an address, so no name needs to be resolved"));
+        };
+        let started = timer::now();
+        let config = dns::config(request.name.clone()).await;
+        let mut case = Case::new(&request, config);
+        for _ in 0..MOST_ROUNDS {
+            let steps = plan::next(&case);
+            let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);
+            if steps.is_empty() || left.is_zero() {
+                break;
+            }
+            let longest = left.min(budget.probe_timeout());
+            let servers = &case.servers;
+            let calls = steps.into_iter().map(|step| {
+                let patience = match &step {
+                    Step::Query(question) => Duration::from_micros(plan::patience_us(&case, question)).min(longest),
+                    _ => DIAL.min(longest),
+                };
+                take(step, servers, case.port, patience)
+            });
+            for seen in wait::all(calls).await {
+                seen.put(&mut case);
+            }
+        }
+        let judgement = verdict::judge(&case);
+        report::all(&judgement.findings);
+        Ok(judgement.outcome)
+    }
+}
+
+sonde_sdk::export!(Resolve);
+
+/// What the target asks; none where it has no name.
+fn request(target: &Target) -> Option<Request> {
+    if target.kind == TargetKind::Host {
+        let subject = "this host".to_owned();
+        return Some(Request { subject, name: None, qtype: None, server: None, port: None });
+    }
+    let name = target.host.clone().filter(|host| host.parse::<std::net::IpAddr>().is_err())?;
+    Some(Request {
+        subject: name.clone(),
+        name: Some(name),
+        qtype: target.qtype,
+        server: target.server.clone(),
+        port: target.port,
+    })
+}
+
+/// What came of a step.
+enum Seen {
+    Asked(Asked),
+    Route(String, system::RouteAnswer),
+    Neighbour(String, system::NeighbourAnswer),
+    Clock(system::ClockAnswer),
+    Listeners(sockets::ListenersAnswer),
+    Dial(String, dial::TcpDial),
+}
+
+impl Seen {
+    fn put(self, case: &mut Case) {
+        match self {
+            Self::Asked(asked) => case.asked.push(asked),
+            Self::Route(address, answer) => case.routes.push((address, answer)),
+            Self::Neighbour(address, answer) => case.neighbours.push((address, answer)),
+            Self::Clock(answer) => case.clock = Some(answer),
+            Self::Listeners(answer) => case.listeners = Some(answer),
+            Self::Dial(address, dial) => case.dials.push((address, dial)),
+        }
+    }
+}
+
+async fn take(step: Step, servers: &[String], port: Option<u16>, patience: Duration) -> Seen {
+    match step {
+        Step::Query(question) => {
+            let server = servers.get(question.server).map_or("", String::as_str);
+            let exchange = dns::query(query(&question, server).within(patience)).await;
+            Seen::Asked(Asked { question, exchange })
+        }
+        Step::Route(address) => Seen::Route(address.clone(), system::route_to(address).await),
+        Step::Neighbour(address) => Seen::Neighbour(address.clone(), system::neighbour(address).await),
+        Step::Clock => Seen::Clock(system::clock().await),
+        Step::Listeners => Seen::Listeners(sockets::listeners(Some(53)).await),
+        Step::Dial(address) => {
+            let request = dial::TcpRequest::to(Endpoint::new(&address, port.unwrap_or(0))).within(patience);
+            Seen::Dial(address, dial::tcp(request).await)
+        }
+    }
+}
+
+fn query(question: &Question, server: &str) -> dns::Query {
+    let query = dns::Query::new(server, &question.name, question.qtype);
+    match question.variant {
+        Variant::Udp => query,
+        Variant::Plain => query.without_edns(),
+        Variant::CheckingDisabled => query.checking_disabled().dnssec_ok(),
+        Variant::Tcp => query.over_tcp(),
+        Variant::Counted => query.with_deltas(),
+    }
+}
+
+/// Causes that this check can support or refute.
+const CAUSES: &[&str] = &[
+    "dns.nxdomain",
+    "dns.nodata",
+    "dns.srv_missing",
+    "dns.srv_dangling",
+    "dns.cname_loop",
+    "dns.stale_answer",
+    "dns.resolver_disagreement",
+    "dns.split_horizon",
+    "dns.servfail_upstream",
+    "dns.dnssec_bogus",
+    "dns.dnssec_expired",
+    "dns.dnssec_not_yet_valid",
+    "dns.dnssec_anchor_mismatch",
+    "dns.refused",
+    "dns.not_implemented",
+    "dns.lame_delegation",
+    "dns.server_port_closed",
+    "dns.server_unreachable",
+    "dns.first_server_dead",
+    "dns.no_nameserver",
+    "dns.stub_down",
+    "dns.slow_server",
+    "dns.packet_loss",
+    "dns.ndots_amplification",
+    "dns.search_capture",
+    "dns.search_missing",
+    "dns.aaaa_dropped",
+    "dns.aaaa_wrong_rcode",
+    "dns.tc_tcp_blocked",
+    "dns.udp_blocked",
+    "dns.edns_blocked",
+    "dns.edns_rejected",
+    "dns.nsswitch_order",
+    "dns.hosts_override",
+    "nf.dns_insert_race",
+    "fw.drop_local_output",
+    "fw.drop_remote",
+    "fw.reject_icmp",
+    "l2.gateway_unresolved",
+    "l2.neighbor_unresolved",
+    "l3.no_route",
+    "l3.ipv6_no_route",
+    "l3.ipv6_blackhole",
+    "l3.icmp_unreachable",
+    "l3.host_down",
+    "l3.high_latency",
+    "l3.route_blackhole",
+    "l3.route_policy_reject",
+    "l3.routing_loop",
+    "l3.wrong_netmask",
+    "host.clock_skew",
+];
+
+/// Enough for the longest chain of follow-ups; a plan that wants more is cut.
+const MOST_ROUNDS: usize = 16;
+/// Kept back to judge and report.
+const RESERVE: Duration = Duration::from_millis(200);
+/// Of a connection that only tells a serving address from a dead one.
+const DIAL: Duration = Duration::from_millis(1500);
