@@ -26,7 +26,9 @@ impl Arguments {
             let Some(parameter) = parameters.iter().find(|p| p.name == argument.name) else {
                 return Err(match parameters.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().as_slice() {
                     [] => format!("argument {:?} is not known: this check takes none", argument.name),
-                    names => format!("argument {:?} is not known: this check takes {}", argument.name, names.join(", ")),
+                    names => {
+                        format!("argument {:?} is not known: this check takes {}", argument.name, names.join(", "))
+                    }
                 });
             };
             if given.iter().take(position).any(|earlier| earlier.name == argument.name) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 pub use crate::bindings::sonde::check::dial::{
-    Certificate, Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, TcpDial, TcpInfo, TcpRequest, TlsDial, TlsRequest,
-    TlsSession, Verification, http, tcp, tls,
+    Certificate, Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, TcpDial, TcpInfo, TcpRequest,
+    TlsDial, TlsRequest, TlsSession, Verification, http, tcp, tls,
 };
 use crate::types::{Endpoint, Property};
 use crate::wait::microseconds;

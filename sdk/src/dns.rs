@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 pub use crate::bindings::sonde::check::dns::{
-    Answer, AnswerFlags, Edns, Exchange, ExtendedError, QueryFlags, QueryRequest as Query, Resource, ResolverConfig, Transport, config,
-    query,
+    Answer, AnswerFlags, Edns, Exchange, ExtendedError, QueryFlags, QueryRequest as Query, ResolverConfig, Resource,
+    Transport, config, query,
 };
 use crate::types::Endpoint;
 use crate::wait::microseconds;

@@ -58,8 +58,12 @@ pub mod adapter;
 /// What nearly every check names.
 pub mod prelude {
     pub use crate::arguments::Arguments;
-    pub use crate::check::{Budget, Check, Conclusion, CostClass, Manifest, Outcome, Parameter, ParameterType, Target, TargetKind};
-    pub use crate::types::{Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure, Phase, Reason, Timing};
+    pub use crate::check::{
+        Budget, Check, Conclusion, CostClass, Manifest, Outcome, Parameter, ParameterType, Target, TargetKind,
+    };
+    pub use crate::types::{
+        Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure, Phase, Reason, Timing,
+    };
     pub use crate::{dial, dns, finding, log, report, sockets, system, timer, wait};
 }
 
@@ -74,7 +78,7 @@ macro_rules! export {
             const fn is_a_check<C: $crate::check::Check>() {}
             is_a_check::<$check>();
             #[cfg(target_arch = "wasm32")]
-            $crate::bindings::export_guest!(Exported with_types_in $crate::bindings);
+    $crate::bindings::export_guest!(Exported with_types_in $crate::bindings);
             #[cfg(not(target_arch = "wasm32"))]
             let _ = ::core::marker::PhantomData::<Exported>;
         };

@@ -1,7 +1,8 @@
 //! The vantage's socket tables and counters.
 
 pub use crate::bindings::sonde::check::sockets::{
-    CensusAnswer, CensusFilter, CensusGroup, CensusKey, CountersAnswer, Listener, ListenersAnswer, Process, census, counters, listeners,
+    CensusAnswer, CensusFilter, CensusGroup, CensusKey, CountersAnswer, Listener, ListenersAnswer, Process, census,
+    counters, listeners,
 };
 use crate::types::value_of;
 

@@ -11,8 +11,11 @@
 //! ```
 
 use crate::check::{Budget, Target, TargetKind};
-use crate::dial::{Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, TcpDial, TcpInfo, TlsDial, TlsSession, Verification};
-use crate::dns::{Answer, AnswerFlags, Exchange, Resource, ResolverConfig};
+use crate::dial::{
+    Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, TcpDial, TcpInfo, TlsDial, TlsSession,
+    Verification,
+};
+use crate::dns::{Answer, AnswerFlags, Exchange, ResolverConfig, Resource};
 use crate::report::{Finding, Stance, Strength};
 use crate::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer, Process};
 use crate::system::{Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind};
@@ -197,7 +200,13 @@ pub fn http_exchange(n: u64, status: u16) -> HttpExchange {
         evidence: evidence(n),
         timing: timing(3),
         connection: connection(500),
-        phases: HttpPhases { connect: Some(timing(0)), tls: None, send: Some(timing(0)), wait: Some(timing(1)), receive: Some(timing(0)) },
+        phases: HttpPhases {
+            connect: Some(timing(0)),
+            tls: None,
+            send: Some(timing(0)),
+            wait: Some(timing(1)),
+            receive: Some(timing(0)),
+        },
         session: None,
         response: Some(HttpResponse {
             version: "HTTP/1.1".to_owned(),
@@ -291,7 +300,12 @@ pub fn census_answer(n: u64, groups: &[(&[&str], u64)]) -> CensusAnswer {
             send_queue_bytes: 0,
         })
         .collect();
-    CensusAnswer { evidence: evidence(n), timing: timing(0), total: groups.iter().map(|g| g.count).sum(), outcome: Ok(groups) }
+    CensusAnswer {
+        evidence: evidence(n),
+        timing: timing(0),
+        total: groups.iter().map(|g| g.count).sum(),
+        outcome: Ok(groups),
+    }
 }
 
 /// A unicast route by `eth0`.
@@ -379,12 +393,14 @@ pub fn refuted(findings: &[Finding]) -> Vec<&str> {
 ///
 /// It does not know the catalogue: whether the refuted cause is a look-alike is for the caller to see.
 pub fn is_proven(findings: &[Finding], cause: &str) -> bool {
-    findings.iter().filter(|f| f.stance == Stance::Supports && f.strength == Strength::Proof && f.cause == cause).any(|proof| {
-        findings
-            .iter()
-            .filter(|f| f.stance == Stance::Refutes && f.cause != cause)
-            .any(|refutation| refutation.evidence.iter().any(|id| !proof.evidence.contains(id)))
-    })
+    findings.iter().filter(|f| f.stance == Stance::Supports && f.strength == Strength::Proof && f.cause == cause).any(
+        |proof| {
+            findings
+                .iter()
+                .filter(|f| f.stance == Stance::Refutes && f.cause != cause)
+                .any(|refutation| refutation.evidence.iter().any(|id| !proof.evidence.contains(id)))
+        },
+    )
 }
 
 fn causes(findings: &[Finding], stance: Stance, at_least: Strength) -> Vec<&str> {

@@ -22,7 +22,11 @@ impl Endpoint {
 // `Display` of a `Failure` (and of no other record) is generated; people are shown its `detail`.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_ipv6() { write!(f, "[{}]:{}", self.address, self.port) } else { write!(f, "{}:{}", self.address, self.port) }
+        if self.is_ipv6() {
+            write!(f, "[{}]:{}", self.address, self.port)
+        } else {
+            write!(f, "{}:{}", self.address, self.port)
+        }
     }
 }
 

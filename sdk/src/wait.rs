@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+pub use futures_util::future::{Either, select};
 pub use futures_util::future::{join, join3, join4, join5, select_all};
 pub use futures_util::stream::FuturesUnordered;
 

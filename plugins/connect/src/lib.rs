@@ -1,1 +1,78 @@
-//! The built-in check `connect`.
+//! The built-in check `connect`: does a TCP handshake with every address of the target succeed, and if not, what stops it?
+//!
+//! `gather` makes the host calls, `verdict` judges what they saw. For the target `host` nothing is dialled: the links, the
+//! default routes and the state of their gateways are read.
+
+mod gather;
+mod host;
+mod observe;
+mod verdict;
+
+use std::time::Duration;
+
+use sonde_sdk::prelude::*;
+
+/// The check.
+#[derive(Debug)]
+pub struct Connect;
+
+impl Check for Connect {
+    fn describe() -> Manifest {
+        Manifest::new("connect", env!("CARGO_PKG_VERSION"), "Opens a TCP connection to every address of the target.")
+            .serving([TargetKind::Https, TargetKind::Http, TargetKind::Tcp, TargetKind::Tls, TargetKind::Host])
+            .taking(
+                Parameter::new("latency", ParameterType::Duration, "A round trip above this is a fault.")
+                    .with_default("150ms"),
+            )
+            .calling(["dial", "system", "sockets"])
+            .after(["resolve"])
+            .deciding(CAUSES)
+    }
+
+    async fn run(target: Target, arguments: Arguments, budget: Budget) -> Result<Outcome, String> {
+        let latency: Duration = arguments.required("latency")?;
+        let judgement = if target.kind == TargetKind::Host {
+            host::judge(&host::gather().await)
+        } else {
+            let endpoints = gather::choose(target.endpoints());
+            if endpoints.is_empty() {
+                return Ok(Outcome::skipped("no address to dial"));
+            }
+            verdict::judge(&gather::observe(endpoints, latency, budget).await)
+        };
+        report::all(&judgement.findings);
+        Ok(judgement.outcome)
+    }
+}
+
+const CAUSES: [&str; 27] = [
+    "host.ephemeral_ports_connect",
+    "host.fd_process_limit",
+    "host.fd_system_limit",
+    "host.source_addr_missing",
+    "l2.carrier_lost",
+    "l2.gateway_unresolved",
+    "l2.link_admin_down",
+    "l2.neighbor_unresolved",
+    "l3.bufferbloat",
+    "l3.high_latency",
+    "l3.host_down",
+    "l3.icmp_unreachable",
+    "l3.ipv6_blackhole",
+    "l3.ipv6_no_route",
+    "l3.no_route",
+    "l3.packet_loss",
+    "l3.route_blackhole",
+    "l3.route_policy_reject",
+    "l3.routing_loop",
+    "l3.wrong_netmask",
+    "fw.drop_local_input",
+    "fw.drop_local_output",
+    "fw.drop_remote",
+    "fw.reject_icmp",
+    "fw.reject_rst",
+    "lb.backend_blackholed",
+    "lb.backend_refused",
+];
+
+sonde_sdk::export!(Connect);

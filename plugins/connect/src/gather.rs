@@ -1,0 +1,298 @@
+//! Gathers: first one dial of each address, and only where that fails or is slow, what tells the reasons apart.
+//!
+//! A SYN is repeated after one second, so 1.3 s show one repetition and with it whether packets leave at all. A neighbour
+//! that does not answer needs three seconds to become an error; that longer dial is made only when the neighbour entry says
+//! that it is being waited for.
+
+use std::collections::{HashMap, HashSet};
+use std::pin::pin;
+use std::time::Duration;
+
+use sonde_sdk::check::Budget;
+use sonde_sdk::dial::{TcpDial, TcpRequest, tcp};
+use sonde_sdk::sockets::{CensusFilter, CensusKey, census, listeners};
+use sonde_sdk::system::{NeighbourAnswer, RouteAnswer, RouteKind, default_routes, links, neighbour, route_to};
+use sonde_sdk::timer;
+use sonde_sdk::types::{Endpoint, Reason};
+use sonde_sdk::wait::{self, Either, select};
+
+use crate::observe::{Control, Observations, Path, is_unresolved};
+
+/// At most so many addresses, at most so many of one family.
+const ADDRESSES: usize = 6;
+const ADDRESSES_OF_A_FAMILY: usize = 4;
+/// At most so many failing addresses of one family are looked into.
+const FOLLOWED_OF_A_FAMILY: usize = 2;
+/// Shows one repetition of the SYN.
+const FIRST: Duration = Duration::from_millis(1300);
+/// A neighbour on a working segment answers far sooner.
+const NEIGHBOUR: Duration = Duration::from_millis(250);
+/// Longer than the three seconds after which the kernel gives a neighbour up.
+const UNRESOLVED: Duration = Duration::from_millis(3500);
+/// Together with the first dial longer than the three seconds after which a router gives its neighbour up.
+const LAST_ROUTER: Duration = Duration::from_millis(2200);
+/// Ports that hosts often have open, and one that they hardly have: a host that is alive accepts or refuses, unless filtered.
+const CONTROL_PORTS: [u16; 4] = [443, 80, 22, 1];
+const CONTROLS: usize = 3;
+/// Between the repetitions that a round trip is judged by.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Kept back for the judgement.
+const RESERVE: Duration = Duration::from_millis(200);
+
+/// The endpoints to dial: in the resolver's order, bounded, of both families.
+pub(crate) fn choose(endpoints: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
+    let mut chosen: Vec<Endpoint> = Vec::new();
+    for endpoint in endpoints {
+        let of_family = chosen.iter().filter(|c| c.is_ipv6() == endpoint.is_ipv6()).count();
+        if chosen.len() < ADDRESSES && of_family < ADDRESSES_OF_A_FAMILY && !chosen.contains(&endpoint) {
+            chosen.push(endpoint);
+        }
+    }
+    chosen
+}
+
+/// Dials and looks closer where needed.
+pub(crate) async fn observe(endpoints: Vec<Endpoint>, latency: Duration, budget: Budget) -> Observations {
+    let clock =
+        Clock { deadline: timer::now() + budget.remaining().saturating_sub(RESERVE), probe: budget.probe_timeout() };
+    // A single address gets its counters at once; several are first dialled side by side, which spoils counters.
+    let alone = endpoints.len() == 1;
+    let mut paths = wait::all(endpoints.into_iter().map(|endpoint| first(endpoint, alone, clock))).await;
+    let mut observed = Observations { paths: vec![], links: None, defaults: None, latency };
+    if paths.iter().any(|p| !p.is_open()) {
+        let no_network = paths.iter().any(|p| p.failure().is_some_and(|(_, f)| f.reason == Reason::NetworkUnreachable));
+        observed.links = Some(links().await);
+        if no_network {
+            observed.defaults = Some(default_routes().await);
+        }
+    }
+    let open: HashSet<bool> = paths.iter().filter(|p| p.is_open()).map(|p| p.endpoint.is_ipv6()).collect();
+    let mut followed: HashMap<bool, usize> = HashMap::new();
+    let mut work = vec![];
+    for path in &mut paths {
+        let family = path.endpoint.is_ipv6();
+        if path.is_open() {
+            work.push(Work::Timing(path));
+        } else {
+            let count = followed.entry(family).or_default();
+            *count += 1;
+            if *count <= FOLLOWED_OF_A_FAMILY {
+                let elsewhere = open.iter().any(|other| *other != family);
+                work.push(Work::Failure { path, elsewhere });
+            }
+        }
+    }
+    wait::all(work.into_iter().map(|work| async move {
+        match work {
+            Work::Timing(path) => time_again(path, latency, clock).await,
+            Work::Failure { path, elsewhere } => look_closer(path, elsewhere, clock).await,
+        }
+    }))
+    .await;
+    observed.paths = paths;
+    observed
+}
+
+enum Work<'a> {
+    Timing(&'a mut Path),
+    /// `elsewhere`: the other family works.
+    Failure {
+        path: &'a mut Path,
+        elsewhere: bool,
+    },
+}
+
+/// The run's time.
+#[derive(Clone, Copy)]
+struct Clock {
+    deadline: Duration,
+    probe: Duration,
+}
+
+impl Clock {
+    /// A dial that keeps to the budget.
+    fn dial(self, endpoint: &Endpoint, timeout: Duration) -> TcpRequest {
+        let left = self.deadline.saturating_sub(timer::now()).max(Duration::from_millis(1));
+        TcpRequest::to(endpoint.clone()).within(timeout.min(self.probe).min(left))
+    }
+
+    fn has(self, time: Duration) -> bool {
+        timer::now() + time < self.deadline
+    }
+}
+
+/// The first dial, and meanwhile the route and the next hop's neighbour entry.
+async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
+    let request = |timeout| {
+        let request = clock.dial(&endpoint, timeout);
+        if deltas { request.with_deltas() } else { request }
+    };
+    let (dial, seen) = {
+        let dial = pin!(tcp(request(FIRST)));
+        let hop = pin!(async {
+            timer::sleep(NEIGHBOUR).await;
+            next_hop(&endpoint.address).await
+        });
+        match select(dial, hop).await {
+            Either::Left((dial, _)) => (Some(dial), None),
+            Either::Right((seen, _)) if is_stuck(&seen) => (None, Some(seen)),
+            Either::Right((seen, dial)) => (Some(dial.await), Some(seen)),
+        }
+    };
+    // The neighbour does not answer: start again, and this time see how the kernel gives up.
+    let dial = match dial {
+        Some(dial) => dial,
+        None => tcp(request(UNRESOLVED)).await,
+    };
+    let mut path = Path::new(endpoint, dial);
+    if let Some((route, neighbour)) = seen {
+        path.route = Some(route);
+        path.neighbour = neighbour;
+    }
+    path
+}
+
+fn is_stuck((_, neighbour): &(RouteAnswer, Option<NeighbourAnswer>)) -> bool {
+    neighbour.as_ref().is_some_and(|n| n.outcome.as_ref().is_ok_and(is_unresolved))
+}
+
+/// How the kernel routes there, and the neighbour entry of the gateway or of the address itself.
+async fn next_hop(address: &str) -> (RouteAnswer, Option<NeighbourAnswer>) {
+    let route = route_to(address.to_owned()).await;
+    let hop = match &route.outcome {
+        Ok(r) if r.kind == RouteKind::Unicast => Some(r.gateway.clone().unwrap_or_else(|| address.to_owned())),
+        _ => None,
+    };
+    let entry = match hop {
+        Some(hop) => Some(neighbour(hop).await),
+        None => None,
+    };
+    (route, entry)
+}
+
+/// A slow or repaired handshake is judged by several.
+async fn time_again(path: &mut Path, latency: Duration, clock: Clock) {
+    let slow = path
+        .dials
+        .iter()
+        .any(|d| d.connection.rtt().is_some_and(|rtt| rtt > latency) || d.connection.syn_retransmits > 0);
+    if !slow {
+        return;
+    }
+    for _ in 0..2 {
+        if !clock.has(FIRST) {
+            return;
+        }
+        timer::sleep(PAUSE).await;
+        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
+    }
+}
+
+/// What tells the reasons of a failure apart, by the failure.
+async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
+    let Some(reason) = path.failure().map(|(_, f)| f.reason.clone()) else { return };
+    // A first dial beside others, or one whose window was shared, is repeated in a quiet one.
+    let watched = path.dials.iter().any(|d| d.deltas.as_ref().is_some_and(|w| w.quiet));
+    let gave_up = path.dials.iter().any(|d| d.timing.elapsed() > FIRST + NEIGHBOUR);
+    match reason {
+        Reason::TimedOut => silence(path, watched, elsewhere, clock).await,
+        Reason::AddressNotAvailable => {
+            path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
+            let filter = CensusFilter::all().peer(&path.endpoint.address, Some(path.endpoint.port));
+            path.census = Some(census(vec![CensusKey::LocalAddress], filter).await);
+            path.controls = controls(path, 1, clock).await;
+        }
+        Reason::Denied(_) | Reason::BudgetExhausted(_) | Reason::InvalidRequest(_) | Reason::Unavailable(_) => return,
+        _ if gave_up => {}
+        _ => path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await),
+    }
+    let (route, entry) = next_hop(&path.endpoint.address).await;
+    if route.outcome.is_ok() || path.route.is_none() {
+        path.route = Some(route);
+    }
+    if entry.is_some() {
+        path.neighbour = entry;
+    }
+    if path.is_local() {
+        path.listeners = Some(listeners(Some(path.endpoint.port)).await);
+    }
+}
+
+/// Is it silent always, is the host alive, does a router give up on it, do packets leave at all?
+async fn silence(path: &mut Path, watched: bool, elsewhere: bool, clock: Clock) {
+    if !watched && clock.has(FIRST) {
+        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
+    }
+    let kept_here = path.dials.iter().any(keeps_packets_here);
+    if path.is_open() || !clock.has(FIRST) {
+        return;
+    }
+    if kept_here || elsewhere {
+        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
+        return;
+    }
+    let last = {
+        let again = tcp(clock.dial(&path.endpoint, FIRST));
+        let quick = pin!(wait::join(again, controls(path, CONTROLS, clock)));
+        let long = pin!(tcp(clock.dial(&path.endpoint, LAST_ROUTER)));
+        match select(quick, long).await {
+            Either::Left(((again, controls), long)) => {
+                let alive = again.outcome.is_ok() || controls.iter().any(|c| crate::observe::answered_by_host(&c.dial));
+                // Only a router's late word is still of interest.
+                (again, controls, if alive { None } else { Some(long.await) })
+            }
+            Either::Right((long, quick)) => {
+                let (again, controls) = quick.await;
+                (again, controls, Some(long))
+            }
+        }
+    };
+    let (again, controls, long) = last;
+    path.dials.push(again);
+    path.dials.extend(long);
+    path.controls = controls;
+}
+
+/// Repetitions of the SYN failed inside this host.
+pub(crate) fn keeps_packets_here(dial: &TcpDial) -> bool {
+    dial.deltas.as_ref().and_then(|d| d.moved("TcpExt.TCPRetransFail")).is_some_and(|n| n > 0)
+}
+
+async fn controls(path: &Path, count: usize, clock: Clock) -> Vec<Control> {
+    let ports = CONTROL_PORTS.into_iter().filter(|port| *port != path.endpoint.port).take(count);
+    let dials = ports.map(|port| async move {
+        let endpoint = Endpoint::new(&path.endpoint.address, port);
+        Control { port, dial: tcp(clock.dial(&endpoint, FIRST)).await }
+    });
+    wait::all(dials).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoints(addresses: &[&str]) -> Vec<Endpoint> {
+        addresses.iter().map(|a| Endpoint::new(a, 443)).collect()
+    }
+
+    #[test]
+    fn many_addresses_of_one_family_leave_room_for_the_other() {
+        let given =
+            endpoints(&["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8::5", "192.0.2.1"]);
+        let chosen = choose(given.into_iter());
+        assert_eq!(chosen.iter().filter(|e| e.is_ipv6()).count(), 4);
+        assert_eq!(chosen.iter().filter(|e| !e.is_ipv6()).count(), 1);
+    }
+
+    #[test]
+    fn the_same_address_is_dialled_once() {
+        assert_eq!(choose(endpoints(&["192.0.2.1", "192.0.2.1"]).into_iter()).len(), 1);
+    }
+
+    #[test]
+    fn a_long_list_is_cut() {
+        let given: Vec<String> = (1..=50).flat_map(|n| [format!("192.0.2.{n}"), format!("2001:db8::{n}")]).collect();
+        let given: Vec<&str> = given.iter().map(String::as_str).collect();
+        assert_eq!(choose(endpoints(&given).into_iter()).len(), ADDRESSES);
+    }
+}

@@ -1,0 +1,144 @@
+//! The target `host`: links, default routes and the state of their gateways. Nothing is dialled.
+
+use std::time::Duration;
+
+use sonde_sdk::check::Outcome;
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::system::{
+    DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, Route, RouteKind, default_routes, links, neighbour,
+};
+use sonde_sdk::types::EvidenceId;
+use sonde_sdk::{timer, wait};
+
+use crate::observe::Judgement;
+
+/// Between the two looks at a failed entry: one that heals is no fault.
+const PAUSE: Duration = Duration::from_millis(300);
+/// Gateways looked at.
+const GATEWAYS: usize = 8;
+
+/// What was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) links: LinksAnswer,
+    pub(crate) defaults: DefaultRoutesAnswer,
+    /// Each gateway's entry, and a second look where the first was bad.
+    pub(crate) gateways: Vec<(String, NeighbourAnswer, Option<NeighbourAnswer>)>,
+}
+
+/// Reads it.
+pub(crate) async fn gather() -> Facts {
+    let (links, defaults) = wait::join(links(), default_routes()).await;
+    let mut names: Vec<String> = vec![];
+    for gateway in defaults.outcome.iter().flatten().filter_map(|r| r.gateway.clone()) {
+        if !names.contains(&gateway) && names.len() < GATEWAYS {
+            names.push(gateway);
+        }
+    }
+    let gateways = wait::all(names.into_iter().map(|name| async move {
+        let first = neighbour(name.clone()).await;
+        let second = if has_failed(&first) {
+            timer::sleep(PAUSE).await;
+            Some(neighbour(name.clone()).await)
+        } else {
+            None
+        };
+        (name, first, second)
+    }))
+    .await;
+    Facts { links, defaults, gateways }
+}
+
+fn has_failed(answer: &NeighbourAnswer) -> bool {
+    answer.outcome.as_ref().is_ok_and(|n| n.state == "FAILED")
+}
+
+/// Judges it.
+pub(crate) fn judge(facts: &Facts) -> Judgement {
+    let routes: Vec<&Route> =
+        facts.defaults.outcome.iter().flatten().filter(|r| r.kind == RouteKind::Unicast).collect();
+    let Ok(links) = &facts.links.outcome else {
+        return Judgement { findings: vec![], outcome: Outcome::unclear("the links of this host cannot be read") };
+    };
+    if facts.defaults.outcome.is_err() {
+        return Judgement { findings: vec![], outcome: Outcome::unclear("the routes of this host cannot be read") };
+    }
+    let mut findings = vec![];
+    let mut faults = vec![];
+    for route in &routes {
+        let Some(link) = route.device.as_ref().and_then(|name| links.iter().find(|l| &l.name == name)) else {
+            continue;
+        };
+        if link.up && !link.carrier && !faults.iter().any(|f: &String| f.contains(&format!("interface {} ", link.name)))
+        {
+            faults.push(no_carrier(link, facts, &mut findings));
+        }
+    }
+    for (name, first, second) in &facts.gateways {
+        let Some(second) = second.as_ref().filter(|s| has_failed(first) && has_failed(s)) else { continue };
+        let device = second.outcome.as_ref().map(|n| n.device.clone()).unwrap_or_default();
+        let carrier = links.iter().any(|l| l.name == device && l.carrier);
+        if carrier {
+            faults.push(dead_gateway(name, &device, [first.evidence, second.evidence], facts, &mut findings));
+        }
+    }
+    let outcome = match (faults.as_slice(), routes.as_slice()) {
+        ([], []) => Outcome::works("no default route, and no link at fault"),
+        ([], routes) => Outcome::works(format!(
+            "{} and {} in order",
+            counted(links.len(), "link"),
+            counted(routes.len(), "default route")
+        )),
+        (faults, _) => Outcome::broken(faults.join("; ")),
+    };
+    Judgement { findings, outcome }
+}
+
+fn no_carrier(link: &Link, facts: &Facts, findings: &mut Vec<sonde_sdk::report::Finding>) -> String {
+    let sentence = format!("the interface {} of the default route is on but has no carrier", link.name);
+    findings.push(
+        supports("l2.carrier_lost").proof().about(&link.name).because(&sentence).citing([facts.links.evidence]).build(),
+    );
+    let entries = facts.gateways.iter().map(|(_, first, _)| first.evidence);
+    findings.push(
+        refutes("l2.gateway_unresolved")
+            .strong()
+            .about(&link.name)
+            .because("without carrier no gateway can answer: that is a consequence")
+            .citing([facts.defaults.evidence].into_iter().chain(entries))
+            .build(),
+    );
+    sentence
+}
+
+fn dead_gateway(
+    name: &str,
+    device: &str,
+    looks: [EvidenceId; 2],
+    facts: &Facts,
+    findings: &mut Vec<sonde_sdk::report::Finding>,
+) -> String {
+    let sentence = format!("the default gateway {name} on {device} does not answer ARP or ND (FAILED)");
+    findings.push(supports("l2.gateway_unresolved").proof().about(name).because(&sentence).citing(looks).build());
+    findings.push(
+        refutes("l2.neighbor_unresolved")
+            .proof()
+            .about(name)
+            .because("the failed entry is that of the default route's gateway")
+            .citing([facts.defaults.evidence])
+            .build(),
+    );
+    findings.push(
+        refutes("l2.carrier_lost")
+            .proof()
+            .about(name)
+            .because(format!("the interface {device} has carrier"))
+            .citing([facts.links.evidence])
+            .build(),
+    );
+    sentence
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}

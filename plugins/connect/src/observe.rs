@@ -1,0 +1,179 @@
+//! What was seen of the target's addresses: plain data, no judgement.
+
+use std::time::Duration;
+
+use sonde_sdk::check::Outcome;
+use sonde_sdk::dial::TcpDial;
+use sonde_sdk::report::Finding;
+use sonde_sdk::sockets::{CensusAnswer, Listener, ListenersAnswer};
+use sonde_sdk::system::{
+    DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind,
+};
+use sonde_sdk::types::{Endpoint, EvidenceId, Failure, IcmpError, Reason};
+
+/// Everything the judgement sees.
+#[derive(Clone, Debug)]
+pub(crate) struct Observations {
+    /// One for each address that was dialled, in the resolver's order.
+    pub(crate) paths: Vec<Path>,
+    /// Read only where something failed.
+    pub(crate) links: Option<LinksAnswer>,
+    /// Read only where a network was unreachable.
+    pub(crate) defaults: Option<DefaultRoutesAnswer>,
+    /// A round trip above this is a fault.
+    pub(crate) latency: Duration,
+}
+
+/// What was seen of one address.
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    pub(crate) endpoint: Endpoint,
+    /// Dials of the endpoint, oldest first. Invariant: at least one.
+    pub(crate) dials: Vec<TcpDial>,
+    pub(crate) route: Option<RouteAnswer>,
+    /// Of the gateway, or of the address itself where it is on-link; the last look.
+    pub(crate) neighbour: Option<NeighbourAnswer>,
+    /// Dials of other ports of the same address.
+    pub(crate) controls: Vec<Control>,
+    /// Sockets towards this endpoint, by local address.
+    pub(crate) census: Option<CensusAnswer>,
+    /// Listeners of the port; read only where the address is one of this host.
+    pub(crate) listeners: Option<ListenersAnswer>,
+}
+
+/// A dial of another port of the same address.
+#[derive(Clone, Debug)]
+pub(crate) struct Control {
+    pub(crate) port: u16,
+    pub(crate) dial: TcpDial,
+}
+
+/// What a judgement returns.
+#[derive(Clone, Debug)]
+pub(crate) struct Judgement {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) outcome: Outcome,
+}
+
+impl Path {
+    /// With its first dial.
+    pub(crate) fn new(endpoint: Endpoint, dial: TcpDial) -> Self {
+        Self {
+            endpoint,
+            dials: vec![dial],
+            route: None,
+            neighbour: None,
+            controls: vec![],
+            census: None,
+            listeners: None,
+        }
+    }
+
+    /// Some dial of the endpoint succeeded.
+    pub(crate) fn is_open(&self) -> bool {
+        self.dials.iter().any(|d| d.outcome.is_ok())
+    }
+
+    /// Every dial of the endpoint succeeded, the first at once.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (&TcpDial, &Failure)> {
+        self.dials.iter().filter_map(|d| Some((d, d.outcome.as_ref().err()?)))
+    }
+
+    /// The last failure that says something of the network; the later dials were watched more closely.
+    pub(crate) fn failure(&self) -> Option<(&TcpDial, &Failure)> {
+        self.failures().filter(|(_, f)| !f.is_our_own()).last().or_else(|| self.failures().last())
+    }
+
+    /// The evidence of the dials but one.
+    pub(crate) fn other_dials(&self, but: EvidenceId) -> impl Iterator<Item = EvidenceId> {
+        self.dials.iter().map(|d| d.evidence).filter(move |id| *id != but)
+    }
+
+    /// Every dial of the endpoint ended without any answer.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.dials.iter().all(|d| d.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut))
+    }
+
+    /// The route the kernel chose, with its evidence.
+    pub(crate) fn route(&self) -> Option<(EvidenceId, &Route)> {
+        let answer = self.route.as_ref()?;
+        Some((answer.evidence, answer.outcome.as_ref().ok()?))
+    }
+
+    /// The address is one of this host.
+    pub(crate) fn is_local(&self) -> bool {
+        self.route().is_some_and(|(_, r)| r.kind == RouteKind::Local)
+    }
+
+    /// The neighbour entry of the next hop, with its evidence.
+    pub(crate) fn neighbour(&self) -> Option<(EvidenceId, &NeighbourEntry)> {
+        let answer = self.neighbour.as_ref()?;
+        Some((answer.evidence, answer.outcome.as_ref().ok()?))
+    }
+
+    /// The next hop did not answer ARP or ND: `FAILED`, or still `INCOMPLETE`.
+    pub(crate) fn neighbour_is_unresolved(&self) -> bool {
+        self.neighbour().is_some_and(|(_, n)| is_unresolved(n))
+    }
+
+    /// Controls that the host at the address answered: it accepted or refused without any ICMP.
+    pub(crate) fn answered_controls(&self) -> impl Iterator<Item = &Control> {
+        self.controls.iter().filter(|c| answered_by_host(&c.dial))
+    }
+
+    /// The listeners of the port, with their evidence.
+    pub(crate) fn listeners(&self) -> Option<(EvidenceId, &[Listener])> {
+        let answer = self.listeners.as_ref()?;
+        Some((answer.evidence, answer.outcome.as_ref().ok()?))
+    }
+}
+
+impl Observations {
+    /// The link of this name, with the evidence of the dump.
+    pub(crate) fn link(&self, name: &str) -> Option<(EvidenceId, &Link)> {
+        let (evidence, links) = self.links()?;
+        Some((evidence, links.iter().find(|l| l.name == name)?))
+    }
+
+    /// The links, with their evidence.
+    pub(crate) fn links(&self) -> Option<(EvidenceId, &[Link])> {
+        let answer = self.links.as_ref()?;
+        Some((answer.evidence, answer.outcome.as_ref().ok()?))
+    }
+
+    /// The address is this host's own; the kernel reports a failed neighbour as an ICMP error from itself.
+    pub(crate) fn is_own(&self, address: &str, path: &Path) -> bool {
+        let source = path.route().and_then(|(_, r)| r.source.as_deref());
+        let bound = path.dials.iter().filter_map(|d| d.connection.local.as_ref()).any(|l| l.address == address);
+        let on_a_link = self.links().is_some_and(|(_, links)| {
+            links.iter().flat_map(|l| &l.addresses).any(|a| a.split('/').next() == Some(address))
+        });
+        source == Some(address) || bound || on_a_link
+    }
+
+    /// An ICMP error that came from elsewhere.
+    pub(crate) fn foreign_icmp<'a>(&self, failure: &'a Failure, path: &Path) -> Option<(&'a str, &'a IcmpError)> {
+        let icmp = failure.icmp.as_ref()?;
+        let sender = icmp.sender.as_deref()?;
+        // On a local target the rejecting filter is this host's own, so its address proves nothing about the neighbour.
+        (path.is_local() || !self.is_own(sender, path)).then_some((sender, icmp))
+    }
+}
+
+/// No link-layer address was learnt.
+pub(crate) fn is_unresolved(entry: &NeighbourEntry) -> bool {
+    matches!(entry.state.as_str(), "FAILED" | "INCOMPLETE")
+}
+
+/// It has one, or needs none.
+pub(crate) fn is_resolved(entry: &NeighbourEntry) -> bool {
+    matches!(entry.state.as_str(), "REACHABLE" | "STALE" | "DELAY" | "PROBE" | "PERMANENT" | "NOARP")
+}
+
+/// The host at the address itself accepted, or refused by RST.
+pub(crate) fn answered_by_host(dial: &TcpDial) -> bool {
+    match &dial.outcome {
+        Ok(()) => true,
+        Err(f) => f.reason == Reason::Refused && f.icmp.is_none() && dial.connection.icmp_visible,
+    }
+}

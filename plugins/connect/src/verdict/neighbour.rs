@@ -1,0 +1,174 @@
+//! The next hop: its link, its carrier, its answer to ARP or ND.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sonde_sdk::dial::TcpDial;
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::system::{Link, NeighbourEntry};
+use sonde_sdk::types::{EvidenceId, Failure, Measure};
+
+use super::Case;
+use crate::observe::{Observations, Path};
+
+/// The kernel's own host unreachable comes only after its neighbour probes.
+const PROBED: Duration = Duration::from_millis(500);
+/// Real segments are hardly wider: more common bits than these, and a wrong prefix length explains nothing.
+const COMMON_BITS_IPV4: u32 = 24;
+const COMMON_BITS_IPV6: u32 = 64;
+
+/// EHOSTUNREACH is the neighbour's doing: it took its time, or the entry says so.
+pub(super) fn explains(observed: &Observations, path: &Path, failure: &Failure) -> bool {
+    is_broken(observed, path) || failure.elapsed() >= PROBED
+}
+
+/// The link has no carrier, or the next hop does not answer.
+pub(super) fn is_broken(observed: &Observations, path: &Path) -> bool {
+    path.neighbour_is_unresolved() || device(observed, path).is_some_and(|(_, link)| link.up && !link.carrier)
+}
+
+fn device<'a>(observed: &'a Observations, path: &Path) -> Option<(EvidenceId, &'a Link)> {
+    let (_, route) = path.route()?;
+    observed.link(route.device.as_deref()?)
+}
+
+/// Judges it.
+pub(super) fn judge<'a>(observed: &Observations, path: &'a Path, dial: &TcpDial, failure: &Failure) -> Case<'a> {
+    let elapsed = Measure::duration("connect", failure.elapsed());
+    if let Some((dump, link)) = device(observed, path).filter(|(_, link)| link.up && !link.carrier) {
+        return carrier(path, dial, dump, link);
+    }
+    let Some((route_id, route)) = path.route() else {
+        return Case::unclear(path, format!("{} cannot be reached, and the route is not known", path.endpoint));
+    };
+    let Some((entry_id, entry)) = path.neighbour().filter(|_| path.neighbour_is_unresolved()) else {
+        return Case::unclear(path, format!("{} is unreachable, and no neighbour entry says why", path.endpoint)).with(
+            supports(if route.gateway.is_some() { "l2.gateway_unresolved" } else { "l2.neighbor_unresolved" })
+                .strong()
+                .because("the kernel gave up after some time, as it does on a silent neighbour")
+                .citing([dial.evidence, route_id]),
+        );
+    };
+    let carrier = device(observed, path).filter(|(_, link)| link.carrier).map(|(id, _)| id);
+    // INCOMPLETE is not yet an answer.
+    let given_up = entry.state == "FAILED" || failure.errno.is_some_and(|n| n != 0) && failure.elapsed() >= PROBED;
+    match &route.gateway {
+        Some(gateway) => {
+            gateway_unresolved(path, gateway, (dial, elapsed), (route_id, entry_id, entry), carrier, given_up)
+        }
+        None => on_link(observed, path, (dial, elapsed), (route_id, entry_id, entry), carrier, given_up),
+    }
+}
+
+fn carrier<'a>(path: &'a Path, dial: &TcpDial, dump: EvidenceId, link: &Link) -> Case<'a> {
+    let sentence = format!("the interface {} towards {} is on but has no carrier", link.name, path.endpoint.address);
+    let route = path.route().map(|(id, _)| id);
+    let others = path.neighbour().map(|(id, _)| id).into_iter().chain(path.other_dials(dial.evidence));
+    Case::proven(path, "l2.carrier_lost", sentence.clone())
+        .with(supports("l2.carrier_lost").proof().because(&sentence).citing([dump, dial.evidence]))
+        .with(
+            refutes("l2.gateway_unresolved")
+                .strong()
+                .because(format!("without carrier on {} no neighbour can answer: that is a consequence", link.name))
+                .citing(others.chain(route)),
+        )
+}
+
+fn gateway_unresolved<'a>(
+    path: &'a Path,
+    gateway: &str,
+    (dial, elapsed): (&TcpDial, Measure),
+    (route_id, entry_id, entry): (EvidenceId, EvidenceId, &NeighbourEntry),
+    carrier: Option<EvidenceId>,
+    given_up: bool,
+) -> Case<'a> {
+    let sentence = format!("the gateway {gateway} on {} does not answer ARP or ND ({})", entry.device, entry.state);
+    let finding =
+        supports("l2.gateway_unresolved").because(&sentence).citing([dial.evidence, entry_id]).measuring(elapsed);
+    if !given_up {
+        return Case::unclear(path, sentence).with(finding.strong());
+    }
+    Case::proven(path, "l2.gateway_unresolved", sentence)
+        .with(finding.proof())
+        .with(
+            refutes("l2.neighbor_unresolved")
+                .proof()
+                .because(format!("{} lies behind the gateway {gateway}, not on this segment", path.endpoint.address))
+                .citing([route_id]),
+        )
+        .with(
+            refutes("l3.icmp_unreachable")
+                .strong()
+                .because("no router sent an error: the packets wait for the gateway's address")
+                .citing([entry_id, route_id].into_iter().chain(carrier)),
+        )
+}
+
+fn on_link<'a>(
+    observed: &Observations,
+    path: &'a Path,
+    (dial, elapsed): (&TcpDial, Measure),
+    (route_id, entry_id, entry): (EvidenceId, EvidenceId, &NeighbourEntry),
+    carrier: Option<EvidenceId>,
+    given_up: bool,
+) -> Case<'a> {
+    let address = &path.endpoint.address;
+    let sentence =
+        format!("{address} is on the segment of {} and does not answer ARP or ND ({})", entry.device, entry.state);
+    let finding =
+        supports("l2.neighbor_unresolved").because(&sentence).citing([dial.evidence, entry_id]).measuring(elapsed);
+    if !given_up {
+        return Case::unclear(path, sentence).with(finding.strong());
+    }
+    let not_a_gateway = refutes("l2.gateway_unresolved")
+        .proof()
+        .because(format!("{address} is reached without a gateway"))
+        .citing([route_id].into_iter().chain(carrier));
+    match near(observed, path) {
+        Some((dump, own)) => {
+            Case::proven(path, "l2.neighbor_unresolved", sentence).with(finding.proof()).with(not_a_gateway).with(
+                refutes("l3.wrong_netmask")
+                    .strong()
+                    .because(format!(
+                        "{address} is close to this host's own {own}: the same segment, whatever the prefix length"
+                    ))
+                    .citing([dump, route_id]),
+            )
+        }
+        None => {
+            Case::unclear(path, format!("{sentence}; or the prefix is too wide and it is not on this segment at all"))
+                .with(finding.strong())
+                .with(not_a_gateway)
+                .with(
+                    supports("l3.wrong_netmask")
+                        .because(format!(
+                            "{address} is taken for on-link although it is far from this host's own address"
+                        ))
+                        .citing([route_id, entry_id]),
+                )
+                .next("compare the prefix length of this interface with that of its neighbours")
+        }
+    }
+}
+
+/// The link's own address that is so close to the target that both surely share a segment.
+fn near<'a>(observed: &'a Observations, path: &Path) -> Option<(EvidenceId, &'a str)> {
+    let (dump, link) = device(observed, path)?;
+    let target: IpAddr = path.endpoint.address.parse().ok()?;
+    let own = link.addresses.iter().find(|own| {
+        let (address, length) = own.split_once('/').unwrap_or((own, "128"));
+        let Ok(address) = address.parse::<IpAddr>() else { return false };
+        let Ok(length) = length.parse::<u32>() else { return false };
+        common_bits(address, target).is_some_and(|(bits, enough)| bits >= length && bits >= enough)
+    })?;
+    Some((dump, own))
+}
+
+/// How many leading bits two addresses of one family share, and how many are enough.
+fn common_bits(a: IpAddr, b: IpAddr) -> Option<(u32, u32)> {
+    match (a, b) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => Some(((a.to_bits() ^ b.to_bits()).leading_zeros(), COMMON_BITS_IPV4)),
+        (IpAddr::V6(a), IpAddr::V6(b)) => Some(((a.to_bits() ^ b.to_bits()).leading_zeros(), COMMON_BITS_IPV6)),
+        _ => None,
+    }
+}

@@ -1,0 +1,187 @@
+//! Nothing answered the SYNs before the deadline.
+//!
+//! From here silence looks the same whatever swallowed the packets. What can be told: whether they left this host, whether
+//! the next hop is there, whether the host answers on other ports, and whether a router gave up in the end.
+
+use sonde_sdk::dial::TcpDial;
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::types::{EvidenceId, Measure};
+
+use super::{Case, neighbour};
+use crate::gather::keeps_packets_here;
+use crate::observe::{Control, Observations, Path, is_resolved};
+
+/// Judges an endpoint whose last failure is silence.
+pub(super) fn judge<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
+    if neighbour::is_broken(observed, path)
+        && let Some((dial, failure)) = path.failure()
+    {
+        return neighbour::judge(observed, path, dial, failure);
+    }
+    if path.is_local() {
+        return own(path);
+    }
+    let kept: Vec<&TcpDial> = path.dials.iter().filter(|d| keeps_packets_here(d)).collect();
+    if !kept.is_empty() {
+        return kept_here(path, &kept);
+    }
+    let silent: Vec<EvidenceId> = path.dials.iter().map(|d| d.evidence).collect();
+    let answering: Vec<&Control> = path.answered_controls().collect();
+    // A lossy path would lose these as well.
+    let at_once = answering.iter().any(|c| c.dial.connection.syn_retransmits == 0);
+    if path.is_silent() && silent.len() >= 2 && at_once {
+        return dropped(observed, path, &silent, &answering);
+    }
+    let sentence = format!("{} does not answer, and neither does any other port of it", path.endpoint);
+    let case =
+        Case::unclear(path, if answering.is_empty() { sentence } else { format!("{} does not answer", path.endpoint) });
+    let case = next_hop_is_there(observed, case);
+    case.with(
+        supports("fw.drop_remote")
+            .strong()
+            .because(format!("{} SYNs to {} got no answer, and no ICMP error came", syns(path), path.endpoint))
+            .citing(silent.clone()),
+    )
+    .with(
+        supports("l3.host_down")
+            .because("no port of the host answers, but no router reports it missing")
+            .citing(silent.clone()),
+    )
+    .with(
+        supports("l3.return_path_drop").because("an answer that is lost on its way back looks the same").citing(silent),
+    )
+    .next(format!(
+        "run `sonde diagnose :{}` on {} to see whether the SYNs arrive",
+        path.endpoint.port, path.endpoint.address
+    ))
+}
+
+/// Other ports answer, this one never.
+fn dropped<'a>(observed: &Observations, path: &'a Path, silent: &[EvidenceId], answering: &[&Control]) -> Case<'a> {
+    let ports: Vec<String> = answering.iter().map(|c| c.port.to_string()).collect();
+    let sentence = format!(
+        "{} SYNs to {} got no answer and no ICMP error, while the host answers on port {}: they are dropped beyond this host",
+        syns(path),
+        path.endpoint,
+        ports.join(", "),
+    );
+    let controls: Vec<EvidenceId> = answering.iter().map(|c| c.dial.evidence).collect();
+    let case = Case::proven(path, "fw.drop_remote", sentence.clone())
+        .with(
+            supports("fw.drop_remote")
+                .proof()
+                .because(&sentence)
+                .citing(silent.iter().copied())
+                .measuring(Measure::count("SYNs", syns(path).into())),
+        )
+        .with(
+            refutes("l3.host_down")
+                .proof()
+                .because(format!("the host is alive: it answers on port {}", ports.join(", ")))
+                .citing(controls.clone()),
+        )
+        .next(format!(
+            "run `sonde diagnose :{}` on {}: a full accept queue there looks the same from here",
+            path.endpoint.port, path.endpoint.address
+        ));
+    let watched: Vec<EvidenceId> = path
+        .dials
+        .iter()
+        .filter(|d| d.deltas.as_ref().and_then(|w| w.moved("TcpExt.TCPRetransFail")) == Some(0))
+        .map(|d| d.evidence)
+        .collect();
+    let case = if watched.is_empty() {
+        case
+    } else {
+        case.with(
+            refutes("fw.drop_local_output")
+                .strong()
+                .because("the repeated SYNs left this host (TCPRetransFail did not move), and other ports are reached")
+                .citing(watched.into_iter().chain(controls)),
+        )
+    };
+    next_hop_is_there(observed, case)
+}
+
+fn kept_here<'a>(path: &'a Path, kept: &[&TcpDial]) -> Case<'a> {
+    let [first, others @ ..] = kept else { return Case::unclear(path, format!("{} does not answer", path.endpoint)) };
+    let failed = first.deltas.as_ref().and_then(|d| d.moved("TcpExt.TCPRetransFail")).unwrap_or(0);
+    let sentence = format!("SYNs to {} never leave this host: its own output filter drops them", path.endpoint);
+    let finding = supports("fw.drop_local_output")
+        .because(&sentence)
+        .citing([first.evidence])
+        .measuring(Measure::count("TcpExt.TCPRetransFail", failed));
+    if others.is_empty() {
+        return Case::unclear(path, sentence).with(finding.strong());
+    }
+    let next_hop = path.neighbour().filter(|(_, n)| is_resolved(n)).map(|(id, _)| id);
+    Case::proven(path, "fw.drop_local_output", sentence)
+        .with(finding.proof())
+        .with(
+            refutes("fw.drop_remote")
+                .proof()
+                .because("repeated, the kernel again fails to send the SYN (TCPRetransFail), which a remote filter cannot cause")
+                .citing(others.iter().map(|d| d.evidence).chain(next_hop)),
+        )
+        .next("list this host's output rules: nft list ruleset, iptables -S OUTPUT, cgroup programs")
+}
+
+/// A silent port of this very host.
+fn own(path: &Path) -> Case<'_> {
+    let silent: Vec<EvidenceId> = path.dials.iter().map(|d| d.evidence).collect();
+    let moved = |name: &str| path.dials.iter().filter_map(|d| d.deltas.as_ref()?.moved(name)).max();
+    let case = Case::unclear(path, format!("{} is this host, and yet it does not answer", path.endpoint));
+    let Some((table, listeners)) = path.listeners() else { return case };
+    if let Some(full) = listeners.iter().find(|l| l.queued > l.backlog)
+        && moved("TcpExt.ListenOverflows").is_some_and(|n| n > 0)
+    {
+        let sentence =
+            format!("the accept queue of {} is full: {} wait, {} may", path.endpoint, full.queued, full.backlog);
+        return Case::proven(path, "tcp.accept_queue_overflow", sentence.clone())
+            .with(supports("tcp.accept_queue_overflow").proof().because(&sentence).citing(silent))
+            .with(
+                refutes("tcp.syn_queue_full")
+                    .strong()
+                    .because("connections wait to be accepted; half-open ones do not fill the queue")
+                    .citing([table]),
+            );
+    }
+    if moved("TcpExt.TCPRetransFail").is_some_and(|n| n > 0) {
+        return case.with(
+            supports("fw.drop_local_output").strong().because("the kernel fails to send the SYN").citing(silent),
+        );
+    }
+    let still = ["TcpExt.ListenDrops", "TcpExt.IPReversePathFilter"].iter().all(|name| moved(name) == Some(0));
+    if !still {
+        return case;
+    }
+    let sentence = format!("this host's own input filter drops SYNs to {}", path.endpoint);
+    Case::proven(path, "fw.drop_local_input", sentence.clone())
+        .with(supports("fw.drop_local_input").proof().because(&sentence).citing(silent))
+        .with(
+            refutes("tcp.accept_queue_overflow")
+                .proof()
+                .because("no listener's queue is full, and no SYN was dropped at a listener")
+                .citing([table]),
+        )
+}
+
+/// The fault is not on this segment.
+fn next_hop_is_there<'a>(observed: &Observations, case: Case<'a>) -> Case<'a> {
+    let path = case.path;
+    let Some((entry_id, entry)) = path.neighbour().filter(|(_, n)| is_resolved(n)) else { return case };
+    let is_gateway = path.route().is_some_and(|(_, r)| r.gateway.is_some());
+    let id = if is_gateway { "l2.gateway_unresolved" } else { "l2.neighbor_unresolved" };
+    let link = observed.link(&entry.device).filter(|(_, l)| l.carrier).map(|(id, _)| id);
+    case.with(
+        refutes(id)
+            .strong()
+            .because(format!("the next hop {} is known on {} ({})", entry.address, entry.device, entry.state))
+            .citing([entry_id].into_iter().chain(link)),
+    )
+}
+
+/// How many SYNs went unanswered.
+fn syns(path: &Path) -> u32 {
+    path.dials.iter().map(|d| d.connection.syn_retransmits + 1).sum()
+}
