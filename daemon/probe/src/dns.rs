@@ -1,16 +1,13 @@
 //! DNS: one exchange with one server, and the resolver configuration of the vantage.
+//!
+//! Absent on purpose: caches, retries, search lists, fallback to TCP. A check decides.
 
-use sonde_core::observation::dns::{Exchange, Query, ResolverConfig};
+mod config;
+mod exchange;
+mod message;
+mod name;
+mod rdata;
+mod reader;
 
-use crate::clock::RunClock;
-use crate::vantage::Vantage;
-
-/// One exchange, with no cache and no hidden retry.
-pub async fn query(_vantage: &Vantage, _clock: &RunClock, _query: &Query) -> Exchange {
-    unimplemented!()
-}
-
-/// resolv.conf, nsswitch.conf and the hosts file.
-pub async fn config(_vantage: &Vantage, _clock: &RunClock, _name: Option<&str>) -> ResolverConfig {
-    unimplemented!()
-}
+pub use self::config::config;
+pub use self::exchange::query;
