@@ -7,6 +7,7 @@ pub mod engine;
 pub mod finding;
 pub mod grant;
 pub mod manifest;
+pub mod nearest;
 pub mod observation;
 pub mod plan;
 pub mod run;
