@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::files::Procfs;
+pub(crate) use self::files::{Procfs, read_bounded};
 use self::lanes::Lanes;
 use self::window::Window;
 pub use self::window::{ProbeGuard, QuietGuard};
