@@ -1,0 +1,6 @@
+//! Facts of real network namespaces, compared with what `ip` and `ss` say of them. Needs root; see [`lab`].
+
+mod lab;
+mod sockets;
+mod system;
+mod vantage;
