@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The daemon to ask: http://HOST:PORT or unix:PATH [env: SONDE_ENDPOINT]
+    /// The daemon to ask: http://HOST:PORT or unix:PATH
     #[arg(long, global = true, value_name = "URL|unix:PATH")]
     pub(crate) endpoint: Option<String>,
     /// A named context of the configuration file
@@ -123,7 +123,7 @@ fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 /// What the daemon grants a run at most.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

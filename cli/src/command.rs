@@ -33,13 +33,19 @@ pub(crate) fn run_offline(command: &Command, output: &Output) -> Option<Result<u
 pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<u8, CommandError> {
     let global = arguments.global;
     if global.netns.is_some() && global.pid.is_some() {
-        return Err(CommandError::Usage("--netns cannot be given together with --pid: both say where to measure from".into()));
+        return Err(CommandError::Usage(
+            "--netns cannot be given together with --pid: both say where to measure from".into(),
+        ));
     }
     if global.endpoint.is_some() && global.context.is_some() {
-        return Err(CommandError::Usage("--endpoint cannot be given together with --context: both name a daemon".into()));
+        return Err(CommandError::Usage(
+            "--endpoint cannot be given together with --context: both name a daemon".into(),
+        ));
     }
     match arguments.command {
-        Command::Diagnose(diagnose) => with_session(&global, async |session| diagnose.run(session, &global, output).await).await,
+        Command::Diagnose(diagnose) => {
+            with_session(&global, async |session| diagnose.run(session, &global, output).await).await
+        }
         Command::Check(check) => with_session(&global, async |session| check.run(session, &global, output).await).await,
         Command::Cause(cause) => with_session(&global, async |session| cause.run(session, &global, output).await).await,
         Command::Daemon(daemon) => daemon.run(&global, output).await,

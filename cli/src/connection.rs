@@ -35,7 +35,10 @@ pub(crate) enum Origin {
         endpoint: String,
     },
     /// This process.
-    #[cfg_attr(all(not(feature = "embedded"), not(test)), expect(dead_code, reason = "the pure client has no daemon of its own"))]
+    #[cfg_attr(
+        all(not(feature = "embedded"), not(test)),
+        expect(dead_code, reason = "the pure client has no daemon of its own")
+    )]
     Embedded {
         /// Why no other one is asked.
         reason: String,
@@ -112,6 +115,7 @@ impl Session {
     }
 
     /// Ends the daemon inside this process, with what it still has to export.
+    #[cfg_attr(not(feature = "embedded"), expect(clippy::unused_async, reason = "with the daemon inside, it waits"))]
     pub(crate) async fn close(self) {
         #[cfg(feature = "embedded")]
         if let Some(embedded) = self.embedded {
@@ -224,6 +228,9 @@ mod tests {
 
     #[test]
     fn the_origin_reads_as_the_end_of_a_sentence() {
-        assert_eq!(Origin::Embedded { reason: "no daemon runs".into() }.to_string(), "in this process (no daemon runs)");
+        assert_eq!(
+            Origin::Embedded { reason: "no daemon runs".into() }.to_string(),
+            "in this process (no daemon runs)"
+        );
     }
 }

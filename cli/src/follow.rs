@@ -7,7 +7,7 @@ use sonde_proto::json;
 use sonde_proto::v1::diagnosis_event::Event;
 use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
 use sonde_proto::v1::{
-    CancelDiagnosisRequest, DiagnoseResponse, Diagnosis, DiagnosisEvent, RunCheckResponse, VerdictState,
+    CancelDiagnosisRequest, DiagnoseResponse, Diagnosis, DiagnosisEvent, RunCheckResponse, Verdict, VerdictState,
 };
 use tokio::time::Instant;
 use tonic::{Response, Status, Streaming};
@@ -102,12 +102,13 @@ async fn to_the_end<C: Carrier>(
             () = &mut late => return Err(too_late()),
             _ = &mut interrupt => {
                 let diagnosis = cancel(session, run_id).await?;
-                show(&DiagnosisEvent { at: diagnosis.elapsed, event: Some(Event::Finished(Box::new(diagnosis.clone()))) }, output)?;
+                let finished = Event::Finished(Box::new(diagnosis.clone()));
+                output.event(&DiagnosisEvent { at: diagnosis.elapsed, event: Some(finished) })?;
                 return Ok((diagnosis, true));
             }
         };
         let Some(event) = message.ok_or(CommandError::NoDiagnosis)?.event() else { continue };
-        show(&event, output)?;
+        output.event(&event)?;
         progress.event(&event);
         match event.event {
             Some(Event::Started(started)) => run_id = Some(started.run_id),
@@ -115,10 +116,6 @@ async fn to_the_end<C: Carrier>(
             _ => {}
         }
     }
-}
-
-fn show(event: &DiagnosisEvent, output: &Output) -> Result<(), CommandError> {
-    if output.format() == Format::Jsonl { output.json_line(event) } else { Ok(()) }
 }
 
 /// Ends the run and takes what is known of it. A second Ctrl-C does not wait for that.
@@ -136,7 +133,7 @@ async fn cancel(session: &Session, run_id: Option<String>) -> Result<Diagnosis, 
 }
 
 fn exit_code(diagnosis: &Diagnosis) -> u8 {
-    match diagnosis.verdict.as_ref().map(|verdict| verdict.state()) {
+    match diagnosis.verdict.as_ref().map(Verdict::state) {
         Some(VerdictState::Healthy) => exit::HEALTHY,
         _ => exit::FAULT,
     }
@@ -144,8 +141,6 @@ fn exit_code(diagnosis: &Diagnosis) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use sonde_proto::v1::Verdict;
-
     use super::*;
 
     fn code(state: VerdictState) -> u8 {

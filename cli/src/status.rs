@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_bad_request_is_the_description_of_its_field() {
-        let details = ErrorDetails::with_bad_request_violation("target", "\"h:99999\" has a port out of range: 1 to 65535");
+        let details =
+            ErrorDetails::with_bad_request_violation("target", "\"h:99999\" has a port out of range: 1 to 65535");
         let status = Status::with_error_details(Code::InvalidArgument, "invalid argument", details);
 
         assert_eq!(StatusError::from(status).to_string(), "\"h:99999\" has a port out of range: 1 to 65535");
@@ -79,9 +80,6 @@ mod tests {
 
     #[test]
     fn a_status_without_words_still_says_something() {
-        assert_eq!(
-            StatusError::from(Status::unavailable("")).to_string(),
-            "the daemon went away: nobody answers"
-        );
+        assert_eq!(StatusError::from(Status::unavailable("")).to_string(), "the daemon went away: nobody answers");
     }
 }

@@ -10,7 +10,9 @@ pub(crate) fn line(error: &Error) -> String {
     let value = text(error, ContextKind::InvalidValue);
     let problem = match error.kind() {
         ErrorKind::InvalidValue if value.is_empty() => format!("{argument} needs a value{}", possible(error)),
-        ErrorKind::InvalidValue => format!("{value:?} is no value of {argument}{}{}", possible(error), suggestion(error)),
+        ErrorKind::InvalidValue => {
+            format!("{value:?} is no value of {argument}{}{}", possible(error), suggestion(error))
+        }
         ErrorKind::ValueValidation => {
             let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
             format!("{value:?} is no value of {argument}: {}", one_line(&reason))
@@ -23,12 +25,16 @@ pub(crate) fn line(error: &Error) -> String {
         ErrorKind::MissingSubcommand => format!("a command is missing{}", possible(error)),
         ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
         ErrorKind::ArgumentConflict => match text(error, ContextKind::PriorArg) {
-            prior if prior.is_empty() || option_name(&prior) == argument => format!("{argument} can be given only once"),
+            prior if prior.is_empty() || option_name(&prior) == argument => {
+                format!("{argument} can be given only once")
+            }
             prior => format!("{argument} cannot be given together with {}", option_name(&prior)),
         },
         ErrorKind::NoEquals => format!("{argument} needs its value after \"=\""),
         ErrorKind::TooManyValues => format!("{value:?} is one value too many for {argument}"),
-        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => format!("{argument} needs another number of values"),
+        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
+            format!("{argument} needs another number of values")
+        }
         ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_owned(),
         _ => one_line(&error.to_string()),
     };
@@ -40,9 +46,7 @@ fn text(error: &Error, kind: ContextKind) -> String {
         Some(ContextValue::String(value)) => value.clone(),
         Some(ContextValue::Strings(values)) => values.join(", "),
         Some(ContextValue::StyledStr(value)) => value.to_string(),
-        Some(ContextValue::StyledStrs(values)) => {
-            values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-        }
+        Some(ContextValue::StyledStrs(values)) => values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         Some(value) => value.to_string(),
         None => String::new(),
     }

@@ -24,8 +24,8 @@ pub(crate) enum Cause {
     },
     /// Explain one: what proves it, what looks like it, what to do
     Explain {
-        /// The cause, such as fw.drop_remote
-        #[arg(value_name = "ID")]
+        /// The cause
+        #[arg(value_name = "ID", help = "The cause, such as fw.drop_remote")]
         id: String,
     },
 }
@@ -67,8 +67,7 @@ async fn causes(session: &Session, global: &Global, layer: &str) -> Result<ListC
     let mut client = CauseServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
     let mut all = ListCausesResponse::default();
     for _ in 0..MOST_PAGES {
-        let request =
-            ListCausesRequest { layer: layer.into(), page_size: PAGE_SIZE, page_token: all.next_page_token };
+        let request = ListCausesRequest { layer: layer.into(), page_size: PAGE_SIZE, page_token: all.next_page_token };
         let page = answer(deadline(global), client.list_causes(session.request(request, deadline(global)))).await?;
         all.causes.extend(page.causes);
         all.next_page_token = page.next_page_token;

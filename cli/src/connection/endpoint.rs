@@ -132,7 +132,9 @@ mod tests {
 
     #[test]
     fn what_is_no_endpoint_is_quoted() {
-        for text in ["", "unix:", "127.0.0.1:7667", "https://127.0.0.1:7667", "http://127.0.0.1", "http://:1", "http://h:99999"] {
+        for text in
+            ["", "unix:", "127.0.0.1:7667", "https://127.0.0.1:7667", "http://127.0.0.1", "http://:1", "http://h:99999"]
+        {
             let line = text.parse::<Endpoint>().expect_err("it is wrong").to_string();
             assert!(line.starts_with(&format!("{text:?} is no endpoint")), "{line}");
         }

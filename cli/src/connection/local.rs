@@ -44,7 +44,9 @@ pub(crate) async fn find(patience: Duration) -> Local {
         let endpoint = Endpoint::Unix(path);
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
         match tokio::time::timeout(left, ask(&endpoint, left)).await {
-            Ok(Some((channel, info))) if is_here(&info) => return Local::Here { channel, endpoint: endpoint.to_string() },
+            Ok(Some((channel, info))) if is_here(&info) => {
+                return Local::Here { channel, endpoint: endpoint.to_string() };
+            }
             Ok(Some(_)) => elsewhere = elsewhere.or(Some(endpoint.to_string())),
             Ok(None) | Err(_) => reason = format!("the daemon at {endpoint} does not answer"),
         }

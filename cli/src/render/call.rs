@@ -61,7 +61,8 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
             [] => "nobody listens".to_owned(),
             [one] => listener(one),
             all => {
-                let fullest = all.iter().max_by_key(|one| u64::from(one.queued) * 1_000 / u64::from(one.backlog).max(1));
+                let fullest =
+                    all.iter().max_by_key(|one| u64::from(one.queued) * 1_000 / u64::from(one.backlog).max(1));
                 format!("{}, the fullest {}", all.len(), fullest.map(listener).unwrap_or_default())
             }
         },
@@ -77,7 +78,9 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
             address => format!("{} at {address} on {}", lookup.state, lookup.device),
         },
         Some(Call::Links(links)) => count(links.links.len(), "link", "links"),
-        Some(Call::ClockState(clock)) => if clock.synchronised { "synchronised" } else { "not synchronised" }.to_owned(),
+        Some(Call::ClockState(clock)) => {
+            if clock.synchronised { "synchronised" } else { "not synchronised" }.to_owned()
+        }
         Some(Call::Rejected(_)) => "refused".to_owned(),
         None => String::new(),
     }
@@ -85,7 +88,8 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
 
 /// How a call failed, with the ICMP error behind it and the certificate in front of it.
 fn failed(failure: &Failure, call: Option<&Call>) -> String {
-    let mut text = if failure.detail.is_empty() { failure.error_type.replace('_', " ") } else { failure.detail.clone() };
+    let mut text =
+        if failure.detail.is_empty() { failure.error_type.replace('_', " ") } else { failure.detail.clone() };
     if failure.detail.is_empty() && !failure.reason.is_empty() {
         text = format!("{text}: {}", failure.reason);
     }
@@ -127,13 +131,12 @@ fn resolved(query: &DnsQuery) -> String {
 fn connected(dial: &TcpDial) -> String {
     let connection = dial.connection.as_ref();
     let rtt = connection.and_then(|connection| connection.info.as_ref()).and_then(|info| info.rtt.as_ref());
-    let mut text = "connected".to_owned();
     // The kernel's round trip says nothing once the SYN was sent twice.
-    match connection.map_or(0, |connection| connection.syn_retransmits) {
-        0 => text.extend(rtt.map(|rtt| format!(", rtt {}", elapsed(micros(Some(rtt)))))),
-        again => text.push_str(&format!(", {}", count(again as usize, "SYN retransmit", "SYN retransmits"))),
+    match (connection.map_or(0, |connection| connection.syn_retransmits), rtt) {
+        (0, None) => "connected".to_owned(),
+        (0, Some(rtt)) => format!("connected, rtt {}", elapsed(micros(Some(rtt)))),
+        (again, _) => format!("connected, {}", count(again as usize, "SYN retransmit", "SYN retransmits")),
     }
-    text
 }
 
 fn session(dial: &TlsDial) -> String {
@@ -235,7 +238,10 @@ fn record_type(number: u32) -> String {
         (255, "ANY"),
         (257, "CAA"),
     ];
-    known.iter().find(|(code, _)| *code == number).map_or_else(|| format!("TYPE{number}"), |(_, name)| (*name).to_owned())
+    known
+        .iter()
+        .find(|(code, _)| *code == number)
+        .map_or_else(|| format!("TYPE{number}"), |(_, name)| (*name).to_owned())
 }
 
 /// IANA's names of response codes.
@@ -250,5 +256,8 @@ fn response_code(number: u32) -> String {
         (9, "NOTAUTH"),
         (16, "BADVERS"),
     ];
-    known.iter().find(|(code, _)| *code == number).map_or_else(|| format!("RCODE{number}"), |(_, name)| (*name).to_owned())
+    known
+        .iter()
+        .find(|(code, _)| *code == number)
+        .map_or_else(|| format!("RCODE{number}"), |(_, name)| (*name).to_owned())
 }

@@ -18,7 +18,13 @@ pub(crate) fn checks(checks: &[Check], wide: bool, width: usize) -> String {
         let mut row = vec![check.name.clone(), check.summary.clone(), check.targets.join(" ")];
         if wide {
             let digest = check.digest.chars().take(12).collect();
-            row.extend([check.version.clone(), cost(check.cost()).to_owned(), check.after.join(" "), check.origin.clone(), digest]);
+            row.extend([
+                check.version.clone(),
+                cost(check.cost()).to_owned(),
+                check.after.join(" "),
+                check.origin.clone(),
+                digest,
+            ]);
         }
         row
     });
@@ -115,7 +121,11 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>, width: usize)
     for row in rows {
         table.add_row(row.iter().map(|cell| clean(cell)).collect::<Vec<_>>());
     }
-    let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end().trim_start_matches(' '))).collect();
+    let mut text = String::new();
+    for line in table.lines() {
+        text.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
+        text.push('\n');
+    }
     if table.row_count() == 0 {
         text.push_str("(none)\n");
     }
@@ -132,7 +142,7 @@ fn parameter(parameter: &Parameter) -> String {
         ParameterKind::Duration => "duration",
         ParameterKind::Address => "address",
     };
-    let unit = if parameter.unit.is_empty() { String::new() } else { format!(" in {}", parameter.unit) };
+    let unit = if matches!(parameter.unit.as_str(), "" | "1") { String::new() } else { format!(" in {}", parameter.unit) };
     let default = parameter.default_value.as_ref().map(|value| format!(" [default: {value}]")).unwrap_or_default();
     format!("{}=<{kind}{unit}>  {}{default}", parameter.name, parameter.summary)
 }
@@ -147,5 +157,66 @@ fn cost(cost: CostClass) -> &'static str {
         CostClass::Cheap => "cheap",
         CostClass::Moderate => "moderate",
         CostClass::Heavy => "heavy",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use sonde_proto::json;
+    use sonde_proto::v1::{ListCausesResponse, ListChecksResponse};
+
+    use super::*;
+
+    fn listed_checks() -> Vec<Check> {
+        let text = include_str!("../../testdata/checks.json");
+        json::from_str::<ListChecksResponse>(text).expect("it is right").checks
+    }
+
+    fn listed_causes() -> Vec<Cause> {
+        let text = include_str!("../../testdata/causes.json");
+        json::from_str::<ListCausesResponse>(text).expect("it is right").causes
+    }
+
+    #[test]
+    fn checks_are_a_table_that_keeps_to_its_width() {
+        let text = checks(&listed_checks(), false, 60);
+
+        assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn wide_checks_show_where_they_come_from() {
+        insta::assert_snapshot!(checks(&listed_checks(), true, 140));
+    }
+
+    #[test]
+    fn a_check_shows_parameters_with_kinds_units_and_defaults() {
+        insta::assert_snapshot!(strip_str(&check(&listed_checks()[1], 90)).to_string());
+    }
+
+    #[test]
+    fn causes_are_a_table() {
+        insta::assert_snapshot!(causes(&listed_causes(), false, 90));
+    }
+
+    #[test]
+    fn a_cause_shows_proof_look_alikes_and_remedy() {
+        insta::assert_snapshot!(strip_str(&cause(&listed_causes()[0], 90)).to_string());
+    }
+
+    #[test]
+    fn nothing_to_list_is_said() {
+        assert!(causes(&[], false, 80).ends_with("(none)\n"));
+    }
+
+    #[test]
+    fn the_daemon_shows_what_it_can_do_here() {
+        let text = include_str!("../../testdata/info.json");
+        let info: GetInfoResponse = json::from_str(text).expect("it is right");
+        let origin = Origin::Daemon { endpoint: "unix:/run/sonde/sonde.sock".into() };
+
+        insta::assert_snapshot!(strip_str(&daemon(&info, &origin, 90)).to_string());
     }
 }

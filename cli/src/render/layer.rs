@@ -26,7 +26,11 @@ pub(crate) fn draw(page: &mut Page, diagnosis: &Diagnosis) {
         let sign = paint(layer.mark.style(), layer.mark.sign());
         let name = paint(STRONG, &fit(&layer.name, name_width));
         let facts = fit(&layer.facts, facts_width);
-        let bar = paint(layer.mark.style(), scale.bar(&layer.spans).trim_end());
+        let bar = scale.bar(&layer.spans);
+        let bar = match bar.trim_end() {
+            "" => String::new(),
+            drawn => paint(layer.mark.style(), drawn),
+        };
         page.line(&format!("{sign} {name}  {facts}  {:>TIME_WIDTH$}  {bar}", layer.time));
     }
     if bar_width > 0 && all().next().is_some() {
@@ -136,9 +140,7 @@ fn succeeded(evidence: &Evidence) -> bool {
         Some(Call::DnsQuery(query)) => {
             query.answer.as_ref().is_none_or(|answer| answer.rcode != 0 || answer.answers.is_empty())
         }
-        Some(Call::HttpExchange(exchange)) => {
-            exchange.response.as_ref().is_none_or(|response| response.status >= 400)
-        }
+        Some(Call::HttpExchange(exchange)) => exchange.response.as_ref().is_none_or(|response| response.status >= 400),
         _ => false,
     };
     evidence.failure.is_none() && !empty

@@ -5,6 +5,7 @@ use std::{env, fmt};
 
 use anstream::{AutoStream, ColorChoice};
 use sonde_proto::json;
+use sonde_proto::v1::DiagnosisEvent;
 
 use crate::arguments::{Colour, Format};
 use crate::error::CommandError;
@@ -26,13 +27,6 @@ impl Output {
         self.format
     }
 
-    /// The width to print for, in columns.
-    pub(crate) fn width(&self) -> usize {
-        let terminal = comfy_table::Table::new().width().map(usize::from);
-        let told = || env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        terminal.or_else(told).filter(|columns| *columns > 0).unwrap_or(WIDTH_WITHOUT_TERMINAL)
-    }
-
     /// Text for people, or for a shell.
     pub(crate) fn text(&self, text: &str) -> Result<(), CommandError> {
         let choice = match self.colour {
@@ -52,7 +46,7 @@ impl Output {
         table: impl FnOnce(&M, usize) -> String,
     ) -> Result<(), CommandError> {
         let text = match self.format {
-            Format::Table | Format::Wide => return self.text(&table(message, self.width())),
+            Format::Table | Format::Wide => return self.text(&table(message, width())),
             Format::Json => json::to_string_pretty(message)? + "\n",
             Format::Yaml => serde_yaml_ng::to_string(&json::to_value(message)?)?,
             Format::Jsonl => lines(message)?.into_iter().map(|line| line + "\n").collect(),
@@ -60,9 +54,12 @@ impl Output {
         raw(&text)
     }
 
-    /// One line of JSONL, at once.
-    pub(crate) fn json_line<M: Message>(&self, message: &M) -> Result<(), CommandError> {
-        raw(&(json::to_string(message)? + "\n"))
+    /// An event of a run, at once, where that is the form asked for.
+    pub(crate) fn event(&self, event: &DiagnosisEvent) -> Result<(), CommandError> {
+        match self.format {
+            Format::Jsonl => raw(&(json::to_string(event)? + "\n")),
+            Format::Table | Format::Wide | Format::Json | Format::Yaml => Ok(()),
+        }
     }
 }
 
@@ -84,6 +81,13 @@ pub(crate) fn note(line: impl fmt::Display) {
 /// Whether somebody looks at stderr.
 pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
+}
+
+/// The width to print for, in columns.
+fn width() -> usize {
+    let terminal = comfy_table::Table::new().width().map(usize::from);
+    let told = || env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    terminal.or_else(told).filter(|columns| *columns > 0).unwrap_or(WIDTH_WITHOUT_TERMINAL)
 }
 
 fn raw(text: &str) -> Result<(), CommandError> {

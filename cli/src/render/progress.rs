@@ -71,7 +71,13 @@ impl Progress {
 fn line(event: &DiagnosisEvent) -> Option<String> {
     let text = match event.event.as_ref()? {
         Event::Started(started) => {
-            format!("run {} of {}, trace {}: {}", started.run_id, started.target, started.trace_id, started.checks.join(", "))
+            format!(
+                "run {} of {}, trace {}: {}",
+                started.run_id,
+                started.target,
+                started.trace_id,
+                started.checks.join(", ")
+            )
         }
         Event::CheckStarted(started) => format!("{} begins", started.check),
         Event::Evidence(call) => {
