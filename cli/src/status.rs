@@ -19,7 +19,8 @@ impl From<Status> for StatusError {
             _ if !status.message().is_empty() => status.message().to_owned(),
             _ => meaning(status.code()).to_owned(),
         };
-        if status.code() == Code::Unavailable && violation.is_none() {
+        // The daemon's own refusals say of themselves why; a broken connection does not.
+        if status.code() == Code::Unavailable && details.error_info().is_none() {
             line = format!("the daemon went away: {line}");
         }
         let hint = if let Some(link) = details.help().and_then(|help| help.links.first()) {
@@ -33,7 +34,7 @@ impl From<Status> for StatusError {
                 _ => None,
             }
         };
-        if let Some(hint) = hint.filter(|hint| !hint.is_empty() && !line.contains(hint.as_str())) {
+        if let Some(hint) = hint.filter(|hint| !hint.is_empty() && !line.contains("try again")) {
             line.push_str("; ");
             line.push_str(&hint);
         }

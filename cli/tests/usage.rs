@@ -83,6 +83,11 @@ fn two_places_to_measure_from() {
 }
 
 #[test]
+fn an_empty_target_is_not_taken_for_this_host() {
+    refuses(&["diagnose", ""], &["TARGET", "value"]);
+}
+
+#[test]
 fn one_target_too_many() {
     refuses(&["diagnose", "host", "host2"], &["\"host2\""]);
 }

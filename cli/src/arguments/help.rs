@@ -6,7 +6,7 @@ use crate::exit;
 
 /// Below `-h`.
 pub(crate) fn short() -> String {
-    format!("Exit codes: {}\nMore, with the environment and examples: sonde --help", exit_codes(", ", ""))
+    format!("Exit codes: {}\nMore, with the environment and examples: sonde --help", exit_codes("; ", ""))
 }
 
 /// Below `--help`.

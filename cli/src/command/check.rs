@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use sonde_proto::json;
 use sonde_proto::v1::check_service_client::CheckServiceClient;
@@ -39,10 +40,10 @@ pub(crate) enum Check {
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The name of a check, or the path of a WebAssembly component such as ./mine.wasm
-    #[arg(value_name = "NAME|FILE")]
+    #[arg(value_name = "NAME|FILE", value_parser = NonEmptyStringValueParser::new())]
     check: String,
     /// What to run it on, as for `sonde diagnose`
-    #[arg(value_name = "TARGET", default_value = "host")]
+    #[arg(value_name = "TARGET", default_value = "host", value_parser = NonEmptyStringValueParser::new())]
     target: String,
     /// An argument of the check; can be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]

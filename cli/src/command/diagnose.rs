@@ -1,6 +1,7 @@
 //! `sonde diagnose [TARGET]`: one run, followed to its verdict.
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
 use sonde_proto::v1::{CheckSelection, DiagnoseRequest, OnDisconnect};
 
@@ -22,7 +23,7 @@ use crate::render::out::Output;
   host                                     this whole host: resolvers, default route, every listener's queue")]
 pub(crate) struct Diagnose {
     /// What to diagnose
-    #[arg(value_name = "TARGET", default_value = "host")]
+    #[arg(value_name = "TARGET", default_value = "host", value_parser = NonEmptyStringValueParser::new())]
     target: String,
     /// Run only this check and what it builds on; can be repeated
     #[arg(long = "check", value_name = "NAME")]

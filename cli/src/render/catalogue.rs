@@ -142,7 +142,8 @@ fn parameter(parameter: &Parameter) -> String {
         ParameterKind::Duration => "duration",
         ParameterKind::Address => "address",
     };
-    let unit = if matches!(parameter.unit.as_str(), "" | "1") { String::new() } else { format!(" in {}", parameter.unit) };
+    let unit =
+        if matches!(parameter.unit.as_str(), "" | "1") { String::new() } else { format!(" in {}", parameter.unit) };
     let default = parameter.default_value.as_ref().map(|value| format!(" [default: {value}]")).unwrap_or_default();
     format!("{}=<{kind}{unit}>  {}{default}", parameter.name, parameter.summary)
 }
