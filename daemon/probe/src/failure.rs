@@ -73,7 +73,7 @@ fn of_errno(errno: i32) -> Option<Reason> {
 }
 
 /// "connection refused" of "Connection refused (os error 111)".
-fn words(error: &io::Error) -> String {
+pub(crate) fn words(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();

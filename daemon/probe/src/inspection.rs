@@ -9,6 +9,7 @@ use std::time::Duration;
 use sonde_core::observation::{Failure, Phase, Reason};
 
 use crate::clock::RunClock;
+use crate::failure;
 use crate::vantage::{Procfs, Vantage};
 
 /// Why a fact could not be read.
@@ -24,18 +25,15 @@ impl Problem {
     /// The kernel refused `attempt` ("read /proc/net/snmp"); `needs` names what a refusal for want of privilege means here.
     pub(crate) fn os(attempt: &str, error: &io::Error, needs: &str) -> Self {
         let errno = error.raw_os_error();
+        // Here a refusal is never a filter's, as it is for a network operation.
         let reason = match errno {
             Some(libc::EPERM | libc::EACCES) => Reason::Unavailable(needs.to_owned()),
             Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT | libc::EOPNOTSUPP | libc::ENOSYS) => {
                 Reason::Unavailable(format!("kernel support to {attempt}"))
             }
-            Some(libc::EMFILE) => Reason::ProcessFileLimit,
-            Some(libc::ENFILE) => Reason::SystemFileLimit,
-            Some(libc::ENOBUFS | libc::ENOMEM) => Reason::NoBufferSpace,
-            _ if error.kind() == io::ErrorKind::TimedOut => Reason::TimedOut,
-            _ => Reason::Other(error.kind().to_string()),
+            _ => failure::reason(error),
         };
-        Self { reason, errno, detail: format!("{attempt}: {error}") }
+        Self { reason, errno, detail: format!("{attempt}: {}", failure::words(error)) }
     }
 
     /// What came is not what this facility's format allows.
@@ -80,4 +78,22 @@ pub(crate) async fn inspect<T: Send + 'static>(
         Err(error) => Err(Problem::os("inspect the vantage", &error, "CAP_SYS_ADMIN")),
     };
     outcome.map_err(|problem| problem.into_failure(clock.since(at).elapsed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_privilege_that_is_missing() {
+        let problem = Problem::os("read the table", &io::Error::from_raw_os_error(libc::EPERM), "CAP_NET_ADMIN");
+        assert_eq!(problem.reason, Reason::Unavailable("CAP_NET_ADMIN".to_owned()));
+        assert_eq!(problem.detail, "read the table: operation not permitted");
+    }
+
+    #[test]
+    fn a_kernel_without_the_facility_says_so() {
+        let problem = Problem::os("list the listeners", &io::Error::from_raw_os_error(libc::EOPNOTSUPP), "");
+        assert_eq!(problem.reason, Reason::Unavailable("kernel support to list the listeners".to_owned()));
+    }
 }

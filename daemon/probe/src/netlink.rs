@@ -1,6 +1,6 @@
 //! Blocking netlink for short questions: one request and one answer, or one dump. Inside a vantage only, off the runtime.
 //!
-//! Every call has a deadline of its own. A dump that the kernel says is inconsistent (NLM_F_DUMP_INTR) or that overran the
+//! Every call has a deadline of its own. A dump that the kernel says is inconsistent (`NLM_F_DUMP_INTR`) or that overran the
 //! socket (ENOBUFS) is asked once more, then it is a failure: half a table is no fact. Attributes are walked tolerantly, so that
 //! a kernel newer than our decoders is still understood.
 
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::inspection::Problem;
 
-/// The kernel fills at most 32 KiB per datagram of a dump (netlink_dump of net/netlink/af_netlink.c).
+/// The kernel fills at most 32 KiB per datagram of a dump (`netlink_dump` of `net/netlink/af_netlink.c`).
 const BUFFER_BYTES: usize = 64 << 10;
 const HEADER_BYTES: usize = 16;
 const NLMSG_NOOP: u16 = 1;
@@ -45,12 +45,12 @@ pub(crate) struct Netlink {
 }
 
 impl Netlink {
-    /// NETLINK_ROUTE.
+    /// `NETLINK_ROUTE`.
     pub(crate) fn route(attempt: &'static str, allowed: Duration) -> Self {
         Self::new(netlink_sys::protocols::NETLINK_ROUTE, attempt, allowed)
     }
 
-    /// NETLINK_SOCK_DIAG.
+    /// `NETLINK_SOCK_DIAG`.
     pub(crate) fn sock_diag(attempt: &'static str, allowed: Duration) -> Self {
         Self::new(netlink_sys::protocols::NETLINK_SOCK_DIAG, attempt, allowed)
     }
@@ -229,7 +229,7 @@ struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// The error number of NLMSG_ERROR and NLMSG_DONE, positive; 0 where there is none.
+    /// The error number of `NLMSG_ERROR` and `NLMSG_DONE`, positive; 0 where there is none.
     fn error(&self) -> i32 {
         self.payload.first_chunk().map_or(0, |code| i32::from_ne_bytes(*code).checked_neg().unwrap_or(libc::EPROTO))
     }

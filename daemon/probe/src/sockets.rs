@@ -15,10 +15,9 @@ use crate::clock::RunClock;
 use crate::inspection::{Problem, inspect};
 use crate::vantage::Vantage;
 
-#[allow(unused_imports, reason = "for counter deltas around a dial")]
 pub(crate) use self::counters::diff;
 
-/// The TCP listeners, or those of one port. Without CAP_SYS_PTRACE other users' listeners have no process.
+/// The TCP listeners, or those of one port. Without `CAP_SYS_PTRACE` other users' listeners have no process.
 pub async fn listeners(vantage: &Vantage, clock: &RunClock, port: Option<u16>) -> Result<Vec<Listener>, Failure> {
     inspect(vantage, clock, move |procfs| listeners::list(procfs, port)).await
 }
@@ -40,7 +39,6 @@ pub async fn counters(vantage: &Vantage, clock: &RunClock) -> Result<Counters, F
 }
 
 /// The counters as they are now, for the deltas of a quiet window.
-#[allow(dead_code, reason = "for counter deltas around a dial")]
 pub(crate) async fn snapshot(vantage: &Vantage) -> Result<Vec<Counter>, Problem> {
     let procfs = vantage.procfs();
     let failed = |error: io::Error| Problem::os("read the counters", &error, "CAP_SYS_ADMIN");

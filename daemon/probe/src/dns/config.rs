@@ -1,7 +1,7 @@
 //! How the vantage resolves names: resolv.conf, the `hosts:` line of nsswitch.conf and the hosts file, read as glibc reads them.
 //!
 //! Absent on purpose: glibc's fallbacks (127.0.0.1 without a nameserver line, the host name's domain without a search list) and
-//! the per-process variables RES_OPTIONS and LOCALDOMAIN. A missing resolv.conf is a problem in the answer; a missing
+//! the per-process variables `RES_OPTIONS` and LOCALDOMAIN. A missing resolv.conf is a problem in the answer; a missing
 //! nsswitch.conf or hosts file is just empty.
 
 use std::io;
@@ -17,7 +17,7 @@ use crate::vantage::{Vantage, read_bounded};
 
 /// Larger ones are a problem in the answer, not a reason to read on.
 const LIMIT_BYTES: usize = 1 << 20;
-/// RES_MAXNDOTS, RES_MAXRETRANS and RES_MAXRETRY of glibc's resolv/resolv-internal.h and resolv.h.
+/// `RES_MAXNDOTS`, `RES_MAXRETRANS` and `RES_MAXRETRY` of glibc's resolv/resolv-internal.h and resolv.h.
 const MOST: Options = Options { ndots: 15, timeout_s: 30, attempts: 5 };
 
 /// resolv.conf, nsswitch.conf and the hosts file.
@@ -105,7 +105,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
     }
 }
 
-/// As `__resolv_conf_load` of glibc's resolv/res_init.c: a keyword begins its line and a blank follows it; `domain` and `search`
+/// As `__resolv_conf_load` of glibc's `resolv/res_init.c`: a keyword begins its line and a blank follows it; `domain` and `search`
 /// replace each other; options add up, the last of a kind holds.
 fn parse_resolv(text: &str) -> ResolvConf {
     let mut conf = ResolvConf::default();
@@ -162,7 +162,7 @@ fn without_final_dots<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     words.map(|word| word.trim_end_matches('.')).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// A nameserver's address: inet_aton(3) first, as glibc tries it, then IPv6, whose zone is dropped.
+/// A nameserver's address: `inet_aton(3)` first, as glibc tries it, then IPv6, whose zone is dropped.
 fn parse_server(word: &str) -> Option<IpAddr> {
     if let Some(address) = inet_aton(word) {
         return Some(address.into());
@@ -170,7 +170,7 @@ fn parse_server(word: &str) -> Option<IpAddr> {
     parse_address(word)
 }
 
-/// As inet_pton(3): no short forms.
+/// As `inet_pton(3)`: no short forms.
 fn parse_address(word: &str) -> Option<IpAddr> {
     let (address, _zone) = word.split_once('%').unwrap_or((word, ""));
     address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
@@ -210,7 +210,7 @@ fn parse_nsswitch(text: &str) -> Vec<String> {
         let (database, words) = line.split_once(':')?;
         (database.trim() == "hosts").then(|| words.to_owned())
     };
-    let Some(line) = text.lines().filter_map(service).last() else { return Vec::new() };
+    let Some(line) = text.lines().rev().find_map(service) else { return Vec::new() };
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() {
@@ -351,7 +351,7 @@ mod tests {
             name in "(?s).{0,20}",
         ) {
             for text in [&text, &lines] {
-                let _ = (parse_resolv(text), parse_nsswitch(text), find_in_hosts(text, &name));
+                drop((parse_resolv(text), parse_nsswitch(text), find_in_hosts(text, &name)));
                 let _ = (parse_server(text), inet_aton(text));
             }
         }

@@ -24,6 +24,9 @@ const LIMIT_BYTES: usize = 1 << 20;
 /// Prefixes of snmp6. None is a prefix of another.
 const SNMP6_GROUPS: [&str; 4] = ["Ip6", "Icmp6", "UdpLite6", "Udp6"];
 
+/// Appends the counters of one file.
+type Parser = fn(&str, &mut Vec<Counter>);
+
 /// Reads every counter. Inside the vantage only.
 pub(crate) fn read(procfs: &Procfs) -> Result<Vec<Counter>, Problem> {
     let mut counters = Vec::with_capacity(512);
@@ -34,7 +37,7 @@ pub(crate) fn read(procfs: &Procfs) -> Result<Vec<Counter>, Problem> {
     if counters.is_empty() {
         return Err(Problem::malformed("read /proc/thread-self/net/snmp", "it holds no counters"));
     }
-    let files: [(&str, fn(&str, &mut Vec<Counter>)); 5] = [
+    let files: [(&str, Parser); 5] = [
         ("thread-self/net/netstat", paired),
         ("thread-self/net/snmp6", snmp6),
         ("thread-self/net/sockstat", sockstat),

@@ -1,4 +1,4 @@
-//! sock_diag: the kernel's TCP socket table, both families.
+//! `sock_diag`: the kernel's TCP socket table, both families.
 //!
 //! IPv4-mapped addresses are unmapped. Needs no privilege, except that uid and inode of others' sockets are shown all the same.
 
@@ -10,16 +10,16 @@ use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags};
 
 use crate::inspection::Problem;
-use crate::netlink::{Netlink, attributes};
+use crate::netlink::{Netlink, Refusal, attributes};
 
-/// SOCK_DIAG_BY_FAMILY of linux/sock_diag.h.
+/// `SOCK_DIAG_BY_FAMILY` of `linux/sock_diag.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-/// struct inet_diag_msg.
+/// struct `inet_diag_msg`.
 const HEADER_BYTES: usize = 72;
-/// INET_DIAG_SKV6ONLY of linux/inet_diag.h.
+/// `INET_DIAG_SKV6ONLY` of `linux/inet_diag.h`.
 const INET_DIAG_SKV6ONLY: u16 = 11;
 
-/// TCP_* of net/tcp_states.h by the names of ss; the first is state 1.
+/// TCP_* of `net/tcp_states.h` by the names of ss; the first is state 1.
 const STATES: [&str; 11] = [
     "ESTAB",
     "SYN-SENT",
@@ -112,15 +112,19 @@ pub(super) fn fold<A: Clone>(
         };
         let mut body = vec![0; request.buffer_len()];
         request.emit(&mut body);
-        state = netlink
-            .dump(SOCK_DIAG_BY_FAMILY, &body, state, |state, kind, payload| {
-                if kind == SOCK_DIAG_BY_FAMILY
-                    && let Some(entry) = parse(payload)
-                {
-                    each(state, entry);
-                }
-            })
-            .map_err(|refusal| netlink.failure(refusal))?;
+        let outcome = netlink.dump(SOCK_DIAG_BY_FAMILY, &body, state.clone(), |state, kind, payload| {
+            if kind == SOCK_DIAG_BY_FAMILY
+                && let Some(entry) = parse(payload)
+            {
+                each(state, entry);
+            }
+        });
+        match outcome {
+            Ok(more) => state = more,
+            // A kernel without IPv6 has no sockets of it.
+            Err(Refusal::Errno(libc::ENOENT | libc::EAFNOSUPPORT)) if family == AF_INET6 => {}
+            Err(refusal) => return Err(netlink.failure(refusal)),
+        }
     }
     Ok(state)
 }

@@ -58,7 +58,7 @@ pub(super) fn list(procfs: &Procfs, port: Option<u16>) -> Result<Vec<Listener>, 
 }
 
 /// The half-open connections of each listener: those to its address, and for a wildcard also those to an address that has no
-/// listener of its own. Listeners that share address and port (SO_REUSEPORT) share the number: the kernel does not tell whose.
+/// listener of its own. Listeners that share address and port (`SO_REUSEPORT`) share the number: the kernel does not tell whose.
 fn attribute(found: &Found) -> Vec<u32> {
     let bound: HashSet<(IpAddr, u16)> = found.listeners.iter().map(|entry| (entry.local, entry.local_port)).collect();
     let four = |port| (IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);

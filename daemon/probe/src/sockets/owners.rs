@@ -1,6 +1,6 @@
 //! Which process holds a socket: one bounded walk over /proc/PID/fd for the inodes that are asked for.
 //!
-//! Sockets of other users' processes need CAP_SYS_PTRACE (and CAP_DAC_READ_SEARCH): without it they have no owner here. A
+//! Sockets of other users' processes need `CAP_SYS_PTRACE` (and `CAP_DAC_READ_SEARCH)`: without it they have no owner here. A
 //! process that vanishes meanwhile is skipped. Where several share a socket, the lowest pid is named: the parent, as a rule.
 
 use std::collections::{HashMap, HashSet};
@@ -95,7 +95,7 @@ fn soft_file_limit(limits: &str) -> Option<u64> {
     limits.lines().find_map(|line| line.strip_prefix("Max open files"))?.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// `socket:[12345]`. Inodes of sock_diag have 32 bits.
+/// `socket:[12345]`. Inodes of `sock_diag` have 32 bits.
 fn socket_inode(link: &[u8]) -> Option<u32> {
     let digits = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
     std::str::from_utf8(digits).ok()?.parse().ok()
@@ -170,7 +170,7 @@ mod tests {
         #[test]
         fn no_text_makes_the_process_parsers_panic(text in "(?s).{0,200}", words in "(Max open files|[0-9 ()\n]|unlimited){0,20}") {
             for text in [&text, &words] {
-                let _ = (command_and_state(text), soft_file_limit(text), socket_inode(text.as_bytes()));
+                drop((command_and_state(text), soft_file_limit(text), socket_inode(text.as_bytes())));
             }
         }
     }

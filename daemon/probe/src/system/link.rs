@@ -21,10 +21,10 @@ const RTM_GETADDR: u16 = 22;
 const LINK_HEADER_BYTES: usize = 16;
 /// struct ifaddrmsg.
 const ADDRESS_HEADER_BYTES: usize = 8;
-/// IFLA_STATS64 of linux/if_link.h.
+/// `IFLA_STATS64` of `linux/if_link.h`.
 const IFLA_STATS64: u16 = 23;
 
-/// struct rtnl_link_stats64 of linux/if_link.h, in its order; older kernels end earlier.
+/// struct `rtnl_link_stats64` of `linux/if_link.h`, in its order; older kernels end earlier.
 const STATISTICS: [&str; 25] = [
     "rx_packets",
     "tx_packets",
@@ -115,7 +115,7 @@ fn statistics(value: &[u8]) -> Vec<Counter> {
     STATISTICS.into_iter().zip(numbers).map(counter).collect()
 }
 
-/// Index and CIDR. IFA_LOCAL is the own address where IFA_ADDRESS is the peer's.
+/// Index and CIDR. `IFA_LOCAL` is the own address where `IFA_ADDRESS` is the peer's.
 fn parse_address(payload: &[u8]) -> Option<(u32, String)> {
     let header = AddressHeader::parse(payload).ok()?;
     let find = |wanted| attributes(payload, ADDRESS_HEADER_BYTES).find(|(kind, _)| *kind == wanted);
@@ -147,7 +147,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_link_parsers_panic(bytes in proptest::collection::vec(any::<u8>(), 0..160)) {
-            let _ = (parse_link(&bytes), parse_address(&bytes), statistics(&bytes));
+            drop((parse_link(&bytes), parse_address(&bytes), statistics(&bytes)));
         }
     }
 }

@@ -32,8 +32,8 @@ struct Entry {
 pub(super) fn neighbour(of: IpAddr) -> Result<Neighbour, Problem> {
     let netlink = Netlink::route("look up the neighbour", ALLOWED);
     let device = route::device_of(&netlink, of);
-    let mut question = NeighbourHeader::default();
-    question.family = if of.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let family = if of.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let question = NeighbourHeader { family, ..NeighbourHeader::default() };
     let mut body = vec![0; question.buffer_len()];
     question.emit(&mut body);
     let found = netlink
@@ -107,7 +107,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_neighbour_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
-            let _ = parse(&bytes, "10.0.0.1".parse().expect("an address"));
+            drop(parse(&bytes, "10.0.0.1".parse().expect("an address")));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Routes: what the kernel would do with a packet, and the default routes.
 //!
-//! A refusal of the lookup is an answer (fib_props of net/ipv4/fib_semantics.c, ip6_route_info of net/ipv6/route.c): EINVAL is a
+//! A refusal of the lookup is an answer (`fib_props` of `net/ipv4/fib_semantics.c`, `ip6_route_info` of net/ipv6/route.c): EINVAL is a
 //! blackhole, EHOSTUNREACH unreachable, EACCES prohibit, ENETUNREACH no route (a `throw` and an `unreachable` policy rule too).
 
 use std::net::IpAddr;
@@ -22,9 +22,9 @@ const RTM_GETROUTE: u16 = 26;
 const HEADER_BYTES: usize = 12;
 /// struct rtnexthop.
 const NEXT_HOP_BYTES: usize = 8;
-/// RTAX_MTU of linux/rtnetlink.h, inside RTA_METRICS.
+/// `RTAX_MTU` of linux/rtnetlink.h, inside `RTA_METRICS`.
 const RTAX_MTU: u16 = 2;
-/// RTA_VIA (struct rtvia): a next hop of the other family, behind two bytes of family.
+/// `RTA_VIA` (struct rtvia): a next hop of the other family, behind two bytes of family.
 const RTA_VIA: u16 = 18;
 const RTN_UNICAST: u8 = 1;
 const RTN_BLACKHOLE: u8 = 6;
@@ -177,7 +177,7 @@ impl Reply {
         Some(reply)
     }
 
-    /// `default`, or the destination in CIDR form. A route without RTA_DST has the zero address of the family of `to`.
+    /// `default`, or the destination in CIDR form. A route without `RTA_DST` has the zero address of the family of `to`.
     fn prefix(&self, to: IpAddr) -> String {
         match (self.prefix_length, self.destination) {
             (0, _) => "default".to_owned(),
@@ -296,9 +296,9 @@ mod tests {
         fn no_bytes_make_the_route_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..160), v6: bool) {
             if let Some(reply) = Reply::parse(&bytes) {
                 let to = if v6 { ip("fd00::1") } else { ip("10.0.0.1") };
-                let _ = (reply.prefix(to), reply.contains(to));
+                drop((reply.prefix(to), reply.contains(to)));
             }
-            let _ = (hops(&bytes), metric(&bytes, RTAX_MTU));
+            drop((hops(&bytes), metric(&bytes, RTAX_MTU)));
         }
     }
 }

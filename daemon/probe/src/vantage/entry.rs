@@ -14,7 +14,7 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space,
 
 use super::{Procfs, Selector, VantageError};
 
-/// NSFS_MAGIC of linux/magic.h.
+/// `NSFS_MAGIC` of linux/magic.h.
 const NSFS: i64 = 0x6e73_6673;
 
 /// What to enter.
@@ -139,7 +139,6 @@ fn open_netns(path: &Path, what: &str) -> Result<OwnedFd, VantageError> {
     };
     let looked_up = rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
     let filesystem = rustix::fs::fstatfs(&looked_up).map_err(failed)?;
-    #[expect(clippy::unnecessary_cast, reason = "the width of f_type differs between architectures")]
     if filesystem.f_type as i64 != NSFS {
         return Err(VantageError {
             what: what.to_owned(),

@@ -1,6 +1,6 @@
 //! Network namespaces for one test each: a random name, deleted at the test's end whatever that is.
 //!
-//! Without root a test is skipped visibly; where SONDE_LAB=1 that is a failure.
+//! Without root a test is skipped visibly; where `SONDE_LAB=1` that is a failure.
 
 use std::collections::hash_map::RandomState;
 use std::fs;
@@ -75,7 +75,7 @@ impl Netns {
         run("ip", &["netns", "exec", &self.name, "nft", rules]);
     }
 
-    /// Two namespaces joined by a veth pair: `left` has 10.9.0.1/24 and fd09::1/64 on `near`, the other 10.9.0.2 and fd09::2 on
+    /// Two namespaces joined by a veth pair: `left` has 10.9.0.1/24 and `fd09::1/64` on `near`, the other 10.9.0.2 and `fd09::2` on
     /// `far`.
     pub(crate) fn pair() -> (Self, Self) {
         let (left, right) = (Self::create(), Self::create());
