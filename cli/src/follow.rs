@@ -9,6 +9,7 @@ use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
 use sonde_proto::v1::{
     CancelDiagnosisRequest, DiagnoseResponse, Diagnosis, DiagnosisEvent, RunCheckResponse, Verdict, VerdictState,
 };
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tonic::{Response, Status, Streaming};
 
@@ -87,21 +88,22 @@ async fn to_the_end<C: Carrier>(
     progress: &mut Progress,
 ) -> Result<(Diagnosis, bool), CommandError> {
     let late = tokio::time::sleep_until(Instant::now() + budget + GRACE);
-    let interrupt = tokio::signal::ctrl_c();
-    tokio::pin!(late, interrupt);
+    // Listened to from here on, not only from the first time that it is waited for.
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(CommandError::Runtime)?;
+    tokio::pin!(late);
     let too_late = || CommandError::NoAnswer(humantime::format_duration(budget));
     let mut stream = tokio::select! {
         opened = call => opened.map_err(StatusError::from)?.into_inner(),
         () = &mut late => return Err(too_late()),
-        _ = &mut interrupt => return Err(CommandError::Interrupted),
+        _ = interrupts.recv() => return Err(CommandError::Interrupted),
     };
     let mut run_id = None;
     loop {
         let message = tokio::select! {
             message = stream.message() => message.map_err(StatusError::from)?,
             () = &mut late => return Err(too_late()),
-            _ = &mut interrupt => {
-                let diagnosis = cancel(session, run_id).await?;
+            _ = interrupts.recv() => {
+                let diagnosis = cancel(session, run_id, &mut interrupts).await?;
                 let finished = Event::Finished(Box::new(diagnosis.clone()));
                 output.event(&DiagnosisEvent { at: diagnosis.elapsed, event: Some(finished) })?;
                 return Ok((diagnosis, true));
@@ -119,7 +121,7 @@ async fn to_the_end<C: Carrier>(
 }
 
 /// Ends the run and takes what is known of it. A second Ctrl-C does not wait for that.
-async fn cancel(session: &Session, run_id: Option<String>) -> Result<Diagnosis, CommandError> {
+async fn cancel(session: &Session, run_id: Option<String>, interrupts: &mut Signal) -> Result<Diagnosis, CommandError> {
     let run_id = run_id.ok_or(CommandError::Interrupted)?;
     let mut client = DiagnosisServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
     let call = client.cancel_diagnosis(session.request(CancelDiagnosisRequest { run_id }, GRACE));
@@ -128,7 +130,7 @@ async fn cancel(session: &Session, run_id: Option<String>) -> Result<Diagnosis, 
             Ok(Ok(response)) => response.into_inner().diagnosis.ok_or(CommandError::Interrupted),
             Ok(Err(_)) | Err(_) => Err(CommandError::Interrupted),
         },
-        _ = tokio::signal::ctrl_c() => Err(CommandError::Interrupted),
+        _ = interrupts.recv() => Err(CommandError::Interrupted),
     }
 }
 

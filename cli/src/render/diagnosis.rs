@@ -21,7 +21,7 @@ pub(crate) fn draw(diagnosis: &Diagnosis, origin: &Origin, wide: bool, width: us
     if wide {
         checks(&mut page, diagnosis);
         findings(&mut page, &diagnosis.findings);
-        evidence(&mut page, &diagnosis.evidence);
+        evidence(&mut page, diagnosis);
     }
     page.gap();
     footer(&mut page, diagnosis, origin);
@@ -98,14 +98,17 @@ fn findings(page: &mut Page, findings: &[Finding]) {
     }
 }
 
-fn evidence(page: &mut Page, evidence: &[Evidence]) {
-    if evidence.is_empty() {
+fn evidence(page: &mut Page, diagnosis: &Diagnosis) {
+    if diagnosis.evidence.is_empty() {
         return;
     }
     page.gap();
     page.line(&paint(STRONG, "evidence"));
-    for call in evidence {
+    for call in &diagnosis.evidence {
         page.line(&call_line(call, page.width()));
+    }
+    if diagnosis.evidence_left_out > 0 {
+        page.faint(&format!("and {} more, left out here; -o jsonl streams them all", diagnosis.evidence_left_out));
     }
 }
 
