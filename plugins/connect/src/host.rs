@@ -142,3 +142,67 @@ fn dead_gateway(
 fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
+
+#[cfg(test)]
+mod tests {
+    use sonde_sdk::check::Conclusion;
+    use sonde_sdk::report::Strength;
+    use sonde_sdk::testkit::{self, is_proven, supported};
+
+    use super::*;
+
+    fn facts(state: &str) -> Facts {
+        let entry = |n| testkit::neighbour_answer(n, "192.0.2.1", state);
+        Facts {
+            links: testkit::links_answer(1, vec![testkit::link("lo", &["127.0.0.1/8"]), testkit::link("eth0", &["192.0.2.100/24"])]),
+            defaults: DefaultRoutesAnswer {
+                evidence: testkit::evidence(2),
+                timing: testkit::timing(0),
+                outcome: Ok(vec![testkit::route(Some("192.0.2.1"))]),
+            },
+            gateways: vec![("192.0.2.1".to_owned(), entry(3), (state == "FAILED").then(|| entry(4)))],
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_answers_or_was_never_asked_is_in_order() {
+        for state in ["REACHABLE", "STALE", "DELAY", "PROBE", "PERMANENT", "NOARP", "NONE", "INCOMPLETE"] {
+            let judgement = judge(&facts(state));
+            assert!(judgement.findings.is_empty(), "{state}");
+            assert_eq!(judgement.outcome.conclusion, Conclusion::Works, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_failed_twice_is_a_fault() {
+        let judgement = judge(&facts("FAILED"));
+        assert!(is_proven(&judgement.findings, "l2.gateway_unresolved"), "{judgement:#?}");
+        assert_eq!(judgement.outcome.conclusion, Conclusion::Broken);
+    }
+
+    #[test]
+    fn a_gateway_that_recovered_at_the_second_look_is_in_order() {
+        let mut facts = facts("FAILED");
+        facts.gateways[0].2 = Some(testkit::neighbour_answer(4, "192.0.2.1", "REACHABLE"));
+        assert!(judge(&facts).findings.is_empty());
+    }
+
+    #[test]
+    fn a_default_route_without_carrier_is_a_fault_and_explains_its_gateway() {
+        let mut facts = facts("FAILED");
+        if let Ok(links) = &mut facts.links.outcome {
+            links[1].carrier = false;
+        }
+        let judgement = judge(&facts);
+        assert_eq!(supported(&judgement.findings, Strength::Proof), ["l2.carrier_lost"]);
+        assert!(is_proven(&judgement.findings, "l2.carrier_lost"));
+    }
+
+    #[test]
+    fn a_host_without_default_route_is_no_fault() {
+        let mut facts = facts("NONE");
+        facts.defaults.outcome = Ok(vec![]);
+        facts.gateways.clear();
+        assert_eq!(judge(&facts).outcome.conclusion, Conclusion::Works);
+    }
+}

@@ -1,0 +1,95 @@
+//! Gathers: three looks over about a second, with connections of our own after the first.
+
+use std::time::Duration;
+
+use sonde_sdk::check::Budget;
+use sonde_sdk::dial::{TcpRequest, tcp};
+use sonde_sdk::sockets::{CensusFilter, CensusKey, Listener, census, counters, listeners};
+use sonde_sdk::system::links;
+use sonde_sdk::types::Endpoint;
+use sonde_sdk::{timer, wait};
+
+use crate::observe::{Dial, Look, Observations};
+
+/// Between two looks. Together more than a second: what is unread or unclosed for so long is not in flight.
+const INTERVAL: Duration = Duration::from_millis(550);
+/// A local connection takes microseconds; a dropped SYN is not worth its repetition.
+const LOCAL: Duration = Duration::from_millis(400);
+/// Addresses of this host that are dialled.
+const DIALS: usize = 4;
+
+/// Looks, dials, looks, looks.
+pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
+    let interval = INTERVAL.min(budget.remaining() / 4);
+    let (first, links) = wait::join(look(port), links()).await;
+    let mut observed = Observations {
+        port,
+        looks: [first.clone(), first.clone(), first],
+        dials: vec![],
+        table: None,
+        links: Some(links),
+    };
+    let begun = timer::now();
+    if let Some(port) = port {
+        let addresses = addresses(&observed);
+        observed.dials = wait::all(addresses.into_iter().map(|address| async move {
+            let request = TcpRequest::to(Endpoint::new(&address, port)).within(LOCAL.min(interval));
+            Dial { dial: tcp(request).await, address }
+        }))
+        .await;
+        let none = observed.looks[0].listeners.outcome.as_ref().is_ok_and(Vec::is_empty);
+        if none {
+            observed.table = Some(listeners(None).await);
+        }
+    }
+    for n in 1..=2_u32 {
+        timer::sleep((interval * n).saturating_sub(timer::now().saturating_sub(begun))).await;
+        let seen = look(port).await;
+        if n == 1 {
+            observed.looks[1] = seen;
+        } else {
+            observed.looks[2] = seen;
+        }
+    }
+    observed
+}
+
+async fn look(port: Option<u16>) -> Look {
+    let sockets = async {
+        match port {
+            Some(port) => {
+                let keys = vec![CensusKey::State, CensusKey::PeerAddress, CensusKey::PeerPort];
+                let filter = CensusFilter::all().local_port(port).in_states(["ESTAB", "SYN-RECV", "CLOSE-WAIT"]);
+                Some(census(keys, filter).await)
+            }
+            None => None,
+        }
+    };
+    let (listeners, counters, sockets) = wait::join3(listeners(port), counters(), sockets).await;
+    Look { listeners, counters, sockets }
+}
+
+/// What to dial: the bound addresses, loopback for "any"; and one address that others would use.
+fn addresses(observed: &Observations) -> Vec<String> {
+    let bound = observed.looks[0].listeners.outcome.iter().flatten().filter_map(own_address);
+    let mut addresses: Vec<String> = vec![];
+    let outside = observed.reachable_addresses().into_iter().take(1).map(|a| a.to_string());
+    let fallback =
+        observed.looks[0].listeners.outcome.as_ref().is_ok_and(Vec::is_empty).then(|| "127.0.0.1".to_owned());
+    for address in bound.take(DIALS - 1).chain(fallback).chain(outside) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+fn own_address(listener: &Listener) -> Option<String> {
+    match listener.address.as_str() {
+        "0.0.0.0" => Some("127.0.0.1".to_owned()),
+        "::" => Some("::1".to_owned()),
+        // Without its zone it cannot be dialled.
+        link_local if link_local.starts_with("fe80:") => None,
+        bound => Some(bound.to_owned()),
+    }
+}

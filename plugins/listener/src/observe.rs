@@ -1,0 +1,201 @@
+//! What was seen of the listeners: three looks, and connections of our own in between. Plain data.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use sonde_sdk::check::Outcome;
+use sonde_sdk::dial::TcpDial;
+use sonde_sdk::report::Finding;
+use sonde_sdk::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer};
+use sonde_sdk::system::LinksAnswer;
+use sonde_sdk::types::{EvidenceId, Failure};
+
+/// Everything the judgement sees.
+#[derive(Clone, Debug)]
+pub(crate) struct Observations {
+    /// Absent: the whole host.
+    pub(crate) port: Option<u16>,
+    /// Oldest first. Invariant: three.
+    pub(crate) looks: [Look; 3],
+    /// Connections of our own, between the first look and the second.
+    pub(crate) dials: Vec<Dial>,
+    /// Every listener; read only where the port has none.
+    pub(crate) table: Option<ListenersAnswer>,
+    pub(crate) links: Option<LinksAnswer>,
+}
+
+/// One look.
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    pub(crate) listeners: ListenersAnswer,
+    pub(crate) counters: CountersAnswer,
+    /// Sockets of the port by state, peer address and peer port; not for a whole host.
+    pub(crate) sockets: Option<CensusAnswer>,
+}
+
+/// A connection of our own to an address of this host.
+#[derive(Clone, Debug)]
+pub(crate) struct Dial {
+    pub(crate) address: String,
+    pub(crate) dial: TcpDial,
+}
+
+/// What a judgement returns.
+#[derive(Clone, Debug)]
+pub(crate) struct Judgement {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) outcome: Outcome,
+}
+
+/// One listener over the three looks.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched<'a> {
+    pub(crate) looks: [&'a Listener; 3],
+}
+
+impl Observations {
+    /// The evidence of a look at the listeners.
+    pub(crate) fn look(&self, n: usize) -> EvidenceId {
+        self.looks[n.min(2)].listeners.evidence
+    }
+
+    /// The evidence of all counter snapshots.
+    pub(crate) fn snapshots(&self) -> [EvidenceId; 3] {
+        [0, 1, 2].map(|n: usize| self.looks[n].counters.evidence)
+    }
+
+    /// By how much a counter grew from the first look to the last.
+    pub(crate) fn grew(&self, name: &str) -> Option<i64> {
+        Some(self.looks[2].counters.value(name)? - self.looks[0].counters.value(name)?)
+    }
+
+    /// It grew from the first look to the second, and again to the third.
+    pub(crate) fn kept_growing(&self, name: &str) -> bool {
+        let value = |n: usize| self.looks[n].counters.value(name);
+        matches!((value(0), value(1), value(2)), (Some(a), Some(b), Some(c)) if a < b && b < c)
+    }
+
+    /// The listeners that were there in every look.
+    pub(crate) fn watched(&self) -> Result<Vec<Watched<'_>>, &Failure> {
+        let [a, b, c] = &self.looks;
+        let (a, b, c) = (a.listeners.outcome.as_ref()?, b.listeners.outcome.as_ref()?, c.listeners.outcome.as_ref()?);
+        let find = |list: &'_ [Listener], wanted: &Listener| list.iter().position(|l| same(l, wanted));
+        Ok(c.iter()
+            .filter_map(|last| Some(Watched { looks: [&a[find(a, last)?], &b[find(b, last)?], last] }))
+            .collect())
+    }
+
+    /// Our own connections to this address that were established.
+    pub(crate) fn own_connections(&self, listener: &Listener) -> usize {
+        self.dials.iter().filter(|d| d.dial.outcome.is_ok() && serves(listener, &d.address)).count()
+    }
+
+    /// The sockets of the port in a state, by peer, in one look.
+    pub(crate) fn sockets(&self, n: usize, state: &str) -> BTreeMap<(&str, &str), &CensusGroup> {
+        let groups = self.looks[n.min(2)].sockets.as_ref().and_then(|s| s.outcome.as_ref().ok());
+        groups
+            .into_iter()
+            .flatten()
+            .filter_map(|g| match g.key.as_slice() {
+                [found, address, port] if found == state => Some(((address.as_str(), port.as_str()), g)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The evidence of a look at the sockets.
+    pub(crate) fn socket_look(&self, n: usize) -> Option<EvidenceId> {
+        self.looks[n.min(2)].sockets.as_ref().map(|s| s.evidence)
+    }
+
+    /// Addresses of this host that others can reach, on links that are up.
+    pub(crate) fn reachable_addresses(&self) -> Vec<IpAddr> {
+        let links = self.links.as_ref().and_then(|l| l.outcome.as_ref().ok());
+        links
+            .into_iter()
+            .flatten()
+            .filter(|l| l.up && !l.loopback)
+            .flat_map(|l| &l.addresses)
+            .filter_map(|a| a.split('/').next()?.parse().ok())
+            .filter(|a: &IpAddr| !is_link_local(a))
+            .collect()
+    }
+}
+
+impl Watched<'_> {
+    /// As it was last.
+    pub(crate) fn now(&self) -> &Listener {
+        self.looks[2]
+    }
+
+    /// Waiting connections, look by look.
+    pub(crate) fn queued(&self) -> [u32; 3] {
+        self.looks.map(|l| l.queued)
+    }
+
+    /// More wait than may, each time.
+    pub(crate) fn is_full(&self) -> bool {
+        self.looks.iter().all(|l| l.queued > l.backlog)
+    }
+
+    /// Some waited all the time, and never fewer.
+    pub(crate) fn is_stuck(&self) -> bool {
+        let [a, b, c] = self.queued();
+        a >= 1 && a <= b && b <= c
+    }
+
+    /// The state of its process, the same in every look.
+    pub(crate) fn steady_state(&self) -> Option<&str> {
+        let states = self.looks.map(|l| l.process.as_ref().map(|p| p.state.as_str()));
+        (states[0] == states[1] && states[1] == states[2]).then_some(states[0]).flatten()
+    }
+
+    /// Its process has no descriptor left, in every look: how many are open, and may be.
+    pub(crate) fn without_descriptors(&self) -> Option<(u64, u64)> {
+        let counts = self.looks.map(|l| {
+            let process = l.process.as_ref()?;
+            Some((process.open_files?, process.open_files_limit?))
+        });
+        counts.iter().all(|c| c.is_some_and(|(open, limit)| open >= limit)).then_some(counts[2]).flatten()
+    }
+
+    /// `0.0.0.0:80`, and its process.
+    pub(crate) fn name(&self) -> String {
+        let now = self.now();
+        let address = endpoint(&now.address, now.port);
+        match &now.process {
+            Some(process) => format!("{address} of {} (pid {})", process.command, process.pid),
+            None => address,
+        }
+    }
+}
+
+/// An endpoint as text.
+pub(crate) fn endpoint(address: &str, port: u16) -> String {
+    sonde_sdk::types::Endpoint::new(address, port).to_string()
+}
+
+fn same(a: &Listener, b: &Listener) -> bool {
+    a.inode == b.inode && a.address == b.address && a.port == b.port
+}
+
+/// The listener takes connections to this address.
+pub(crate) fn serves(listener: &Listener, address: &str) -> bool {
+    match listener.address.as_str() {
+        "0.0.0.0" => !address.contains(':'),
+        "::" => address.contains(':') || !listener.v6only,
+        bound => bound == address,
+    }
+}
+
+/// Only processes of this host reach it.
+pub(crate) fn is_loopback(listener: &Listener) -> bool {
+    listener.address.parse::<IpAddr>().is_ok_and(|a| a.is_loopback())
+}
+
+fn is_link_local(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}

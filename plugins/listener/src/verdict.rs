@@ -1,0 +1,114 @@
+//! Judges the listeners. Pure.
+
+mod bound;
+mod half_open;
+mod process;
+#[cfg(test)]
+mod tests;
+mod unread;
+
+use sonde_sdk::check::Outcome;
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::report::{Finding, Strength};
+
+use crate::observe::{Judgement, Observations, Watched};
+
+/// Of a whole host's listeners, so many are reported.
+const REPORTED: usize = 8;
+/// Datagrams lost for lack of buffer in the window, below which it is a burst.
+const DATAGRAMS: i64 = 10;
+
+/// What the parts of the judgement add to.
+#[derive(Debug, Default)]
+struct Verdict {
+    findings: Vec<Finding>,
+    faults: Vec<String>,
+    doubts: Vec<String>,
+    next: Option<String>,
+}
+
+/// The judgement.
+pub(crate) fn judge(observed: &Observations) -> Judgement {
+    let watched = match observed.watched() {
+        Ok(watched) => watched,
+        Err(failure) => {
+            let outcome = Outcome::unclear(format!("the listeners cannot be read: {}", failure.detail));
+            return Judgement { findings: vec![], outcome };
+        }
+    };
+    let mut verdict = Verdict::default();
+    match observed.port {
+        Some(port) if watched.is_empty() => bound::absent(observed, port, &mut verdict),
+        Some(_) => one(observed, &watched, &mut verdict),
+        None => whole(observed, &watched, &mut verdict),
+    }
+    verdict.end(observed, &watched)
+}
+
+fn one(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
+    for listener in watched {
+        process::judge(observed, listener, verdict);
+    }
+    half_open::judge(observed, watched, verdict);
+    if verdict.faults.is_empty() {
+        unread::judge(observed, watched, verdict);
+        bound::judge(observed, watched, verdict);
+    }
+}
+
+fn whole(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
+    for listener in watched.iter().filter(|w| w.queued()[2] > 0).take(REPORTED) {
+        process::judge(observed, listener, verdict);
+    }
+    datagrams(observed, Strength::Proof, verdict);
+}
+
+/// Datagrams are lost in a socket's buffer, all the time.
+fn datagrams(observed: &Observations, strength: Strength, verdict: &mut Verdict) -> bool {
+    let (lost, errors) = (observed.grew("Udp.RcvbufErrors").unwrap_or(0), observed.grew("Udp.InErrors").unwrap_or(0));
+    if lost < DATAGRAMS || lost < errors || !observed.kept_growing("Udp.RcvbufErrors") {
+        return false;
+    }
+    let sentence = format!("{lost} datagrams were dropped in the window because a UDP socket's receive buffer is full");
+    let [first, second, third] = observed.snapshots();
+    verdict.findings.push(
+        supports("udp.rcvbuf_overflow")
+            .strength(strength)
+            .about("udp")
+            .because(&sentence)
+            .citing([first, second])
+            .build(),
+    );
+    verdict.findings.push(
+        refutes("l3.packet_loss")
+            .proof()
+            .about("udp")
+            .because("the datagrams did arrive: they are counted at a full socket buffer, again and again")
+            .citing([second, third])
+            .build(),
+    );
+    if strength == Strength::Proof { &mut verdict.faults } else { &mut verdict.doubts }.push(sentence);
+    true
+}
+
+impl Verdict {
+    fn end(self, observed: &Observations, watched: &[Watched]) -> Judgement {
+        let mut outcome = if !self.faults.is_empty() {
+            Outcome::broken(self.faults.join("; "))
+        } else if !self.doubts.is_empty() {
+            Outcome::unclear(self.doubts.join("; "))
+        } else {
+            Outcome::works(match (observed.port, watched) {
+                (Some(_), [one]) => {
+                    format!("{} accepts: {} of {} wait", one.name(), one.now().queued, one.now().backlog)
+                }
+                (Some(port), _) => {
+                    format!("port {port} has {} listeners, and none keeps connections waiting", watched.len())
+                }
+                (None, _) => format!("{} listeners, and none keeps connections waiting", watched.len()),
+            })
+        };
+        outcome.next_step = self.next;
+        Judgement { findings: self.findings, outcome }
+    }
+}

@@ -1,0 +1,182 @@
+//! The accept queue, and the process that should empty it.
+
+use sonde_sdk::dial::TcpDial;
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::types::{EvidenceId, Measure, Reason};
+
+use super::Verdict;
+use crate::observe::{Observations, Watched, serves};
+
+/// Judges one listener. A process that cannot run or has no descriptors explains its full queue.
+pub(super) fn judge(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
+    if !listener.is_stuck() {
+        return;
+    }
+    if matches!(listener.steady_state(), Some("T" | "t")) {
+        stopped(observed, listener, verdict);
+    } else if let Some((open, limit)) = listener.without_descriptors() {
+        no_descriptors(observed, listener, open, limit, verdict);
+    } else if listener.is_full() {
+        overflow(observed, listener, verdict);
+    } else if observed.port.is_some() {
+        idle(observed, listener, verdict);
+    }
+}
+
+fn waiting(listener: &Watched) -> Measure {
+    Measure::count("queued", listener.now().queued.into())
+}
+
+fn stopped(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
+    let sentence = format!(
+        "the process of {} is stopped (state T) while {} connections wait",
+        listener.name(),
+        listener.now().queued
+    );
+    verdict.findings.push(
+        supports("host.process_stopped")
+            .proof()
+            .about(listener.name())
+            .because(&sentence)
+            .citing([observed.look(2)])
+            .measuring(waiting(listener))
+            .build(),
+    );
+    verdict.findings.push(
+        refutes("app.not_responding")
+            .proof()
+            .about(listener.name())
+            .because("the process did not run in any look (state T, not S or R): it has no chance to accept")
+            .citing([observed.look(0), observed.look(1)])
+            .build(),
+    );
+    verdict.faults.push(sentence);
+    verdict.next.get_or_insert_with(|| "send it SIGCONT, or detach its debugger".to_owned());
+}
+
+fn no_descriptors(observed: &Observations, listener: &Watched, open: u64, limit: u64, verdict: &mut Verdict) {
+    let sentence = format!(
+        "{} has {open} of {limit} file descriptors open, and {} connections wait",
+        listener.name(),
+        listener.now().queued
+    );
+    verdict.findings.push(
+        supports("host.fd_process_limit")
+            .proof()
+            .about(listener.name())
+            .because(&sentence)
+            .citing([observed.look(2)])
+            .measuring(waiting(listener))
+            .build(),
+    );
+    verdict.findings.push(
+        refutes("app.not_responding")
+            .strong()
+            .about(listener.name())
+            .because("no descriptor was free in any look: accept cannot succeed")
+            .citing([observed.look(0), observed.look(1)])
+            .build(),
+    );
+    let opened: Vec<EvidenceId> = observed
+        .dials
+        .iter()
+        .filter(|d| !matches!(d.dial.outcome.as_ref().err().map(|f| &f.reason), Some(Reason::SystemFileLimit)))
+        .map(|d| d.dial.evidence)
+        .collect();
+    if !opened.is_empty() {
+        verdict.findings.push(
+            refutes("host.fd_system_limit")
+                .proof()
+                .about(listener.name())
+                .because("another process, this one, can still open sockets")
+                .citing(opened)
+                .build(),
+        );
+    }
+    verdict.faults.push(sentence);
+}
+
+/// More wait than may, and somebody suffers from it now: we, or clients that the counters show.
+fn overflow(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
+    let now = listener.now();
+    let overflows = observed.grew("TcpExt.ListenOverflows").unwrap_or(0);
+    let ignored: Vec<&TcpDial> = observed
+        .dials
+        .iter()
+        .filter(|d| serves(now, &d.address) && d.dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut))
+        .map(|d| &d.dial)
+        .collect();
+    let sentence = format!("the accept queue of {} is full: {} wait, {} may", listener.name(), now.queued, now.backlog);
+    let finding = supports("tcp.accept_queue_overflow")
+        .about(listener.name())
+        .because(&sentence)
+        .citing([observed.look(1), observed.look(2)].into_iter().chain(ignored.iter().map(|d| d.evidence)))
+        .measuring(waiting(listener))
+        .measuring(Measure::count("TcpExt.ListenOverflows", overflows));
+    if overflows <= 0 {
+        verdict.findings.push(finding.strong().build());
+        verdict.doubts.push(sentence);
+        return;
+    }
+    verdict.findings.push(finding.proof().build());
+    verdict.findings.push(
+        refutes("tcp.syn_queue_full")
+            .proof()
+            .about(listener.name())
+            .because(format!("ListenOverflows grew by {overflows}: it is the accept queue that is full, not the one of half-open connections"))
+            .citing(observed.snapshots())
+            .build(),
+    );
+    verdict.findings.push(
+        refutes("fw.drop_remote")
+            .strong()
+            .about(listener.name())
+            .because("SYNs arrive here and are dropped at the listener, as its counters show")
+            .citing(observed.snapshots())
+            .build(),
+    );
+    verdict.faults.push(sentence);
+}
+
+/// The process sleeps, has descriptors, and takes nothing: not even our own connection.
+fn idle(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
+    let [first, second, _] = listener.queued();
+    let own = u32::try_from(observed.own_connections(listener.now())).unwrap_or(u32::MAX);
+    let sleeps = matches!(listener.steady_state(), Some("S" | "D"));
+    if own == 0 || !sleeps || second < first.saturating_add(own) {
+        return;
+    }
+    let sentence = format!(
+        "{} accepts nothing: {} connections wait, and ours joined them",
+        listener.name(),
+        listener.now().queued
+    );
+    verdict.findings.push(
+        supports("app.not_responding")
+            .proof()
+            .about(listener.name())
+            .because(&sentence)
+            .citing([observed.look(1), observed.look(2)])
+            .measuring(waiting(listener))
+            .build(),
+    );
+    verdict.findings.push(
+        refutes("host.process_stopped")
+            .proof()
+            .about(listener.name())
+            .because("its process is not stopped (state S or D in every look)")
+            .citing([observed.look(0)])
+            .build(),
+    );
+    if listener.now().process.as_ref().is_some_and(|p| p.open_files < p.open_files_limit) {
+        verdict.findings.push(
+            refutes("host.fd_process_limit")
+                .proof()
+                .about(listener.name())
+                .because("its process has file descriptors to spare")
+                .citing([observed.look(0)])
+                .build(),
+        );
+    }
+    verdict.faults.push(sentence);
+}
