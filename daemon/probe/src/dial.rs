@@ -6,6 +6,7 @@
 mod connect;
 mod http;
 mod info;
+mod tape;
 mod tcp;
 mod tls;
 

@@ -1,10 +1,72 @@
-//! `dial.tls`.
-use sonde_core::observation::dial::{TlsDial, TlsRequest};
+//! `dial.tls`: a connection, a handshake, and a judgement of the certificates beside it.
 
+mod capture;
+mod certificate;
+mod fault;
+mod handshake;
+mod roots;
+mod verify;
+
+use sonde_core::observation::dial::{Connection, TlsDial, TlsRequest};
+use tokio::io::AsyncWriteExt;
+
+pub(super) use self::fault::of as fault_of;
+pub(super) use self::handshake::{Settings, Shaken, Stream, shake};
+use super::connect::connect;
+use crate::attempt::Attempt;
 use crate::clock::RunClock;
+use crate::deltas::Watch;
 use crate::vantage::Vantage;
 
 /// Opens a TCP connection and shakes hands; verification is separate and never ends the handshake.
-pub async fn tls(_vantage: &Vantage, _clock: &RunClock, _request: &TlsRequest) -> TlsDial {
-    unimplemented!()
+pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> TlsDial {
+    let settings = match Settings::new(&request.server_name, request.send_sni, &request.alpn) {
+        Ok(settings) => settings,
+        Err(fault) => {
+            let attempt = Attempt::begin(clock, request.timeout);
+            return TlsDial {
+                timing: attempt.timing(),
+                connection: Connection::default(),
+                handshake: None,
+                session: None,
+                outcome: Err(attempt.failure(fault, None)),
+                deltas: None,
+            };
+        }
+    };
+    let watch = Watch::open(vantage, clock, request.deltas).await;
+    let attempt = Attempt::begin(clock, request.timeout);
+    let (dialled, connected) = connect(vantage, &attempt, request.remote, None).await;
+    let (mut handshake, mut session, mut stream) = (None, None, None);
+    let outcome = match (connected, dialled.stream()) {
+        (Ok(()), Some(connection)) => {
+            let shaken = Box::pin(shake(vantage, &attempt, &dialled, connection, &settings)).await;
+            handshake = Some(shaken.handshake);
+            let seen = session.insert(shaken.session);
+            match shaken.outcome {
+                Ok(shaken) => {
+                    let shaken = stream.insert(shaken);
+                    handshake::late_refusal(&attempt, &dialled, shaken, seen).await
+                }
+                Err(failure) => Err(failure),
+            }
+        }
+        (connected, _) => connected,
+    };
+    let timing = attempt.timing();
+    let connection = dialled.connection();
+    let deltas = watch.close(vantage, clock).await;
+    if let Some(mut stream) = stream
+        && outcome.is_ok()
+    {
+        farewell(&attempt, &mut stream).await;
+    }
+    dialled.close(outcome.is_ok());
+    TlsDial { timing, connection, handshake, session, outcome, deltas }
+}
+
+/// Says close_notify; not waiting for the peer's.
+pub(super) async fn farewell(attempt: &Attempt, stream: &mut Stream) {
+    // A peer that is gone needs no farewell.
+    drop(tokio::time::timeout(attempt.remaining(), stream.shutdown()).await);
 }

@@ -1,0 +1,143 @@
+//! Streams that a protocol library may own while the dial keeps the socket, and a record of what passed through them.
+
+use std::io;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::clock::RunClock;
+
+/// How much of the peer's first words is kept.
+const FIRST_BYTES: usize = 64;
+
+/// The dial's socket, lent to a protocol library.
+#[derive(Debug)]
+pub(super) struct Lent(pub(super) Arc<TcpStream>);
+
+impl AsyncRead for Lent {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read(buffer.initialize_unfilled()) {
+                Ok(count) => {
+                    buffer.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Lent {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(cx))?;
+            match self.0.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(socket2::SockRef::from(self.0.as_ref()).shutdown(Shutdown::Write))
+    }
+}
+
+/// What passed through a [`Taped`] stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Record {
+    /// The first bytes that were read.
+    pub(super) first_bytes: Vec<u8>,
+    /// Since the run began: just before the first write.
+    pub(super) first_write: Option<Duration>,
+    /// Just after the last write that came before the first read.
+    pub(super) last_write: Option<Duration>,
+    /// Just after the first bytes were read.
+    pub(super) first_read: Option<Duration>,
+}
+
+/// The record of a [`Taped`] stream, which outlives it.
+#[derive(Clone, Debug)]
+pub(super) struct Tape {
+    clock: RunClock,
+    record: Arc<Mutex<Record>>,
+}
+
+impl Tape {
+    pub(super) fn new(clock: &RunClock) -> Self {
+        Self { clock: *clock, record: Arc::default() }
+    }
+
+    pub(super) fn record(&self) -> Record {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Record, Duration)) {
+        let now = self.clock.now();
+        note(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner), now);
+    }
+}
+
+/// A stream that writes its tape.
+#[derive(Debug)]
+pub(super) struct Taped<S> {
+    stream: S,
+    tape: Tape,
+}
+
+impl<S> Taped<S> {
+    pub(super) fn new(stream: S, tape: &Tape) -> Self {
+        Self { stream, tape: tape.clone() }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Taped<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        if !read.is_empty() {
+            self.tape.note(|record, now| {
+                record.first_read.get_or_insert(now);
+                let room = FIRST_BYTES.saturating_sub(record.first_bytes.len()).min(read.len());
+                record.first_bytes.extend_from_slice(read.get(..room).unwrap_or_default());
+            });
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Taped<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.tape.note(|record, now| {
+            record.first_write.get_or_insert(now);
+        });
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.tape.note(|record, now| {
+            if record.first_read.is_none() {
+                record.last_write = Some(now);
+            }
+        });
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

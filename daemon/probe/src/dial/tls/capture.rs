@@ -1,0 +1,104 @@
+//! What the handshake shows on its way: the chain, the signature check, the version, the wish for a client certificate.
+//!
+//! It accepts every certificate: judging comes afterwards and never ends a handshake. So nothing that needs secrecy may be
+//! sent over such a connection.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::ResolvesClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+
+/// What was seen so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) version: Option<&'static str>,
+    /// The handshake's signature does not fit the leaf's key.
+    pub(super) bad_signature: Option<Error>,
+    pub(super) client_certificate_requested: bool,
+}
+
+/// Both a verifier and a client-certificate resolver, sharing what they saw.
+#[derive(Debug)]
+pub(super) struct Capture {
+    provider: Arc<CryptoProvider>,
+    seen: Mutex<Seen>,
+}
+
+impl Capture {
+    pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self { provider, seen: Mutex::default() }
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Seen)) {
+        note(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn note_signature(&self, version: &'static str, result: Result<HandshakeSignatureValid, Error>) {
+        self.note(|seen| {
+            seen.version = Some(version);
+            seen.bad_signature = result.err();
+        });
+    }
+}
+
+impl ServerCertVerifier for Capture {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let chain = std::iter::once(end_entity).chain(intermediates);
+        let chain = chain.map(|certificate| certificate.clone().into_owned()).collect();
+        self.note(|seen| seen.chain = chain);
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        self.note_signature("TLSv1.2", verify_tls12_signature(message, certificate, signature, algorithms));
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        self.note_signature("TLSv1.3", verify_tls13_signature(message, certificate, signature, algorithms));
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+impl ResolvesClientCert for Capture {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.note(|seen| seen.client_certificate_requested = true);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,211 @@
+//! The handshake over an open connection, and the session as the ledger shows it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::Resumption;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion};
+use sonde_core::observation::dial::{TlsSession, Verification};
+use sonde_core::observation::{Failure, Phase, Reason, Timing};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::capture::Capture;
+use super::{certificate, fault, roots, verify};
+use crate::attempt::Attempt;
+use crate::clock::RunClock;
+use crate::dial::connect::Dialled;
+use crate::dial::info;
+use crate::dial::tape::{Lent, Tape, Taped};
+use crate::failure::Fault;
+use crate::vantage::Vantage;
+
+/// In TLS 1.3 a server refuses a missing client certificate only after the handshake. Beyond this, and two round trips, it is
+/// taken to accept.
+const LATE_ALERT: Duration = Duration::from_millis(50);
+
+/// Reading the trust store may outlast the dial's deadline by this.
+const ROOTS_GRACE: Duration = Duration::from_secs(1);
+
+pub(in crate::dial) type Stream = TlsStream<Taped<Lent>>;
+
+/// What to ask for, checked.
+#[derive(Clone, Debug)]
+pub(in crate::dial) struct Settings {
+    name: ServerName<'static>,
+    send_sni: bool,
+    alpn: Vec<Vec<u8>>,
+}
+
+impl Settings {
+    pub(in crate::dial) fn new(server_name: &str, send_sni: bool, alpn: &[String]) -> Result<Self, Fault> {
+        let name = server_name.strip_suffix('.').unwrap_or(server_name).to_owned();
+        let name = ServerName::try_from(name).map_err(|_| {
+            Fault::invalid(format!("server name {server_name:?}: a DNS name (ASCII) or an address is needed"))
+        })?;
+        if let Some(protocol) = alpn.iter().find(|protocol| !(1..=255).contains(&protocol.len())) {
+            return Err(Fault::invalid(format!("ALPN protocol {protocol:?}: 1 to 255 bytes are needed")));
+        }
+        // The whole list has a length of 16 bits (RFC 7301 section 3.1).
+        if alpn.len() > 64 {
+            return Err(Fault::invalid(format!("{} ALPN protocols: at most 64 are allowed", alpn.len())));
+        }
+        let alpn = alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
+        Ok(Self { name, send_sni, alpn })
+    }
+
+    fn config(&self, capture: &Arc<Capture>) -> Result<ClientConfig, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(capture) as _)
+            .with_client_cert_resolver(Arc::clone(capture) as _);
+        config.enable_sni = self.send_sni;
+        config.alpn_protocols.clone_from(&self.alpn);
+        config.resumption = Resumption::disabled();
+        Ok(config)
+    }
+}
+
+/// What came of a handshake.
+pub(in crate::dial) struct Shaken {
+    pub(in crate::dial) handshake: Timing,
+    pub(in crate::dial) session: TlsSession,
+    pub(in crate::dial) outcome: Result<Box<Stream>, Failure>,
+}
+
+/// Shakes hands on the established connection of `dialled`, and judges what was presented.
+pub(in crate::dial) async fn shake(
+    vantage: &Vantage,
+    attempt: &Attempt,
+    dialled: &Dialled,
+    stream: &Arc<TcpStream>,
+    settings: &Settings,
+) -> Shaken {
+    let capture = Arc::new(Capture::new(Arc::new(rustls::crypto::ring::default_provider())));
+    let tape = Tape::new(attempt.clock());
+    let at = attempt.clock().now();
+    let shaking = async {
+        let outcome = handshake(attempt, stream, settings, &capture, &tape).await;
+        (attempt.clock().since(at), outcome)
+    };
+    // The store is read meanwhile, on another thread.
+    let ((handshake, outcome), roots) = tokio::join!(shaking, roots(vantage, attempt));
+    let plaintext = fault::plaintext(&tape.record().first_bytes);
+    let outcome = outcome.map_err(|fault| {
+        let fault = match &plaintext {
+            Some(bytes) => fault::not_tls(bytes),
+            None => fault,
+        };
+        dialled.failure(attempt, fault)
+    });
+    let negotiated = outcome.as_ref().ok().map(|stream| stream.get_ref().1);
+    let session = session(&capture, settings, &roots, negotiated, plaintext);
+    Shaken { handshake, session, outcome }
+}
+
+/// The trust store; a vantage that does not answer in time has none.
+async fn roots(vantage: &Vantage, attempt: &Attempt) -> Result<rustls::RootCertStore, String> {
+    match timeout(attempt.remaining() + ROOTS_GRACE, roots::load(vantage)).await {
+        Ok(roots) => roots,
+        Err(_) => Err("the trust store could not be read in time".to_owned()),
+    }
+}
+
+async fn handshake(
+    attempt: &Attempt,
+    stream: &Arc<TcpStream>,
+    settings: &Settings,
+    capture: &Arc<Capture>,
+    tape: &Tape,
+) -> Result<Box<Stream>, Fault> {
+    let config = settings
+        .config(capture)
+        .map_err(|error| Fault::new(Phase::Tls, Reason::Other(error.to_string()), format!("configure TLS: {error}")))?;
+    let taped = Taped::new(Lent(Arc::clone(stream)), tape);
+    let connecting = TlsConnector::from(Arc::new(config)).connect(settings.name.clone(), taped);
+    let doing = "shake hands";
+    let shaken = Box::pin(attempt.bounded(Phase::Tls, doing, connecting)).await?;
+    Ok(Box::new(shaken.map_err(|error| fault::of(Phase::Tls, doing, &error))?))
+}
+
+/// After a TLS 1.3 handshake in which the server wanted a client certificate: waits a moment for its refusal.
+pub(in crate::dial) async fn late_refusal(
+    attempt: &Attempt,
+    dialled: &Dialled,
+    stream: &mut Stream,
+    session: &TlsSession,
+) -> Result<(), Failure> {
+    let is_13 = stream.get_ref().1.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    if !session.client_certificate_requested || !is_13 {
+        return Ok(());
+    }
+    let rtt = dialled.stream().and_then(|stream| info::read(stream).ok()).map(|info| info.rtt).unwrap_or_default();
+    let patience = (LATE_ALERT + 2 * rtt).min(attempt.remaining());
+    let doing = "wait for a refusal of the missing client certificate";
+    let fault = match timeout(patience, stream.read(&mut [0; 1])).await {
+        // Silence, or data: accepted.
+        Err(_) | Ok(Ok(1..)) => return Ok(()),
+        Ok(Ok(0)) => fault::of(Phase::Tls, doing, &io::ErrorKind::UnexpectedEof.into()),
+        Ok(Err(error)) => fault::of(Phase::Tls, doing, &error),
+    };
+    Err(dialled.failure(attempt, fault))
+}
+
+fn session(
+    capture: &Capture,
+    settings: &Settings,
+    roots: &Result<rustls::RootCertStore, String>,
+    negotiated: Option<&ClientConnection>,
+    plaintext: Option<Vec<u8>>,
+) -> TlsSession {
+    let seen = capture.seen();
+    let links: Vec<_> = seen.chain.iter().map(certificate::link).collect();
+    let now = RunClock::wall_now();
+    let judgement = if seen.chain.is_empty() {
+        verify::Judgement {
+            verification: Verification::NotReached,
+            detail: "no certificate was presented".to_owned(),
+            depth: None,
+        }
+    } else {
+        verify::judge(&verify::Case {
+            chain: &seen.chain,
+            links: &links,
+            signature: seen.bad_signature.as_ref(),
+            name: &settings.name,
+            roots,
+            now,
+        })
+    };
+    let version = negotiated.and_then(|tls| tls.protocol_version()).and_then(|version| match version {
+        ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
+        ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
+        _ => None,
+    });
+    let suite = negotiated.and_then(|tls| tls.negotiated_cipher_suite());
+    let alpn = negotiated.and_then(|tls| tls.alpn_protocol());
+    TlsSession {
+        version: version.or(seen.version).map(str::to_owned),
+        cipher: suite.and_then(|suite| suite.suite().as_str()).map(iana),
+        alpn: alpn.map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
+        chain: links.into_iter().map(|link| link.certificate).collect(),
+        verification: judgement.verification,
+        verification_detail: judgement.detail,
+        verification_depth: judgement.depth,
+        client_certificate_requested: seen.client_certificate_requested,
+        plaintext,
+        verified_at: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+    }
+}
+
+/// rustls writes `TLS13_AES_...` where IANA registered `TLS_AES_...`.
+fn iana(name: &str) -> String {
+    name.strip_prefix("TLS13_").map_or_else(|| name.to_owned(), |rest| format!("TLS_{rest}"))
+}
