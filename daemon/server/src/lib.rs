@@ -1,1 +1,10 @@
-//! The daemon: configuration, dispatcher, RPCs, telemetry and shutdown.
+//! The daemon.
+
+pub mod config;
+mod convert;
+mod dispatcher;
+mod listen;
+mod rpc;
+pub mod telemetry;
+
+pub use self::telemetry::ENVIRONMENT;

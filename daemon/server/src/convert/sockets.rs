@@ -1,0 +1,73 @@
+//! Messages of the interface `sockets`.
+
+use sonde_core::observation::sockets as core;
+use sonde_proto::v1;
+
+use super::failure::counter;
+use super::{address, duration};
+
+pub(super) fn listeners(port: Option<u16>, listeners: &[core::Listener]) -> v1::Listeners {
+    v1::Listeners { port: port.unwrap_or_default().into(), listeners: listeners.iter().map(listener).collect() }
+}
+
+pub(super) fn census(request: &core::CensusRequest, census: &core::Census) -> v1::Census {
+    v1::Census {
+        by: request.by.iter().map(|key| census_key(*key).into()).collect(),
+        states: request.states.clone(),
+        local_port: request.local_port.unwrap_or_default().into(),
+        peer_address: address(request.peer_address),
+        peer_port: request.peer_port.unwrap_or_default().into(),
+        groups: census.groups.iter().map(group).collect(),
+        total: census.total,
+    }
+}
+
+pub(super) fn counters(counters: &core::Counters) -> v1::Counters {
+    v1::Counters {
+        taken_at: Some(duration(counters.taken_at)),
+        counters: counters.counters.iter().map(counter).collect(),
+    }
+}
+
+fn listener(listener: &core::Listener) -> v1::Listener {
+    v1::Listener {
+        address: listener.address.to_string(),
+        port: listener.port.into(),
+        v6only: listener.v6only,
+        queued: listener.queued,
+        backlog: listener.backlog,
+        syn_received: listener.syn_received,
+        uid: listener.uid,
+        inode: listener.inode,
+        process: listener.process.as_ref().map(process),
+    }
+}
+
+fn process(process: &core::Process) -> v1::Process {
+    v1::Process {
+        pid: process.pid,
+        command: process.command.clone(),
+        state: process.state.clone(),
+        open_files: process.open_files,
+        open_files_limit: process.open_files_limit,
+    }
+}
+
+fn census_key(key: core::CensusKey) -> v1::CensusKey {
+    match key {
+        core::CensusKey::State => v1::CensusKey::State,
+        core::CensusKey::LocalAddress => v1::CensusKey::LocalAddress,
+        core::CensusKey::LocalPort => v1::CensusKey::LocalPort,
+        core::CensusKey::PeerAddress => v1::CensusKey::PeerAddress,
+        core::CensusKey::PeerPort => v1::CensusKey::PeerPort,
+    }
+}
+
+fn group(group: &core::CensusGroup) -> v1::CensusGroup {
+    v1::CensusGroup {
+        key: group.key.clone(),
+        count: group.count,
+        receive_queue_bytes: group.receive_queue_bytes,
+        send_queue_bytes: group.send_queue_bytes,
+    }
+}

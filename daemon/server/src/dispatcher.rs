@@ -1,0 +1,4 @@
+//! todo
+pub(crate) mod fold;
+pub(crate) mod journal;
+pub(crate) mod shelf;

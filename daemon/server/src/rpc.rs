@@ -1,0 +1,4 @@
+//! todo
+pub(crate) mod deadline;
+pub(crate) mod page;
+pub(crate) mod refusal;

@@ -1,0 +1,204 @@
+//! Exports spans by OTLP over gRPC, on a thread of its own: a slow collector delays no run, and a dead one costs a warning.
+//!
+//! Configured by the standard environment variables alone; those that the SDK does not read are read here. Absent without an
+//! endpoint. At most 2,048 spans wait (`OTEL_BSP_MAX_QUEUE_SIZE`); what comes on top is dropped.
+
+use std::env;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+    Tracer as _, TracerProvider as _,
+};
+use opentelemetry::{Context, InstrumentationScope};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider, SpanData, SpanExporter};
+use tokio::runtime::Runtime;
+use tracing::warn;
+
+use super::ids::{ChosenIds, with_ids};
+use super::spans::{Event, Plan};
+use super::trace::RunTrace;
+
+/// Sends finished traces.
+pub(crate) struct Exporter {
+    provider: SdkTracerProvider,
+    tracer: SdkTracer,
+    /// Drives the exporter's connection. Invariant: taken only when the exporter ends.
+    runtime: Option<Runtime>,
+}
+
+impl Exporter {
+    /// As the environment says. A setting that makes no sense is warned about, and nothing is exported: telemetry must not
+    /// stop a diagnosis.
+    pub(crate) fn from_environment() -> Option<Self> {
+        if !wanted() {
+            return None;
+        }
+        Self::start().map_err(|problem| warn!(%problem, "traces are not exported")).ok()
+    }
+
+    fn start() -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("sonde-otlp")
+            .enable_all()
+            .build()
+            .map_err(|error| format!("start the exporter's thread: {error}"))?;
+        let exporter = {
+            let _entered = runtime.enter();
+            opentelemetry_otlp::SpanExporter::builder().with_tonic().build().map_err(|error| error.to_string())?
+        };
+        let processor = BatchSpanProcessor::builder(Reporting { exporter, failing: AtomicBool::new(false) }).build();
+        let provider = SdkTracerProvider::builder()
+            .with_id_generator(ChosenIds::default())
+            .with_resource(resource())
+            .with_span_processor(processor)
+            .build();
+        let scope = InstrumentationScope::builder("sonde").with_version(env!("CARGO_PKG_VERSION")).build();
+        let tracer = provider.tracer_with_scope(scope);
+        Ok(Self { provider, tracer, runtime: Some(runtime) })
+    }
+
+    /// Hands over a finished run. Never blocks.
+    pub(crate) fn export(&self, run: &RunTrace<'_>) {
+        let trace = TraceId::from(run.trace_id);
+        let outside = run.parent.map_or_else(Context::new, |parent| {
+            let flags = if parent.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
+            let span = SpanId::from(parent.span_id);
+            Context::new().with_remote_span_context(SpanContext::new(trace, span, flags, true, TraceState::default()))
+        });
+        let mut plans = run.plans().into_iter();
+        let Some(root) = plans.next() else { return };
+        let sampled = self.emit(root, trace, &outside);
+        if !sampled {
+            return;
+        }
+        for plan in plans {
+            let parent = SpanContext::new(trace, SpanId::from(plan.parent), TraceFlags::SAMPLED, false, TraceState::default());
+            let inside = Context::new().with_remote_span_context(parent);
+            self.emit(plan, trace, &inside);
+        }
+    }
+
+    /// Whether the sampler took it.
+    fn emit(&self, plan: Plan, trace: TraceId, parent: &Context) -> bool {
+        let builder = SpanBuilder::from_name(plan.name)
+            .with_kind(plan.kind)
+            .with_start_time(plan.start)
+            .with_attributes(plan.attributes)
+            .with_events(plan.events.into_iter().map(event).collect());
+        let mut span =
+            with_ids(trace, SpanId::from(plan.id), || self.tracer.build_with_context(builder, parent));
+        if let Some(description) = plan.error {
+            span.set_status(Status::error(description));
+        }
+        span.end_with_timestamp(plan.end);
+        span.span_context().is_sampled()
+    }
+
+    /// Sends what waits, for at most `patience`, and ends.
+    pub(crate) async fn shutdown(mut self, patience: Duration) {
+        let provider = self.provider.clone();
+        let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(patience));
+        match tokio::time::timeout(patience, flushed).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => warn!(%error, "the last spans may be lost"),
+            Ok(Err(_)) | Err(_) => warn!(?patience, "the last spans may be lost: the collector is slow"),
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        // A runtime that is dropped inside another panics; this way it ends in any place.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exporter")
+    }
+}
+
+/// Says when exports begin to fail, and when they work again; the SDK would be silent.
+#[derive(Debug)]
+struct Reporting {
+    exporter: opentelemetry_otlp::SpanExporter,
+    failing: AtomicBool,
+}
+
+impl SpanExporter for Reporting {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let result = self.exporter.export(batch).await;
+        match &result {
+            Ok(()) => self.failing.store(false, Ordering::Relaxed),
+            Err(error) => {
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    warn!(%error, "spans are lost until the collector answers");
+                }
+            }
+        }
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+/// Whether the environment asks for an export; what it asks for and we cannot do is warned about.
+fn wanted() -> bool {
+    let set = |name| env::var(name).ok().filter(|value| !value.trim().is_empty());
+    if set("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        return false;
+    }
+    if set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").or_else(|| set("OTEL_EXPORTER_OTLP_ENDPOINT")).is_none() {
+        return false;
+    }
+    if let Some(exporter) = set("OTEL_TRACES_EXPORTER").filter(|exporter| exporter != "otlp") {
+        if exporter != "none" {
+            warn!(%exporter, "traces are not exported: OTEL_TRACES_EXPORTER knows otlp and none");
+        }
+        return false;
+    }
+    let protocol = set("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or_else(|| set("OTEL_EXPORTER_OTLP_PROTOCOL"));
+    if let Some(protocol) = protocol.filter(|protocol| protocol != "grpc") {
+        warn!(%protocol, "traces are not exported: OTEL_EXPORTER_OTLP_PROTOCOL must be grpc, whose usual port is 4317");
+        return false;
+    }
+    true
+}
+
+/// Who we are; `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` have the last word.
+fn resource() -> Resource {
+    let mut resource = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+    let named = env::var("OTEL_SERVICE_NAME").is_ok_and(|name| !name.is_empty())
+        || env::var("OTEL_RESOURCE_ATTRIBUTES").is_ok_and(|attributes| attributes.contains("service.name="));
+    if !named {
+        resource = resource.with_service_name("sonde");
+    }
+    resource.with_attribute(KeyValue::new("process.pid", i64::from(std::process::id()))).build()
+}
+
+fn event(event: Event) -> opentelemetry::trace::Event {
+    opentelemetry::trace::Event::new(event.name, event.at, event.attributes, 0)
+}

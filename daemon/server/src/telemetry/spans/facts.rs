@@ -1,0 +1,68 @@
+//! Facts of this host as spans: what was read, and how much of it there was.
+
+use opentelemetry::KeyValue;
+use sonde_core::observation::Call;
+
+use super::{Plan, network_type};
+
+pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
+    let count = |count: usize| KeyValue::new("sonde.count", i64::try_from(count).unwrap_or(i64::MAX));
+    own.name = match call {
+        Call::DnsConfig { name, answer } => {
+            own.attributes.extend(name.iter().map(|name| KeyValue::new("dns.question.name", name.clone())));
+            own.attributes.push(count(answer.nameservers.len()));
+            "read resolver configuration".into()
+        }
+        Call::Listeners { port, answer } => {
+            own.attributes.extend(port.map(|port| KeyValue::new("network.local.port", i64::from(port))));
+            own.attributes.extend(answer.as_ref().ok().map(|listeners| count(listeners.len())));
+            "list listeners".into()
+        }
+        Call::Census { answer, .. } => {
+            let total = answer.as_ref().ok().map(|census| i64::try_from(census.total).unwrap_or(i64::MAX));
+            own.attributes.extend(total.map(|total| KeyValue::new("sonde.count", total)));
+            "count sockets".into()
+        }
+        Call::Counters { answer } => {
+            own.attributes.extend(answer.as_ref().ok().map(|counters| count(counters.counters.len())));
+            "read counters".into()
+        }
+        Call::RouteTo { address, answer } => {
+            own.attributes.push(KeyValue::new("network.type", network_type(*address)));
+            if let Ok(route) = answer {
+                own.attributes.push(KeyValue::new("sonde.route.kind", format!("{:?}", route.kind).to_lowercase()));
+                own.attributes.extend(route.gateway.map(|via| KeyValue::new("sonde.route.gateway", via.to_string())));
+                let device = route.device.clone();
+                own.attributes.extend(device.map(|device| KeyValue::new("network.interface.name", device)));
+            }
+            format!("route lookup {address}").into()
+        }
+        Call::DefaultRoutes { answer } => {
+            own.attributes.extend(answer.as_ref().ok().map(|routes| count(routes.len())));
+            "list default routes".into()
+        }
+        Call::Neighbour { address, answer } => {
+            if let Ok(neighbour) = answer {
+                own.attributes.push(KeyValue::new("sonde.neighbour.state", neighbour.state.clone()));
+                own.attributes.push(KeyValue::new("network.interface.name", neighbour.device.clone()));
+            }
+            format!("neighbour lookup {address}").into()
+        }
+        Call::Links { answer } => {
+            own.attributes.extend(answer.as_ref().ok().map(|links| count(links.len())));
+            "list links".into()
+        }
+        Call::Clock { answer } => {
+            let synchronised = answer.as_ref().ok().map(|clock| clock.synchronised);
+            own.attributes.extend(synchronised.map(|known| KeyValue::new("sonde.clock.synchronised", known)));
+            "read clock state".into()
+        }
+        Call::Rejected { function, .. } => format!("rejected {function}").into(),
+        // The network's own, handled beside this module.
+        Call::DnsQuery { .. } | Call::DialTcp { .. } | Call::DialTls { .. } | Call::DialHttp { .. } => "host call".into(),
+    };
+    match call.failure() {
+        Some(failure) => own.failed_by(failure),
+        None => own,
+    }
+}
