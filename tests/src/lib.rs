@@ -4,5 +4,6 @@
 
 pub mod binaries;
 pub mod daemon;
+pub mod guests;
 pub mod lab;
 pub mod process;
