@@ -1,0 +1,261 @@
+//! The one path of a host call: budget, deadline, grant, the work on the I/O runtime, and its line in the ledger.
+//!
+//! It never fails: whatever stands in a call's way is an answer with a failure. A call that its guest drops (the loser of a
+//! race, or all of them when the guest is stopped) ends at once and is recorded as cut short.
+
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sonde_core::observation::{Call, EvidenceId, Failure, Phase, Reason, Timing};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::limits::Limits;
+use crate::run::Run;
+
+/// One function of the contract: its request, with how to do it and how to fail it.
+pub(crate) trait HostCall: Clone + Send + Sync + 'static {
+    /// What comes of it.
+    type Answer: Clone + Send + 'static;
+    /// `dial.tcp`.
+    const FUNCTION: &'static str;
+    /// Where it fails when it is not even begun.
+    const PHASE: Phase;
+
+    /// Asks the run's grants.
+    fn admit(&self, _run: &Run) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    /// Shortens its own timeout to what is left of the run.
+    fn clamp(&mut self, remaining: Duration);
+
+    /// Does it, on the I/O runtime.
+    fn perform(&self, run: &Run) -> impl Future<Output = Self::Answer> + Send;
+
+    /// The answer that says it failed.
+    fn failed(&self, timing: Timing, failure: Failure) -> Self::Answer;
+
+    /// The ledger's line.
+    fn observed(self, answer: Self::Answer) -> Call;
+
+    /// When it was, as the probe measured it; else it is measured around [`HostCall::perform`].
+    fn timing(_answer: &Self::Answer) -> Option<Timing> {
+        None
+    }
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub(crate) struct Answered<A> {
+    pub(crate) id: EvidenceId,
+    pub(crate) timing: Timing,
+    pub(crate) answer: A,
+}
+
+/// Left of a run's time for the guest to judge in, after its last probe.
+const JUDGING: Duration = Duration::from_millis(50);
+
+/// How many times over its budget of calls a guest is answered before it is stopped.
+const FLOOD_FACTOR: u32 = 10;
+
+/// A guest's way to make calls. Cheap to clone; all clones share its budgets.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Absent while a check describes itself: then there is nothing to call.
+    run: Option<Arc<Run>>,
+    check: String,
+    /// On the run's clock.
+    deadline: Duration,
+    io: Handle,
+    made: AtomicU32,
+    allowed: u32,
+    in_flight: Arc<Semaphore>,
+    /// The first call that was over the budget stands for all of them.
+    over_budget: OnceLock<(EvidenceId, Timing)>,
+    flooded: CancellationToken,
+}
+
+impl Caller {
+    pub(crate) fn new(run: Option<Arc<Run>>, check: &str, deadline: Duration, io: Handle, limits: &Limits) -> Self {
+        Self(Arc::new(Shared {
+            run,
+            check: check.to_owned(),
+            deadline,
+            io,
+            made: AtomicU32::new(0),
+            allowed: limits.host_calls,
+            in_flight: Arc::new(Semaphore::new(limits.concurrent_calls as usize)),
+            over_budget: OnceLock::new(),
+            flooded: CancellationToken::new(),
+        }))
+    }
+
+    /// The run, but while the check describes itself.
+    pub(crate) fn run(&self) -> Option<&Arc<Run>> {
+        self.0.run.as_ref()
+    }
+
+    /// The check's name.
+    pub(crate) fn check(&self) -> &str {
+        &self.0.check
+    }
+
+    /// Cancelled when the guest goes on calling long after its budget is spent.
+    pub(crate) fn flooded(&self) -> &CancellationToken {
+        &self.0.flooded
+    }
+
+    /// Until the run's deadline.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.0.run.as_ref().map_or(Duration::ZERO, |run| self.0.deadline.saturating_sub(run.clock.now()))
+    }
+
+    /// Makes a call.
+    pub(crate) async fn call<C: HostCall>(&self, mut call: C) -> Answered<C::Answer> {
+        let Some(run) = self.0.run.clone() else {
+            let failure = failure::<C>(Reason::InvalidRequest("describe may call nothing".to_owned()));
+            return Answered { id: EvidenceId(0), timing: Timing::default(), answer: call.failed(Timing::default(), failure) };
+        };
+        let at = run.clock.now();
+        if let Some(spent) = self.over_budget() {
+            let (id, timing) = *self.0.over_budget.get_or_init(|| {
+                let answered = self.refuse(&run, at, call.clone(), spent.clone());
+                (answered.id, answered.timing)
+            });
+            return Answered { id, timing, answer: call.failed(timing, failure::<C>(spent)) };
+        }
+        let Ok(permit) = Arc::clone(&self.0.in_flight).try_acquire_owned() else {
+            let spent = Reason::BudgetExhausted("too many host calls are in flight at once; await some first".to_owned());
+            return self.refuse(&run, at, call, spent);
+        };
+        let remaining = self.remaining().saturating_sub(JUDGING);
+        if remaining.is_zero() {
+            return self.refuse(&run, at, call, Reason::BudgetExhausted("the run's time is up".to_owned()));
+        }
+        if let Err(denied) = call.admit(&run) {
+            return self.refuse(&run, at, call, denied);
+        }
+        call.clamp(remaining);
+
+        let pending = Pending { run: Arc::clone(&run), check: self.0.check.clone(), id: run.issue(), at, call: Some(call.clone()) };
+        let id = pending.id;
+        let work = {
+            let (run, check, call) = (Arc::clone(&run), self.0.check.clone(), call.clone());
+            async move {
+                let answer = call.perform(&run).await;
+                let timing = C::timing(&answer).unwrap_or_else(|| run.clock.since(at));
+                // Here rather than when the guest takes it: a guest that is busy must not lose what was seen.
+                run.record(id, &check, timing, call.observed(answer.clone()));
+                drop(permit);
+                (timing, answer)
+            }
+        };
+        let done = AbortOnDropHandle::new(self.0.io.spawn(work)).await;
+        run.flush().await;
+        match done {
+            Ok((timing, answer)) => {
+                pending.settled();
+                Answered { id, timing, answer }
+            }
+            Err(error) => {
+                let reason = Reason::Other(if error.is_panic() { "a bug in sonde: the probe panicked" } else { "sonde is shutting down" }.to_owned());
+                let timing = run.clock.since(at);
+                let answer = call.failed(timing, failure_after::<C>(reason, timing.elapsed));
+                run.record(id, &self.0.check, timing, call.observed(answer.clone()));
+                pending.settled();
+                Answered { id, timing, answer }
+            }
+        }
+    }
+
+    /// Records a call whose arguments make no sense, and fails it.
+    pub(crate) fn reject(&self, function: &str, phase: Phase, problem: String) -> (EvidenceId, Timing, Failure) {
+        let failure = failed(phase, Reason::InvalidRequest(problem), Duration::ZERO);
+        let Some(run) = self.0.run.as_ref() else { return (EvidenceId(0), Timing::default(), failure) };
+        let timing = Timing { at: run.clock.now(), elapsed: Duration::ZERO };
+        if self.over_budget().is_some() {
+            return (self.0.over_budget.get().map_or(EvidenceId(0), |(id, _)| *id), timing, failure);
+        }
+        let id = run.issue();
+        run.record(id, &self.0.check, timing, Call::Rejected { function: function.to_owned(), failure: failure.clone() });
+        (id, timing, failure)
+    }
+
+    /// Counts a call; says why when it is one too many.
+    fn over_budget(&self) -> Option<Reason> {
+        let made = self.0.made.fetch_add(1, Ordering::Relaxed);
+        if made / FLOOD_FACTOR >= self.0.allowed {
+            self.0.flooded.cancel();
+        }
+        (made >= self.0.allowed).then(|| Reason::BudgetExhausted(format!("a check may make {} host calls in a run", self.0.allowed)))
+    }
+
+    fn refuse<C: HostCall>(&self, run: &Run, at: Duration, call: C, reason: Reason) -> Answered<C::Answer> {
+        let timing = run.clock.since(at);
+        let answer = call.failed(timing, failure_after::<C>(reason, timing.elapsed));
+        let id = run.issue();
+        run.record(id, &self.0.check, timing, call.observed(answer.clone()));
+        Answered { id, timing, answer }
+    }
+}
+
+/// A call that is under way. Dropped before it is settled, it records that it was cut short.
+struct Pending<C: HostCall> {
+    run: Arc<Run>,
+    check: String,
+    id: EvidenceId,
+    at: Duration,
+    call: Option<C>,
+}
+
+impl<C: HostCall> Pending<C> {
+    fn settled(mut self) {
+        self.call = None;
+    }
+}
+
+impl<C: HostCall> Drop for Pending<C> {
+    fn drop(&mut self) {
+        let Some(call) = self.call.take() else { return };
+        let timing = self.run.clock.since(self.at);
+        let failure = failure_after::<C>(Reason::Other("cut short: the check did not wait for it".to_owned()), timing.elapsed);
+        let answer = call.failed(timing, failure);
+        // Does nothing where the call ended by itself in the meantime.
+        self.run.record(self.id, &self.check, timing, call.observed(answer));
+    }
+}
+
+fn failure<C: HostCall>(reason: Reason) -> Failure {
+    failure_after::<C>(reason, Duration::ZERO)
+}
+
+fn failure_after<C: HostCall>(reason: Reason, elapsed: Duration) -> Failure {
+    failed(C::PHASE, reason, elapsed)
+}
+
+fn failed(phase: Phase, reason: Reason, elapsed: Duration) -> Failure {
+    let detail = match &reason {
+        Reason::Denied(text) | Reason::InvalidRequest(text) | Reason::BudgetExhausted(text) | Reason::Other(text) => text.clone(),
+        other => other.error_type().to_owned(),
+    };
+    Failure { phase, reason, errno: None, icmp: None, elapsed, detail }
+}
+
+/// The failure of an inspection that did not end in time.
+pub(crate) fn timed_out(elapsed: Duration) -> Failure {
+    Failure {
+        phase: Phase::Inspect,
+        reason: Reason::TimedOut,
+        errno: None,
+        icmp: None,
+        elapsed,
+        detail: "the kernel did not answer in time".to_owned(),
+    }
+}

@@ -1,0 +1,86 @@
+//! The interface `dial`.
+
+mod http;
+mod tcp;
+mod tls;
+
+use std::net::SocketAddr;
+
+use sonde_core::observation::dial as core;
+use sonde_core::observation::{Endpoint, Reason};
+use wasmtime::component::Accessor;
+
+use crate::bindings::Imports;
+use crate::bindings::sonde::check::dial as wit;
+use crate::run::Run;
+use crate::session::Session;
+use crate::types::micros;
+
+impl wit::Host for Session {}
+
+impl wit::HostWithStore<Session> for Imports {
+    async fn tcp(accessor: &Accessor<Session, Self>, request: wit::TcpRequest) -> wit::TcpDial {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        tcp::dial(&caller, &request).await
+    }
+
+    async fn tls(accessor: &Accessor<Session, Self>, request: wit::TlsRequest) -> wit::TlsDial {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        tls::dial(&caller, &request).await
+    }
+
+    async fn http(accessor: &Accessor<Session, Self>, request: wit::HttpRequest) -> wit::HttpExchange {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        http::dial(&caller, &request).await
+    }
+}
+
+/// The longest DNS name (RFC 1035 section 3.1), and more than an address takes.
+const SERVER_NAME_BYTES: usize = 255;
+
+/// Asks the grants on the address about to be dialled.
+fn admit(run: &Run, remote: Endpoint) -> Result<(), Reason> {
+    let remote = SocketAddr::new(remote.address, remote.port);
+    run.with_grants(|grants| grants.dial(remote)).map_err(|denial| Reason::Denied(denial.to_string()))
+}
+
+impl From<core::Connection> for wit::Connection {
+    fn from(connection: core::Connection) -> Self {
+        Self {
+            local: connection.local.map(Into::into),
+            connect: connection.connect.into(),
+            syn_retransmits: connection.syn_retransmits,
+            info: connection.info.map(Into::into),
+            icmp_visible: connection.icmp_visible,
+        }
+    }
+}
+
+impl From<core::TcpInfo> for wit::TcpInfo {
+    fn from(info: core::TcpInfo) -> Self {
+        let micros32 = |duration| u32::try_from(micros(duration)).unwrap_or(u32::MAX);
+        Self {
+            state: info.state,
+            rtt_us: micros32(info.rtt),
+            rtt_variance_us: micros32(info.rtt_variance),
+            min_rtt_us: micros32(info.min_rtt),
+            snd_mss: info.snd_mss,
+            rcv_mss: info.rcv_mss,
+            pmtu: info.pmtu,
+            unacked: info.unacked,
+            lost: info.lost,
+            retransmits: info.retransmits,
+            total_retransmits: info.total_retransmits,
+            backoff: info.backoff,
+            bytes_acked: info.bytes_acked,
+            bytes_received: info.bytes_received,
+            bytes_sent: info.bytes_sent,
+            bytes_retransmitted: info.bytes_retransmitted,
+            notsent_bytes: info.notsent_bytes,
+            snd_wnd: info.snd_wnd,
+            rwnd_limited_us: micros(info.rwnd_limited),
+            busy_us: micros(info.busy),
+            last_ack_received_ms: u32::try_from(info.last_ack_received.as_millis()).unwrap_or(u32::MAX),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The evidence ledger of one run: append-only, and the only place where evidence ids are made.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sonde_core::observation::{EvidenceId, Observation};
+
+/// Host calls in the order of their ends.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger(Mutex<Lines>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    observations: Vec<Arc<Observation>>,
+    /// Ids issued; the value tells whether its observation was recorded.
+    issued: HashMap<EvidenceId, bool>,
+}
+
+impl Ledger {
+    /// A fresh id: random, not zero, unique in this run.
+    pub(crate) fn issue(&self) -> EvidenceId {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let id = EvidenceId(random());
+            if id.0 != 0 && !lines.issued.contains_key(&id) {
+                lines.issued.insert(id, false);
+                return id;
+            }
+        }
+    }
+
+    /// Records what an issued id stands for, once; false when it was recorded before.
+    pub(crate) fn record(&self, observation: &Arc<Observation>) -> bool {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.issued.insert(observation.id, true) == Some(true) {
+            return false;
+        }
+        lines.observations.push(Arc::clone(observation));
+        true
+    }
+
+    /// Whether an id stands for a recorded host call of this run.
+    pub(crate) fn knows(&self, id: EvidenceId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).issued.get(&id).copied().unwrap_or(false)
+    }
+
+    /// All of it.
+    pub(crate) fn observations(&self) -> Vec<Arc<Observation>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).observations.clone()
+    }
+}
+
+/// From the kernel; where it has none to give (no getrandom, no /dev/urandom), from the process' own hash seeds, which are
+/// random too.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(0_u8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sonde_core::observation::{Call, Timing};
+
+    fn observation(id: EvidenceId) -> Arc<Observation> {
+        let call = Call::DefaultRoutes { answer: Ok(Vec::new()) };
+        let timing = Timing::default();
+        Arc::new(Observation { id, check: "a".to_owned(), timing, started_at: timing.at, vantage: 1, call })
+    }
+
+    #[test]
+    fn an_id_is_known_once_its_call_is_recorded() {
+        let ledger = Ledger::default();
+        let id = ledger.issue();
+        assert!(!ledger.knows(id), "a call that has not ended is no evidence");
+        assert!(ledger.record(&observation(id)));
+        assert!(ledger.knows(id));
+        assert!(!ledger.knows(EvidenceId(id.0 ^ 1)));
+    }
+
+    #[test]
+    fn a_call_is_recorded_once() {
+        let ledger = Ledger::default();
+        let id = ledger.issue();
+        assert!(ledger.record(&observation(id)));
+        assert!(!ledger.record(&observation(id)));
+        assert_eq!(ledger.observations().len(), 1);
+    }
+
+    #[test]
+    fn ids_are_unique_and_not_zero() {
+        let ledger = Ledger::default();
+        let ids: std::collections::HashSet<_> = (0..1000).map(|_| ledger.issue()).collect();
+        assert_eq!(ids.len(), 1000);
+        assert!(!ids.contains(&EvidenceId(0)));
+    }
+}
