@@ -154,7 +154,10 @@ mod tests {
     fn facts(state: &str) -> Facts {
         let entry = |n| testkit::neighbour_answer(n, "192.0.2.1", state);
         Facts {
-            links: testkit::links_answer(1, vec![testkit::link("lo", &["127.0.0.1/8"]), testkit::link("eth0", &["192.0.2.100/24"])]),
+            links: testkit::links_answer(
+                1,
+                vec![testkit::link("lo", &["127.0.0.1/8"]), testkit::link("eth0", &["192.0.2.100/24"])],
+            ),
             defaults: DefaultRoutesAnswer {
                 evidence: testkit::evidence(2),
                 timing: testkit::timing(0),

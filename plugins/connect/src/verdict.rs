@@ -15,7 +15,7 @@ mod tests;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::report::Strength;
+use sonde_sdk::report::{Stance, Strength};
 use sonde_sdk::types::{EvidenceId, Failure, Reason};
 
 use crate::observe::{Judgement, Observations, Path};
@@ -108,7 +108,8 @@ fn some_fail(observed: &Observations, open: &[&Path], cases: Vec<Case>) -> Judge
         let of_family = open.iter().any(|p| p.endpoint.is_ipv6() == case.path.endpoint.is_ipv6());
         let mut case = if of_family { one_of_several(case, &answered) } else { one_family(case, &answered) };
         broken |= case.cause.is_some();
-        unclear |= case.cause.is_none() && case.findings.iter().any(|f| f.strength == Strength::Strong);
+        unclear |= case.cause.is_none()
+            && case.findings.iter().any(|f| f.stance == Stance::Supports && f.strength >= Strength::Strong);
         together.findings.append(&mut case.findings);
         sentences.push(case.sentence);
         together.outcome.next_step = together.outcome.next_step.take().or(case.next);

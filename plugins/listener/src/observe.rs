@@ -103,6 +103,15 @@ impl Observations {
             .collect()
     }
 
+    /// Every look listed every socket: absence from it means something.
+    pub(crate) fn sees_all_sockets(&self) -> bool {
+        self.looks.iter().all(|look| {
+            look.sockets.as_ref().is_some_and(|s| {
+                s.outcome.as_ref().is_ok_and(|groups| groups.iter().map(|g| g.count).sum::<u64>() == s.total)
+            })
+        })
+    }
+
     /// The evidence of a look at the sockets.
     pub(crate) fn socket_look(&self, n: usize) -> Option<EvidenceId> {
         self.looks[n.min(2)].sockets.as_ref().map(|s| s.evidence)

@@ -42,7 +42,9 @@ impl<'a> Case<'a> {
     /// The failure is explained, but it hurts nobody.
     pub(crate) fn weaken(&mut self) {
         self.cause = None;
-        for finding in self.findings.iter_mut().filter(|f| f.stance == Stance::Supports) {
+        // What is no fault needs no look-alikes ruled out, and they might be another address's fault.
+        self.findings.retain(|f| f.stance == Stance::Supports);
+        for finding in &mut self.findings {
             finding.strength = Strength::Weak;
         }
     }

@@ -20,7 +20,10 @@ fn endpoint(address: &str) -> Endpoint {
 }
 
 fn seen(paths: Vec<Path>) -> Observations {
-    let links = testkit::links_answer(90, vec![testkit::link("lo", &["127.0.0.1/8", "::1/128"]), testkit::link("eth0", &["192.0.2.100/24"])]);
+    let links = testkit::links_answer(
+        90,
+        vec![testkit::link("lo", &["127.0.0.1/8", "::1/128"]), testkit::link("eth0", &["192.0.2.100/24"])],
+    );
     Observations { paths, links: Some(links), defaults: None, latency: Duration::from_millis(150) }
 }
 
@@ -87,7 +90,9 @@ fn assert_proven(judgement: &Judgement, cause: &str, look_alike: &str) {
     assert_eq!(supported(&judgement.findings, Strength::Proof), [cause], "{judgement:#?}");
     assert!(is_proven(&judgement.findings, cause), "{judgement:#?}");
     assert!(refuted(&judgement.findings).contains(&look_alike), "{judgement:#?}");
-    assert!(judgement.findings.iter().all(|f| !f.evidence.is_empty() && !f.summary.is_empty() && !f.subject.is_empty()));
+    assert!(
+        judgement.findings.iter().all(|f| !f.evidence.is_empty() && !f.summary.is_empty() && !f.subject.is_empty())
+    );
     assert_eq!(judgement.outcome.conclusion, Conclusion::Broken, "{judgement:#?}");
 }
 
@@ -111,7 +116,12 @@ fn an_open_port_works_and_reports_nothing() {
 
 #[test]
 fn counters_that_move_in_the_background_do_not_make_an_open_port_a_fault() {
-    let noise = [("Tcp.AttemptFails", 40), ("Icmp.InDestUnreachs", 9), ("TcpExt.TCPRetransFail", 3), ("TcpExt.ListenOverflows", 5)];
+    let noise = [
+        ("Tcp.AttemptFails", 40),
+        ("Icmp.InDestUnreachs", 9),
+        ("TcpExt.TCPRetransFail", 3),
+        ("TcpExt.ListenOverflows", 5),
+    ];
     let mut path = open(1, V4, 900);
     path.dials[0].deltas = Some(testkit::deltas(&noise));
     assert_healthy(&judge(&seen(vec![path])));
@@ -170,7 +180,11 @@ fn without_an_error_queue_the_counters_of_a_quiet_window_tell_icmp_from_rst() {
         dial
     };
     let icmp = [("Icmp.InDestUnreachs", 1)];
-    assert_proven(&judge(&seen(vec![path(vec![blind(1, &icmp), blind(2, &icmp)])])), "fw.reject_icmp", "tcp.port_closed");
+    assert_proven(
+        &judge(&seen(vec![path(vec![blind(1, &icmp), blind(2, &icmp)])])),
+        "fw.reject_icmp",
+        "tcp.port_closed",
+    );
     let rst = [("Tcp.AttemptFails", 1)];
     assert_proven(&judge(&seen(vec![path(vec![blind(1, &rst), blind(2, &rst)])])), "tcp.port_closed", "fw.reject_icmp");
 }
@@ -416,7 +430,9 @@ fn an_invalid_argument_without_such_a_route_is_undecided() {
 
 #[test]
 fn unreachable_and_prohibit_routes_are_named() {
-    for (reason, kind) in [(Reason::HostUnreachable, RouteKind::Unreachable), (Reason::NotPermitted, RouteKind::Prohibit)] {
+    for (reason, kind) in
+        [(Reason::HostUnreachable, RouteKind::Unreachable), (Reason::NotPermitted, RouteKind::Prohibit)]
+    {
         let dials = vec![failing(1, reason.clone()), failing(2, reason)];
         assert_proven(&judge(&seen(vec![with_route(path(dials), kind)])), "l3.route_policy_reject", "fw.reject_icmp");
     }
@@ -482,7 +498,11 @@ fn exhausted(sockets: u64, elsewhere: Reason) -> Path {
 
 #[test]
 fn a_used_up_port_range_is_counted() {
-    assert_proven(&judge(&seen(vec![exhausted(50, Reason::Refused)])), "host.ephemeral_ports_connect", "host.source_addr_missing");
+    assert_proven(
+        &judge(&seen(vec![exhausted(50, Reason::Refused)])),
+        "host.ephemeral_ports_connect",
+        "host.source_addr_missing",
+    );
 }
 
 #[test]
@@ -535,12 +555,19 @@ fn one_silent_backend_among_several_is_named() {
 fn the_same_cause_of_two_addresses_is_told_once() {
     let refused = |n, address| path_to(address, vec![failing(n, Reason::Refused), failing(n + 1, Reason::Refused)]);
     let judgement = judge(&seen(vec![refused(1, V4), refused(5, "192.0.2.8")]));
-    assert_eq!(judgement.findings.iter().filter(|f| f.strength == Strength::Proof && f.cause == "tcp.port_closed").count(), 1);
+    assert_eq!(
+        judgement.findings.iter().filter(|f| f.strength == Strength::Proof && f.cause == "tcp.port_closed").count(),
+        1
+    );
 }
 
 #[test]
 fn what_was_not_granted_or_possible_is_undecided_and_accuses_nobody() {
-    for reason in [Reason::Denied("not granted".into()), Reason::Unavailable("CAP_NET_ADMIN".into()), Reason::BudgetExhausted("spent".into())] {
+    for reason in [
+        Reason::Denied("not granted".into()),
+        Reason::Unavailable("CAP_NET_ADMIN".into()),
+        Reason::BudgetExhausted("spent".into()),
+    ] {
         let judgement = judge(&seen(vec![path(vec![failing(1, reason)])]));
         assert_undecided(&judgement);
         assert!(judgement.findings.is_empty());
@@ -567,7 +594,10 @@ fn a_silent_port_of_this_host_is_its_own_filter_when_no_queue_is_full() {
 #[test]
 fn a_silent_port_of_this_host_with_a_full_queue_is_that_queue() {
     let moved = [("TcpExt.ListenOverflows", 2), ("TcpExt.ListenDrops", 2)];
-    let mut path = with_route(path(vec![moving(failing(1, Reason::TimedOut), &moved), failing(2, Reason::TimedOut)]), RouteKind::Local);
+    let mut path = with_route(
+        path(vec![moving(failing(1, Reason::TimedOut), &moved), failing(2, Reason::TimedOut)]),
+        RouteKind::Local,
+    );
     let mut full = testkit::listener("0.0.0.0", 443);
     (full.queued, full.backlog) = (5, 4);
     path.listeners = Some(testkit::listeners_answer(5, vec![full]));

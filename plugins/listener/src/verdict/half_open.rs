@@ -110,7 +110,7 @@ fn networks(observed: &Observations) -> usize {
 
 /// A client asks again and again, is answered again and again, and never hears it.
 fn unanswered(observed: &Observations, listener: &Watched, verdict: &mut Verdict) -> bool {
-    if !observed.kept_growing("TcpExt.TCPSynRetrans") {
+    if !observed.kept_growing("TcpExt.TCPSynRetrans") || !observed.sees_all_sockets() {
         return false;
     }
     let per_peer = |n: usize| {
@@ -148,10 +148,11 @@ fn unanswered(observed: &Observations, listener: &Watched, verdict: &mut Verdict
 /// Packets are discarded on arrival, and nobody from outside gets through.
 fn reverse_path(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
     let dropped = observed.grew("TcpExt.IPReversePathFilter").unwrap_or(0);
-    let nobody = (0..3).all(|n| {
-        let outside = |state| observed.sockets(n, state).keys().any(|(peer, _)| !is_own(observed, peer));
-        !outside("ESTAB") && !outside("SYN-RECV")
-    });
+    let nobody = observed.sees_all_sockets()
+        && (0..3).all(|n| {
+            let outside = |state| observed.sockets(n, state).keys().any(|(peer, _)| !is_own(observed, peer));
+            !outside("ESTAB") && !outside("SYN-RECV")
+        });
     if dropped < REVERSE
         || !observed.kept_growing("TcpExt.IPReversePathFilter")
         || !nobody
