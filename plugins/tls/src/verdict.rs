@@ -1,0 +1,74 @@
+//! From handshakes to findings: which cause, how surely, on which evidence, and which look-alikes fall.
+//!
+//! Pure. A cause is called proven only where a second, separate observation rules a look-alike out.
+
+mod certificate;
+mod handshake;
+
+use sonde_sdk::check::Outcome;
+use sonde_sdk::report::{Finding, Stance, Strength};
+
+use crate::case::{self, Case, End};
+use crate::date;
+use crate::plan;
+
+/// What the run says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Judgement {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) outcome: Outcome,
+}
+
+/// Judges everything that was seen.
+pub(crate) fn judge(case: &Case) -> Judgement {
+    let silent = |outcome| Judgement { findings: Vec::new(), outcome };
+    if case.addresses.is_empty() {
+        return silent(Outcome::skipped(format!("{} has no address to shake hands with", case.host)));
+    }
+    let Some(address) = plan::suspect(case) else {
+        let untested = case.addresses.iter().filter_map(|address| case.first(address)).find(|dial| case::end(dial) == End::Untested);
+        let detail = untested.and_then(|dial| dial.outcome.as_ref().err()).map(|failure| failure.detail.clone());
+        return silent(match detail {
+            Some(detail) => Outcome::unclear(format!("no handshake could be tried: {detail}")),
+            None => Outcome::skipped("no TCP connection, so no handshake"),
+        });
+    };
+    let Some(first) = case.first(address) else { return silent(Outcome::unclear("no handshake was tried")) };
+    let findings = match case::end(first) {
+        End::Good => {
+            let mut findings = certificate::expiring(case, address, first);
+            findings.extend(handshake::client_certificate_later(case, address, first));
+            findings
+        }
+        End::Certificate(verification) => certificate::judge(case, address, first, verification),
+        _ => handshake::judge(case, address, first),
+    };
+    let broken = findings.iter().filter(|finding| finding.stance == Stance::Supports && finding.cause != "tls.cert_expiring_soon");
+    let outcome = match (broken.max_by_key(|finding| finding.strength), case::end(first)) {
+        (Some(finding), _) if finding.strength >= Strength::Strong => Outcome::broken(finding.summary.clone()),
+        (_, End::Good) => Outcome::works(good_sentence(first)),
+        (Some(finding), _) => Outcome::unclear(finding.summary.clone()),
+        (None, _) => Outcome::unclear(format!("the handshake with {} failed: {}", case.endpoint(address), failure_of(first))),
+    };
+    Judgement { findings, outcome }
+}
+
+fn failure_of(dial: &sonde_sdk::dial::TlsDial) -> String {
+    match (&dial.outcome, &dial.session) {
+        (Err(failure), _) => failure.detail.clone(),
+        (Ok(()), Some(session)) => session.verification_detail.clone(),
+        (Ok(()), None) => "nothing was seen of the session".to_owned(),
+    }
+}
+
+fn good_sentence(dial: &sonde_sdk::dial::TlsDial) -> String {
+    let Some(session) = &dial.session else { return "the handshake succeeded".to_owned() };
+    let version = session.version.as_deref().unwrap_or("TLS");
+    let validity = case::remaining(session).map_or_else(String::new, |(left, _)| format!(", certificate valid for {}", date::span(left)));
+    format!("{version} handshake accepted{validity}")
+}
+
+#[cfg(test)]
+mod play;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+//! The handshake completed; the certificate is what is wrong.
+
+use sonde_sdk::dial::{Certificate, TlsDial, TlsSession, Verification};
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::report::Finding;
+use sonde_sdk::types::{Endpoint, Measure};
+
+use crate::case::{self, Case, Sni};
+use crate::date;
+
+/// Judges a chain that is not accepted.
+pub(super) fn judge(case: &Case, address: &str, first: &TlsDial, verification: Verification) -> Vec<Finding> {
+    let Some(session) = first.session.as_ref() else { return Vec::new() };
+    let Some(leaf) = session.chain.first() else { return Vec::new() };
+    let at = case.endpoint(address);
+    let past = |certificate: &Certificate| certificate.not_after < session.verified_at;
+    match verification {
+        Verification::Expired | Verification::UnknownIssuer if !past(leaf) && session.chain.iter().skip(1).any(past) => {
+            intermediate(case, &at, first, session, leaf)
+        }
+        Verification::Expired => dates(case, &at, first, session, leaf, true),
+        Verification::NotYetValid => dates(case, &at, first, session, leaf, false),
+        Verification::NameMismatch => name(case, &at, first, leaf),
+        Verification::SelfSigned => self_signed(case, &at, first, leaf),
+        Verification::UnknownIssuer if leaf.self_signed => self_signed(case, &at, first, leaf),
+        Verification::UnknownIssuer => issuer(case, &at, first, session, leaf),
+        Verification::Revoked => vec![
+            supports("tls.revoked")
+                .strong()
+                .about(&at)
+                .because(format!("the certificate of {} is revoked: {}", case.host, session.verification_detail))
+                .citing([first.evidence])
+                .build(),
+        ],
+        Verification::Unsupported | Verification::BadSignature => vec![
+            supports("tls.weak_key")
+                .strong()
+                .about(&at)
+                .because(format!(
+                    "the certificate ({}, {}) is not acceptable here: {}",
+                    leaf.key, leaf.signature_algorithm, session.verification_detail
+                ))
+                .citing([first.evidence])
+                .build(),
+        ],
+        Verification::Accepted | Verification::NotReached => Vec::new(),
+    }
+}
+
+/// A certificate that is accepted now, but not for long.
+pub(super) fn expiring(case: &Case, address: &str, first: &TlsDial) -> Vec<Finding> {
+    let Some(session) = first.session.as_ref() else { return Vec::new() };
+    let Some((left, _)) = case::remaining(session).filter(|(left, warning)| left < warning) else { return Vec::new() };
+    let at = case.endpoint(address);
+    let mut findings = vec![
+        supports("tls.cert_expiring_soon")
+            .proof()
+            .about(&at)
+            .because(format!("the certificate of {} expires in {}", case.host, date::span(left)))
+            .citing([first.evidence])
+            .measuring(days("validity left", left))
+            .build(),
+    ];
+    if let Some(clock) = case.clock.as_ref().filter(|clock| clock.outcome.is_ok()) {
+        findings.push(
+            refutes("tls.cert_expired")
+                .proof()
+                .about(&at)
+                .because("by this host's clock it is valid now")
+                .citing([clock.evidence])
+                .build(),
+        );
+    }
+    findings
+}
+
+/// Outside its dates: by every clock that can be asked, or only by this one?
+fn dates(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf: &Certificate, expired: bool) -> Vec<Finding> {
+    let (cause, distance) = if expired {
+        ("tls.cert_expired", session.verified_at.saturating_sub(leaf.not_after))
+    } else {
+        ("tls.cert_not_yet_valid", leaf.not_before.saturating_sub(session.verified_at))
+    };
+    let sentence = if expired {
+        format!("the certificate of {} expired {} ago", case.host, date::span(distance))
+    } else {
+        format!("the certificate of {} becomes valid only in {}", case.host, date::span(distance))
+    };
+    let http = case.http(&at.address);
+    let theirs = http.and_then(|exchange| {
+        let date = date::http(exchange.response.as_ref()?.header("date")?)?;
+        Some((exchange.evidence, date))
+    });
+    let clock = case.clock.as_ref().and_then(|answer| Some((answer.evidence, answer.outcome.as_ref().ok()?)));
+    let synchronised = clock.is_some_and(|(_, clock)| clock.synchronised);
+    let valid_at = |date: i64| leaf.not_before <= date && date <= leaf.not_after;
+    if let Some((evidence, date)) = theirs.filter(|(_, date)| valid_at(*date) && !synchronised) {
+        return skewed(at, first, evidence, date, session, cause, clock.map(|(evidence, _)| evidence));
+    }
+    let mut witnesses: Vec<u64> = clock.iter().map(|(evidence, _)| *evidence).collect();
+    let why = match theirs {
+        Some((evidence, date)) if !valid_at(date) => {
+            witnesses.push(evidence);
+            "the server's own Date header agrees with this host's clock"
+        }
+        _ if synchronised => "this host's clock is synchronised (adjtimex)",
+        _ => "no second clock contradicts this host's; it is not known to be synchronised",
+    };
+    let mut findings = vec![
+        supports(cause)
+            .proof()
+            .about(at)
+            .because(sentence)
+            .citing([first.evidence])
+            .measuring(days(if expired { "expired since" } else { "valid in" }, distance))
+            .build(),
+    ];
+    if !witnesses.is_empty() {
+        findings.push(refutes("host.clock_skew").strong().about("this host's clock").because(why).citing(witnesses).build());
+    }
+    let again = case.later(&at.address).find(|(sni, dial)| **sni == Sni::Own && dial.session.is_some());
+    if let Some((_, again)) = again.filter(|_| expired) {
+        findings.push(
+            refutes("tls.intermediate_expired")
+                .proof()
+                .about(at)
+                .because("it is the server's own certificate that is past its date")
+                .citing([again.evidence])
+                .build(),
+        );
+    }
+    findings
+}
+
+/// The server's clock says that the certificate is valid, and nobody vouches for ours.
+fn skewed(
+    at: &Endpoint,
+    first: &TlsDial,
+    evidence: u64,
+    date: i64,
+    session: &TlsSession,
+    cause: &str,
+    clock: Option<u64>,
+) -> Vec<Finding> {
+    let off = session.verified_at.saturating_sub(date);
+    let direction = if off > 0 { "ahead of" } else { "behind" };
+    vec![
+        supports("host.clock_skew")
+            .proof()
+            .about("this host's clock")
+            .because(format!("this host's clock is not synchronised and {} {direction} the server's", date::span(off)))
+            .citing([first.evidence])
+            .citing(clock)
+            .measuring(Measure::count("clock offset in seconds", off))
+            .build(),
+        refutes(cause)
+            .strong()
+            .about(at)
+            .because("by the server's Date header its certificate is valid now")
+            .citing([evidence])
+            .build(),
+    ]
+}
+
+fn intermediate(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf: &Certificate) -> Vec<Finding> {
+    let Some(old) = session.chain.iter().skip(1).find(|c| c.not_after < session.verified_at) else { return Vec::new() };
+    let mut findings = vec![
+        supports("tls.intermediate_expired")
+            .proof()
+            .about(at)
+            .because(format!(
+                "the intermediate certificate {} that the server sends expired {} ago",
+                old.subject,
+                date::span(session.verified_at.saturating_sub(old.not_after))
+            ))
+            .citing([first.evidence])
+            .build(),
+    ];
+    let mut witnesses: Vec<u64> = case.later(&at.address).map(|(_, dial)| dial.evidence).collect();
+    witnesses.extend(case.clock.as_ref().map(|clock| clock.evidence));
+    if !witnesses.is_empty() {
+        let left = date::span(leaf.not_after.saturating_sub(session.verified_at));
+        findings.push(
+            refutes("tls.cert_expired")
+                .proof()
+                .about(at)
+                .because(format!("the server's own certificate is valid for {left}"))
+                .citing(witnesses)
+                .build(),
+        );
+    }
+    findings
+}
+
+/// The certificate is for other names: always, or only because the server does not know ours?
+fn name(case: &Case, at: &Endpoint, first: &TlsDial, leaf: &Certificate) -> Vec<Finding> {
+    let covered: Vec<&str> = leaf.dns_names.iter().chain(&leaf.addresses).take(4).map(String::as_str).collect();
+    let covered = if covered.is_empty() { leaf.subject.as_str().to_owned() } else { covered.join(", ") };
+    let others: Vec<(&Sni, &TlsDial, &Certificate)> = case
+        .later(&at.address)
+        .filter_map(|(sni, dial)| Some((sni, dial, dial.session.as_ref()?.chain.first()?)))
+        .collect();
+    let different = others.iter().find(|(_, _, other)| other.sha256_hex != leaf.sha256_hex);
+    if let Some((sni, dial, other)) = different {
+        let asked = match sni {
+            Sni::Other(name) => format!("for {name}"),
+            _ => "without a server name".to_owned(),
+        };
+        return vec![
+            supports("tls.default_cert_served")
+                .proof()
+                .about(at)
+                .because(format!("the server has no certificate for {} and serves one for {covered}", case.host))
+                .citing([first.evidence])
+                .build(),
+            refutes("tls.name_mismatch")
+                .proof()
+                .about(at)
+                .because(format!("asked {asked} it serves another certificate ({})", other.subject))
+                .citing([dial.evidence])
+                .build(),
+        ];
+    }
+    let support = supports("tls.name_mismatch")
+        .about(at)
+        .because(format!("the certificate covers {covered}, not {}", case.host))
+        .citing([first.evidence]);
+    if others.is_empty() {
+        return vec![support.strong().build()];
+    }
+    vec![
+        support.proof().build(),
+        refutes("tls.default_cert_served")
+            .proof()
+            .about(at)
+            .because("with other server names, and with none, the same certificate is served")
+            .citing(others.iter().map(|(_, dial, _)| dial.evidence))
+            .build(),
+    ]
+}
+
+fn self_signed(case: &Case, at: &Endpoint, first: &TlsDial, leaf: &Certificate) -> Vec<Finding> {
+    let support = supports("tls.self_signed")
+        .about(at)
+        .because(format!("the certificate of {} is signed by itself ({})", case.host, leaf.subject))
+        .citing([first.evidence]);
+    let again: Vec<u64> = same_leaf(case, at, leaf);
+    if again.is_empty() {
+        return vec![support.strong().build()];
+    }
+    vec![
+        support.proof().build(),
+        refutes("tls.unknown_ca")
+            .proof()
+            .about(at)
+            .because("asked again: issuer and subject are the same, so no authority is involved")
+            .citing(again)
+            .build(),
+    ]
+}
+
+/// The issuer is not known here: an authority that is not trusted, or a missing intermediate?
+fn issuer(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf: &Certificate) -> Vec<Finding> {
+    let linked = session.chain.windows(2).all(|pair| pair[0].issuer == pair[1].subject);
+    let again = same_leaf(case, at, leaf);
+    if let Some(top) = session.chain.last().filter(|top| linked && session.chain.len() > 1 && (top.is_ca || top.self_signed)) {
+        let end = if top.self_signed { top.subject.clone() } else { format!("{}, issued by {}", top.subject, top.issuer) };
+        let support = supports("tls.unknown_ca")
+            .about(at)
+            .because(format!("the chain of {} is complete up to {end}, which is not trusted here", case.host))
+            .citing([first.evidence]);
+        if again.is_empty() {
+            return vec![support.strong().build()];
+        }
+        return vec![
+            support.proof().build(),
+            refutes("tls.chain_incomplete")
+                .proof()
+                .about(at)
+                .because(format!("asked again, the server sends {} certificates that fit together", session.chain.len()))
+                .citing(again)
+                .build(),
+        ];
+    }
+    // One certificate alone: the authority's own leaf, or an intermediate left out. Only the issuer's certificate would tell.
+    let root = leaf.issuer.to_ascii_lowercase().contains("root");
+    let incomplete = supports("tls.chain_incomplete")
+        .about(at)
+        .because(format!("the server sends no certificate of {}, which issued the one of {}", leaf.issuer, case.host))
+        .citing([first.evidence])
+        .citing(again.iter().copied());
+    let unknown = supports("tls.unknown_ca")
+        .about(at)
+        .because(format!("{}, which issued the certificate of {}, is not trusted here", leaf.issuer, case.host))
+        .citing([first.evidence])
+        .citing(again.iter().copied());
+    if root {
+        vec![unknown.strong().build(), incomplete.build()]
+    } else {
+        vec![incomplete.strong().build(), unknown.build()]
+    }
+}
+
+/// Later handshakes that showed the same leaf.
+fn same_leaf(case: &Case, at: &Endpoint, leaf: &Certificate) -> Vec<u64> {
+    case.later(&at.address)
+        .filter(|(_, dial)| dial.session.as_ref().and_then(|s| s.chain.first()).is_some_and(|c| c.sha256_hex == leaf.sha256_hex))
+        .map(|(_, dial)| dial.evidence)
+        .collect()
+}
+
+fn days(name: &str, seconds: i64) -> Measure {
+    Measure { unit: "d".to_owned(), ..Measure::count(name, seconds / 86_400) }
+}

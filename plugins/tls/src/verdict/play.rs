@@ -1,0 +1,160 @@
+//! Plays a whole run against a modelled server: the plan tries, the model answers, the verdict judges. For tests only.
+
+use sonde_sdk::dial::{Certificate, HttpExchange, TlsDial, Verification};
+use sonde_sdk::system::{ClockAnswer, ClockState};
+use sonde_sdk::testkit;
+use sonde_sdk::types::{Endpoint, Phase, Property, Reason};
+
+use super::{Judgement, judge};
+use crate::case::{Case, Sni, Step};
+use crate::plan;
+
+/// The wall clock of every model, Unix seconds.
+pub(crate) const NOW: i64 = 1_795_228_620;
+pub(crate) const DAY: i64 = 86_400;
+pub(crate) const HOST: &str = "www.shop.example";
+
+/// A modelled server, and what this host knows of its own clock.
+pub(crate) struct Net<'a> {
+    pub(crate) tls: Box<dyn Fn(&Sni, bool, u8) -> TlsDial + 'a>,
+    pub(crate) plain: Box<dyn Fn() -> HttpExchange + 'a>,
+    pub(crate) http: Box<dyn Fn() -> HttpExchange + 'a>,
+    pub(crate) synchronised: bool,
+    pub(crate) https: bool,
+    pub(crate) addresses: Vec<String>,
+}
+
+impl<'a> Net<'a> {
+    pub(crate) fn new(tls: impl Fn(&Sni, bool, u8) -> TlsDial + 'a) -> Self {
+        Self {
+            tls: Box::new(tls),
+            plain: Box::new(|| silent_request(2500)),
+            http: Box::new(|| testkit::http_exchange(0, 200)),
+            synchronised: true,
+            https: true,
+            addresses: vec!["192.0.2.80".to_owned()],
+        }
+    }
+
+    pub(crate) fn case(&self) -> Case {
+        let mut case = Case::new(HOST, 443, self.https, &self.addresses);
+        let mut next_id = 0;
+        for _ in 0..4 {
+            for step in plan::next(&case) {
+                next_id += 1;
+                let id = testkit::evidence(next_id);
+                match &step {
+                    Step::Tls { sni, alpn, attempt, .. } => {
+                        let dial = TlsDial { evidence: id, ..(self.tls)(sni, *alpn, *attempt) };
+                        case.handshakes.push((step, dial));
+                    }
+                    Step::Plain(_) => case.requests.push((step, HttpExchange { evidence: id, ..(self.plain)() })),
+                    Step::Http(_) => case.requests.push((step, HttpExchange { evidence: id, ..(self.http)() })),
+                    Step::Clock => {
+                        let state = ClockState {
+                            wall_us: NOW * 1_000_000,
+                            synchronised: self.synchronised,
+                            estimated_error_us: 0,
+                            maximum_error_us: 0,
+                        };
+                        case.clock = Some(ClockAnswer { evidence: id, timing: testkit::timing(0), outcome: Ok(state) });
+                    }
+                }
+            }
+        }
+        assert!(plan::next(&case).is_empty(), "the plan does not end: {:?}", plan::next(&case));
+        case
+    }
+
+    pub(crate) fn run(&self) -> Judgement {
+        judge(&self.case())
+    }
+}
+
+/// A leaf that covers the host, with these dates relative to now, in days.
+pub(crate) fn leaf(from: i64, to: i64) -> Certificate {
+    let mut leaf = testkit::certificate("CN=www.shop.example", "CN=Issuing CA", NOW + from * DAY, NOW + to * DAY);
+    leaf.dns_names = vec![HOST.to_owned()];
+    leaf
+}
+
+/// An authority's certificate.
+pub(crate) fn authority(subject: &str, issuer: &str, to: i64) -> Certificate {
+    Certificate { is_ca: true, ..testkit::certificate(subject, issuer, NOW - 1000 * DAY, NOW + to * DAY) }
+}
+
+/// A handshake that completed with this chain.
+pub(crate) fn completed(chain: Vec<Certificate>, verification: Verification) -> TlsDial {
+    let mut session = testkit::session(chain, verification);
+    session.verified_at = NOW;
+    testkit::tls_dial(0, session)
+}
+
+/// A handshake that succeeds in every respect.
+pub(crate) fn good() -> TlsDial {
+    completed(vec![leaf(-6, 84), authority("CN=Issuing CA", "CN=Root CA", 800)], Verification::Accepted)
+}
+
+/// A handshake that ended in the phase `tls` before any certificate, everything acknowledged.
+pub(crate) fn ended(reason: Reason) -> TlsDial {
+    let elapsed_ms = if reason == Reason::TimedOut { 2500 } else { 1 };
+    let mut dial = testkit::tls_dial(0, testkit::session(vec![], Verification::NotReached));
+    if let Some(session) = &mut dial.session {
+        session.version = None;
+    }
+    if let Some(info) = &mut dial.connection.info {
+        info.bytes_acked = 280;
+    }
+    dial.outcome = Err(testkit::failure(Phase::Tls, reason, elapsed_ms));
+    dial
+}
+
+/// A handshake whose peer answered with these bytes.
+pub(crate) fn babble(bytes: &[u8]) -> TlsDial {
+    let mut dial = ended(Reason::Malformed("not a TLS record".to_owned()));
+    if let Some(session) = &mut dial.session {
+        session.plaintext = Some(bytes.to_vec());
+    }
+    dial
+}
+
+/// No TCP connection.
+pub(crate) fn unconnected(reason: Reason) -> TlsDial {
+    let tcp = testkit::failed_dial(0, &Endpoint::new("192.0.2.80", 443), reason);
+    TlsDial {
+        evidence: tcp.evidence,
+        timing: tcp.timing,
+        connection: tcp.connection,
+        handshake: None,
+        session: None,
+        outcome: tcp.outcome,
+        deltas: None,
+    }
+}
+
+/// A request that was acknowledged and never answered.
+pub(crate) fn silent_request(elapsed_ms: u64) -> HttpExchange {
+    let mut exchange = unanswered(Reason::TimedOut);
+    if let (Err(failure), Some(info)) = (&mut exchange.outcome, &mut exchange.connection.info) {
+        failure.elapsed_us = elapsed_ms * 1000;
+        info.bytes_acked = 120;
+    }
+    exchange
+}
+
+/// A request that ended before any answer.
+pub(crate) fn unanswered(reason: Reason) -> HttpExchange {
+    let mut exchange = testkit::http_exchange(0, 200);
+    exchange.response = None;
+    exchange.outcome = Err(testkit::failure(Phase::Wait, reason, 1));
+    exchange
+}
+
+/// An answer with a Date header.
+pub(crate) fn dated(date: &str) -> HttpExchange {
+    let mut exchange = testkit::http_exchange(0, 200);
+    if let Some(response) = &mut exchange.response {
+        response.headers.push(Property { name: "Date".to_owned(), value: date.to_owned() });
+    }
+    exchange
+}
