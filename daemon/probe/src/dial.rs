@@ -10,7 +10,7 @@ mod tape;
 mod tcp;
 mod tls;
 
-pub(crate) use self::connect::{Dialled, connect, endpoint, target};
+pub(crate) use self::connect::{connect, target};
 pub use self::http::http;
 pub use self::tcp::tcp;
 pub use self::tls::tls;

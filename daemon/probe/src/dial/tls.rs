@@ -18,6 +18,9 @@ use crate::clock::RunClock;
 use crate::deltas::Watch;
 use crate::vantage::Vantage;
 
+/// A close_notify is a few bytes into the socket's buffer.
+const FAREWELL: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Opens a TCP connection and shakes hands; verification is separate and never ends the handshake.
 pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> TlsDial {
     let settings = match Settings::new(&request.server_name, request.send_sni, &request.alpn) {
@@ -68,5 +71,5 @@ pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> T
 /// Says close_notify; not waiting for the peer's.
 pub(super) async fn farewell(attempt: &Attempt, stream: &mut Stream) {
     // A peer that is gone needs no farewell.
-    drop(tokio::time::timeout(attempt.remaining(), stream.shutdown()).await);
+    drop(tokio::time::timeout(attempt.remaining().min(FAREWELL), stream.shutdown()).await);
 }
