@@ -1,1 +1,144 @@
-//! The built-in check `http`.
+//! The built-in check `http`: does the page come, in time and whole - and if not, is it the application, a proxy before
+//! it, the credentials, the path, or the connection?
+//!
+//! This file only carries steps to the host; [`plan`] decides what to request and [`verdict`] what it means.
+
+mod case;
+mod location;
+mod plan;
+mod verdict;
+
+use std::time::Duration;
+
+use sonde_sdk::prelude::*;
+
+use case::{Case, Get, Step};
+use location::Origin;
+
+/// The check.
+struct Http;
+
+impl Check for Http {
+    fn describe() -> Manifest {
+        Manifest::new("http", env!("CARGO_PKG_VERSION"), "Requests the target's page, a few times, and follows its redirects.")
+            .serving([TargetKind::Https, TargetKind::Http])
+            .calling(["dial"])
+            .after(["connect", "tls"])
+            .deciding(CAUSES.iter().copied())
+            .costing(CostClass::Moderate)
+    }
+
+    async fn run(target: Target, _: Arguments, budget: Budget) -> Result<Outcome, String> {
+        let (Some(host), Some(port)) = (target.host.as_deref(), target.port) else {
+            return Ok(Outcome::skipped("the target has no host and port to request from"));
+        };
+        let started = timer::now();
+        let origin = Origin { https: target.kind == TargetKind::Https, host: host.to_ascii_lowercase(), port };
+        let mut case = Case::new(origin, target.path.as_deref().unwrap_or("/"), &target.addresses);
+        for _ in 0..MOST_ROUNDS {
+            let steps = plan::next(&case);
+            let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);
+            if steps.is_empty() || left.is_zero() {
+                break;
+            }
+            let longest = left.min(budget.probe_timeout());
+            for seen in wait::all(steps.into_iter().map(|step| take(&case, step, longest))).await {
+                match seen {
+                    Seen::Exchange(get, exchange) => case.exchanges.push((get, exchange)),
+                    Seen::Handshake(address, dial) => case.handshakes.push((address, dial)),
+                }
+            }
+        }
+        let judgement = verdict::judge(&case);
+        report::all(&judgement.findings);
+        Ok(judgement.outcome)
+    }
+}
+
+sonde_sdk::export!(Http);
+
+/// What came of a step.
+enum Seen {
+    Exchange(Get, dial::HttpExchange),
+    Handshake(String, dial::TlsDial),
+}
+
+/// Builds the call at once, so that the future owns what it needs.
+fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen> + use<> {
+    let call = match step {
+        Step::Get(get) => {
+            // The first try is given up early; the second gets the whole patience.
+            let patience = if get.attempt == 0 && !get.padded { FIRST.min(longest) } else { longest };
+            let request = request(case, &get).within(patience);
+            Call::Http(get, request)
+        }
+        Step::Tls(address) => {
+            let request = dial::TlsRequest::to(case.endpoint(&address), &case.origin.host).within(FIRST.min(longest));
+            Call::Tls(address, request)
+        }
+    };
+    async move {
+        match call {
+            Call::Http(get, request) => Seen::Exchange(get, dial::http(request).await),
+            Call::Tls(address, request) => Seen::Handshake(address, dial::tls(request).await),
+        }
+    }
+}
+
+enum Call {
+    Http(Get, dial::HttpRequest),
+    Tls(String, dial::TlsRequest),
+}
+
+fn request(case: &Case, get: &Get) -> dial::HttpRequest {
+    let mut request = dial::HttpRequest::get(case.endpoint(&get.address), &case.origin.header(), &get.path)
+        .header("user-agent", concat!("sonde/", env!("CARGO_PKG_VERSION")))
+        .header("accept", "*/*");
+    if case.origin.https {
+        request = request.over_tls(&case.origin.host);
+    }
+    if !get.cookies.is_empty() {
+        request = request.header("cookie", &get.cookies);
+    }
+    if get.padded {
+        request = request.header("x-sonde-padding", &"x".repeat(PADDING));
+    }
+    request
+}
+
+/// Causes that this check can support or refute.
+const CAUSES: &[&str] = &[
+    "http.unauthorized",
+    "http.not_found",
+    "http.rate_limited",
+    "http.server_error",
+    "http.bad_gateway",
+    "http.unavailable",
+    "http.gateway_timeout",
+    "http.header_too_large",
+    "http.redirect_loop",
+    "http.tls_required",
+    "http.not_http",
+    "http.empty_reply",
+    "http.truncated_body",
+    "http.server_slow",
+    "http.slow_body",
+    "lb.backend_erroring",
+    "app.not_responding",
+    "app.dependency_hung",
+    "tcp.rst_linger0",
+    "tcp.rst_unread_data",
+    "tcp.peer_zero_window",
+    "tls.default_cert_served",
+    "l3.packet_loss",
+    "l3.pmtu_blackhole",
+];
+
+/// Five redirects, two addresses without a connection and three rounds of follow-ups.
+const MOST_ROUNDS: usize = 12;
+/// Kept back to judge and report.
+const RESERVE: Duration = Duration::from_millis(200);
+/// Of the first request.
+const FIRST: Duration = Duration::from_millis(2500);
+/// Fills two segments of any common size, and stays below the header limits of common servers (8 KiB).
+const PADDING: usize = 3000;

@@ -1,0 +1,254 @@
+//! What a run has requested and what came back, so far. The plan and the verdict are functions of it.
+//!
+//! Owns the classification of one exchange and the walk along redirects that both share; names no cause.
+
+use sonde_sdk::dial::{Connection, HttpExchange, TlsDial};
+use sonde_sdk::types::{Endpoint, Phase, Reason};
+
+use crate::location::{Leads, Origin};
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Get {
+    pub(crate) address: String,
+    pub(crate) path: String,
+    /// What redirects asked to be sent back, as a Cookie header; empty for none.
+    pub(crate) cookies: String,
+    /// With a header that makes the request span segments.
+    pub(crate) padded: bool,
+    /// The same request again; from 0.
+    pub(crate) attempt: u8,
+}
+
+/// One thing to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Get(Get),
+    /// A TLS handshake with a port that should speak plain HTTP.
+    Tls(String),
+}
+
+/// Everything known.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Case {
+    pub(crate) origin: Origin,
+    pub(crate) path: String,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) exchanges: Vec<(Get, HttpExchange)>,
+    pub(crate) handshakes: Vec<(String, TlsDial)>,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// A complete answer with this status.
+    Answered(u16),
+    /// No TCP connection: `connect` judges it.
+    NoConnection,
+    /// No TLS session: `tls` judges it.
+    NoSession,
+    /// The request was sent and nothing came.
+    Silent,
+    /// The answer began and then stopped coming.
+    Stuck,
+    /// FIN before the first byte.
+    Empty,
+    /// FIN before the end of the body.
+    Truncated,
+    /// RST; true: after the answer had begun.
+    Reset(bool),
+    /// TLS records in answer to plain HTTP.
+    TlsBytes,
+    /// HTTP/2 frames in answer to HTTP/1.1.
+    Http2,
+    /// Something else.
+    NotHttp,
+    /// Our own limits: nothing is known.
+    Untested,
+}
+
+/// Where the redirects lead.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Walk<'a> {
+    /// The next request to make.
+    Next(Get),
+    /// This exchange ends the walk.
+    Ends(&'a Get, &'a HttpExchange),
+    /// It leads to another origin.
+    Leaves(&'a Get, &'a HttpExchange, String),
+    /// It leads back to where it has been; the exchanges passed.
+    Circles(Vec<(&'a Get, &'a HttpExchange)>),
+}
+
+impl Case {
+    pub(crate) fn new(origin: Origin, path: &str, addresses: &[String]) -> Self {
+        Self {
+            origin,
+            path: path.to_owned(),
+            addresses: addresses.iter().take(MOST_ADDRESSES).cloned().collect(),
+            exchanges: Vec::new(),
+            handshakes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn endpoint(&self, address: &str) -> Endpoint {
+        Endpoint::new(address, self.origin.port)
+    }
+
+    pub(crate) fn done(&self, step: &Step) -> bool {
+        match step {
+            Step::Get(get) => self.find(get).is_some(),
+            Step::Tls(address) => self.handshake(address).is_some(),
+        }
+    }
+
+    pub(crate) fn find(&self, get: &Get) -> Option<&HttpExchange> {
+        self.exchanges.iter().find(|(done, _)| done == get).map(|(_, exchange)| exchange)
+    }
+
+    pub(crate) fn handshake(&self, address: &str) -> Option<&TlsDial> {
+        self.handshakes.iter().find(|(at, _)| at == address).map(|(_, dial)| dial)
+    }
+
+    /// The first request to an address.
+    pub(crate) fn opening(&self, address: &str) -> Get {
+        Get { address: address.to_owned(), path: self.path.clone(), cookies: String::new(), padded: false, attempt: 0 }
+    }
+
+    /// Every exchange of the same request, padded ones aside, oldest first.
+    pub(crate) fn repeats<'a>(&'a self, get: &'a Get) -> impl Iterator<Item = &'a HttpExchange> {
+        self.exchanges.iter().filter(move |(done, _)| Get { attempt: 0, ..done.clone() } == Get { attempt: 0, ..get.clone() }).map(|(_, e)| e)
+    }
+
+    /// The padded form of a request.
+    pub(crate) fn padded(&self, get: &Get) -> Option<&HttpExchange> {
+        self.find(&Get { padded: true, attempt: 0, ..get.clone() })
+    }
+
+    /// Follows the redirects as far as the exchanges go.
+    pub(crate) fn walk(&self) -> Option<Walk<'_>> {
+        let mut get = self.opening(self.reachable()?);
+        let mut passed: Vec<(&Get, &HttpExchange)> = Vec::new();
+        loop {
+            let Some((done, exchange)) = self.exchanges.iter().find(|(done, _)| *done == get).map(|(g, e)| (g, e)) else {
+                return Some(Walk::Next(get));
+            };
+            passed.push((done, exchange));
+            let redirect = exchange.response.as_ref().filter(|r| matches!(r.status, 301 | 302 | 303 | 307 | 308));
+            let Some(location) = redirect.and_then(|response| response.header("location")) else {
+                return Some(Walk::Ends(done, exchange));
+            };
+            let path = match self.origin.follow(&done.path, location) {
+                Leads::Here(path) => path,
+                Leads::Away(location) => return Some(Walk::Leaves(done, exchange, location)),
+                Leads::Nowhere => return Some(Walk::Ends(done, exchange)),
+            };
+            let cookies = carried(&done.cookies, exchange);
+            let back = |(earlier, _): &&(&Get, &HttpExchange)| earlier.path == path;
+            // A cookie that is handed out with the redirect is meant to change the next answer; twice it did not.
+            let exact = passed.iter().any(|(earlier, _)| earlier.path == path && earlier.cookies == cookies);
+            if exact || passed.iter().filter(back).count() > 2 {
+                return Some(Walk::Circles(passed));
+            }
+            if passed.len() > MOST_REDIRECTS {
+                return Some(Walk::Ends(done, exchange));
+            }
+            get = Get { path, cookies, ..done.clone() };
+        }
+    }
+
+    /// The first address that may be spoken to, given what was tried.
+    pub(crate) fn reachable(&self) -> Option<&str> {
+        let failed = |address: &&String| {
+            self.find(&self.opening(address)).is_some_and(|exchange| matches!(end(exchange), End::NoConnection | End::Untested))
+        };
+        self.addresses.iter().find(|address| !failed(address)).map(String::as_str)
+    }
+}
+
+/// How an exchange ended.
+pub(crate) fn end(exchange: &HttpExchange) -> End {
+    let response = exchange.response.as_ref();
+    let Err(failure) = &exchange.outcome else {
+        return match response {
+            Some(response) => End::Answered(response.status),
+            None => strange(exchange.not_http.as_deref()).unwrap_or(End::Untested),
+        };
+    };
+    if failure.is_our_own() {
+        return End::Untested;
+    }
+    match (failure.phase, &failure.reason) {
+        (Phase::Socket | Phase::Connect, _) => return End::NoConnection,
+        (Phase::Tls, _) | (_, Reason::TlsAlert(_)) => return End::NoSession,
+        _ => {}
+    }
+    if let Some(strange) = strange(exchange.not_http.as_deref()) {
+        return strange;
+    }
+    match (&failure.reason, response) {
+        (Reason::Reset, _) => End::Reset(response.is_some()),
+        (Reason::TimedOut, None) => End::Silent,
+        (Reason::TimedOut, Some(_)) => End::Stuck,
+        (Reason::Closed, None) => End::Empty,
+        (Reason::Closed | Reason::Malformed(_) | Reason::Other(_), Some(_)) => End::Truncated,
+        (Reason::Malformed(_), None) => End::NotHttp,
+        _ => End::Untested,
+    }
+}
+
+/// What bytes that are no HTTP/1 answer are, if there are any.
+fn strange(bytes: Option<&[u8]>) -> Option<End> {
+    let bytes = bytes.filter(|bytes| !bytes.is_empty())?;
+    Some(match bytes {
+        // A TLS record: alert or handshake, version 3.x (RFC 8446 section 5.1).
+        [21 | 22, 3, ..] => End::TlsBytes,
+        // An HTTP/2 SETTINGS frame on stream 0 (RFC 9113 section 4.1).
+        [0, _, _, 4, _, 0, 0, 0, 0, ..] => End::Http2,
+        _ => End::NotHttp,
+    })
+}
+
+/// The server took long to begin its answer, and the network had no part in it.
+pub(crate) fn slow(exchange: &HttpExchange) -> bool {
+    wait_us(exchange).is_some_and(|wait| wait > SLOW_US) && clean(&exchange.connection)
+}
+
+/// From the request written to the first byte of the answer.
+pub(crate) fn wait_us(exchange: &HttpExchange) -> Option<u64> {
+    exchange.response.as_ref()?;
+    exchange.phases.wait.as_ref().map(|wait| wait.elapsed_us)
+}
+
+/// Nothing was lost or is unacknowledged, and the round trip is short.
+pub(crate) fn clean(connection: &Connection) -> bool {
+    connection.syn_retransmits == 0
+        && connection.info.as_ref().is_some_and(|info| {
+            info.unacked == 0 && info.lost == 0 && info.total_retransmits == 0 && u64::from(info.rtt_us) < LONG_ROUND_TRIP_US
+        })
+}
+
+/// The cookies to send next: those sent before, and those just handed out, which replace their namesakes.
+fn carried(sent: &str, exchange: &HttpExchange) -> String {
+    let mut jar: Vec<(&str, &str)> = sent.split("; ").filter_map(|pair| pair.split_once('=')).collect();
+    for header in exchange.response.iter().flat_map(|r| &r.headers).filter(|h| h.name.eq_ignore_ascii_case("set-cookie")) {
+        let pair = header.value.split(';').next().unwrap_or_default().trim();
+        if pair.len() > LONGEST_COOKIE || pair.bytes().any(|byte| byte.is_ascii_control()) {
+            continue;
+        }
+        if let Some((name, value)) = pair.split_once('=') {
+            jar.retain(|(known, _)| *known != name);
+            jar.push((name, value));
+        }
+    }
+    jar.into_iter().take(MOST_COOKIES).map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+}
+
+/// Catalogue of causes, thresholds: time to first byte.
+pub(crate) const SLOW_US: u64 = 1_000_000;
+/// Catalogue of causes, thresholds: round trip.
+pub(crate) const LONG_ROUND_TRIP_US: u64 = 150_000;
+const MOST_ADDRESSES: usize = 3;
+const MOST_REDIRECTS: usize = 5;
+const MOST_COOKIES: usize = 8;
+const LONGEST_COOKIE: usize = 512;

@@ -1,0 +1,65 @@
+//! What to request next, given what is known: a pure function, so that a whole run can be played natively.
+//!
+//! First the page itself, along its redirects; then, by what came, the requests that separate one cause from another. A good
+//! answer is asked for a few times more, because one bad backend of several shows only in a share of the answers.
+
+use crate::case::{self, Case, End, Get, Step, Walk};
+
+/// The steps not yet taken that the case wants now; empty when it is ready to be judged.
+pub(crate) fn next(case: &Case) -> Vec<Step> {
+    let Some(walk) = case.walk() else { return Vec::new() };
+    let mut wanted = match walk {
+        Walk::Next(get) => vec![Step::Get(get)],
+        Walk::Ends(get, exchange) => follow_up(case, get, &case::end(exchange), case::wait_us(exchange)),
+        Walk::Leaves(get, ..) => repeats(get, 1..=SAMPLE),
+        Walk::Circles(passed) => passed.first().map_or_else(Vec::new, |(get, _)| repeats(get, 1..=1)),
+    };
+    wanted.retain(|step| !case.done(step));
+    wanted
+}
+
+fn repeats(get: &Get, attempts: std::ops::RangeInclusive<u8>) -> Vec<Step> {
+    attempts.map(|attempt| Step::Get(Get { attempt, ..get.clone() })).collect()
+}
+
+fn follow_up(case: &Case, get: &Get, end: &End, wait_us: Option<u64>) -> Vec<Step> {
+    let tls = || Step::Tls(get.address.clone());
+    let plain = !case.origin.https;
+    let mut steps = match end {
+        End::NoConnection | End::NoSession | End::Untested | End::Http2 => Vec::new(),
+        End::Answered(500..) => repeats(get, 1..=SAMPLE + 1),
+        End::Answered(400) if plain => vec![tls()],
+        End::Answered(401 | 403 | 404 | 407 | 410 | 429 | 431) => repeats(get, 1..=1),
+        End::Answered(400..) => Vec::new(),
+        End::Answered(_) if wait_us.is_some_and(|wait| wait > BRISK_US) => repeats(get, 1..=1),
+        End::Answered(_) => repeats(get, 1..=SAMPLE),
+        End::Silent | End::Stuck => {
+            let mut steps = repeats(get, 1..=1);
+            steps.push(Step::Get(Get { padded: true, attempt: 0, ..get.clone() }));
+            steps
+        }
+        End::Empty | End::Truncated | End::Reset(_) | End::TlsBytes | End::NotHttp => {
+            let mut steps = repeats(get, 1..=1);
+            if plain {
+                steps.push(tls());
+            }
+            steps
+        }
+    };
+    // Some fail and some do not: how many?
+    let failed = case.repeats(get).filter(|exchange| fails(exchange)).count();
+    if failed > 0 && failed < case.repeats(get).count() {
+        steps.extend(repeats(get, SAMPLE + 1..=SAMPLE + 5));
+    }
+    steps
+}
+
+/// An answer that a backend would give only if something is wrong with it.
+pub(crate) fn fails(exchange: &sonde_sdk::dial::HttpExchange) -> bool {
+    matches!(case::end(exchange), End::Answered(500..) | End::Empty | End::Reset(_) | End::Truncated)
+}
+
+/// How often a good answer is asked for again: three or four backends are met once each.
+const SAMPLE: u8 = 3;
+/// A page that takes longer is not fetched over and over.
+const BRISK_US: u64 = 300_000;

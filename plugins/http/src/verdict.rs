@@ -1,0 +1,142 @@
+//! From exchanges to findings: which cause, how surely, on which evidence, and which look-alikes fall.
+//!
+//! Pure. A cause is called proven only where a second, separate exchange rules a look-alike out.
+
+mod latency;
+mod silence;
+mod status;
+mod wire;
+
+use sonde_sdk::check::Outcome;
+use sonde_sdk::dial::HttpExchange;
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::report::{Finding, Stance, Strength};
+
+use crate::case::{self, Case, End, Get, Walk};
+
+/// What the run says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Judgement {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) outcome: Outcome,
+}
+
+/// Judges everything that was seen.
+pub(crate) fn judge(case: &Case) -> Judgement {
+    let silent = |outcome| Judgement { findings: Vec::new(), outcome };
+    let (get, exchange, works) = match case.walk() {
+        None => return silent(unreached(case)),
+        Some(Walk::Next(_)) => return silent(Outcome::unclear("the budget ended before the page could be fetched")),
+        Some(Walk::Circles(passed)) => return circles(case, &passed),
+        Some(Walk::Ends(get, exchange)) => (get, exchange, sentence(case, get, exchange)),
+        Some(Walk::Leaves(get, exchange, location)) => {
+            (get, exchange, format!("{} redirects to {location}", case.endpoint(&get.address)))
+        }
+    };
+    let findings = match case::end(exchange) {
+        End::NoConnection => return silent(Outcome::skipped("no TCP connection, so no request")),
+        End::NoSession => return silent(Outcome::skipped("no TLS session, so no request")),
+        End::Untested => return silent(Outcome::unclear(format!("no request could be made: {}", detail(exchange)))),
+        End::Http2 => return silent(Outcome::works(format!("{} speaks HTTP/2 only", case.endpoint(&get.address)))),
+        End::Answered(code) => {
+            let mut findings = status::judge(case, get, exchange, code);
+            findings.extend(latency::judge(case, get));
+            findings
+        }
+        End::Silent | End::Stuck => silence::judge(case, get, exchange),
+        _ => wire::judge(case, get, exchange),
+    };
+    conclude(case, get, exchange, findings, works)
+}
+
+fn conclude(case: &Case, get: &Get, exchange: &HttpExchange, findings: Vec<Finding>, works: String) -> Judgement {
+    let leading = findings.iter().filter(|f| f.stance == Stance::Supports).max_by_key(|finding| finding.strength);
+    let answered = matches!(case::end(exchange), End::Answered(code) if code < 400 || code == 405);
+    let outcome = match leading {
+        Some(finding) if finding.strength >= Strength::Strong => Outcome::broken(finding.summary.clone()),
+        _ if answered => Outcome::works(works),
+        Some(finding) => Outcome::unclear(finding.summary.clone()),
+        None => Outcome::unclear(works),
+    };
+    let waiting = matches!(case::end(exchange), End::Silent | End::Stuck);
+    let undecided = findings.iter().all(|f| f.stance != Stance::Supports || f.strength < Strength::Proof);
+    let outcome = if waiting && undecided {
+        outcome.next(format!("on the server {}: sonde diagnose :{}", get.address, case.origin.port))
+    } else {
+        outcome
+    };
+    Judgement { findings, outcome }
+}
+
+fn unreached(case: &Case) -> Outcome {
+    let untested = case.exchanges.iter().map(|(_, exchange)| exchange).find(|exchange| case::end(exchange) == End::Untested);
+    match untested {
+        Some(exchange) => Outcome::unclear(format!("no request could be made: {}", detail(exchange))),
+        None if case.addresses.is_empty() => Outcome::skipped(format!("{} has no address to request from", case.origin.host)),
+        None => Outcome::skipped("no TCP connection, so no request"),
+    }
+}
+
+/// The redirects lead back to where they have been.
+fn circles(case: &Case, passed: &[(&Get, &HttpExchange)]) -> Judgement {
+    let Some((first_get, first)) = passed.first() else {
+        return Judgement { findings: Vec::new(), outcome: Outcome::unclear("the redirects were not followed") };
+    };
+    let path = &first_get.path;
+    let again: Vec<u64> = case
+        .repeats(first_get)
+        .skip(1)
+        .filter(|exchange| matches!(case::end(exchange), End::Answered(300..=399)))
+        .map(|exchange| exchange.evidence)
+        .chain(passed.iter().skip(1).map(|(_, exchange)| exchange.evidence))
+        .collect();
+    let way: Vec<&str> = passed.iter().map(|(get, _)| get.path.as_str()).collect();
+    let subject = format!("{}{path}", case.origin.header());
+    let support = supports("http.redirect_loop")
+        .about(&subject)
+        .because(format!("the redirects of {subject} lead back to themselves ({} and back)", way.join(" to ")))
+        .citing([first.evidence]);
+    let findings = if again.is_empty() {
+        vec![support.strong().build()]
+    } else {
+        vec![
+            support.proof().build(),
+            refutes("http.unauthorized")
+                .proof()
+                .about(&subject)
+                .because("no login page lies on the way: every answer is the same redirect")
+                .citing(again)
+                .build(),
+        ]
+    };
+    let outcome = Outcome::broken(findings[0].summary.clone());
+    Judgement { findings, outcome }
+}
+
+fn sentence(case: &Case, get: &Get, exchange: &HttpExchange) -> String {
+    let wait = case::wait_us(exchange).map_or_else(String::new, |us| format!(" in {}", ms(us)));
+    match &exchange.response {
+        Some(response) => format!("{} answers {} for {}{wait}", case.endpoint(&get.address), response.status, get.path),
+        None => format!("{} gave no answer for {}: {}", case.endpoint(&get.address), get.path, detail(exchange)),
+    }
+}
+
+fn detail(exchange: &HttpExchange) -> String {
+    exchange.outcome.as_ref().err().map_or_else(|| "no answer was seen".to_owned(), |failure| failure.detail.clone())
+}
+
+/// Milliseconds for sentences.
+fn ms(us: u64) -> String {
+    if us < 10_000 { format!("{}.{} ms", us / 1000, us % 1000 / 100) } else { format!("{} ms", us / 1000) }
+}
+
+/// The later exchanges of the same request that ended the same way.
+fn same_again(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<u64> {
+    let ended = case::end(exchange);
+    case.repeats(get).filter(|other| other.evidence != exchange.evidence && case::end(other) == ended).map(|other| other.evidence).collect()
+}
+
+#[cfg(test)]
+mod play;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Plays a whole run against a modelled server: the plan requests, the model answers, the verdict judges. For tests only.
+
+use std::cell::Cell;
+
+use sonde_sdk::dial::{HttpExchange, TlsDial, TlsSession, Verification};
+use sonde_sdk::testkit;
+use sonde_sdk::types::{Endpoint, Phase, Property, Reason};
+
+use super::{Judgement, judge};
+use crate::case::{Case, Get, Step};
+use crate::location::Origin;
+use crate::plan;
+
+/// A modelled server. It is told how many requests came before.
+pub(crate) struct Net<'a> {
+    pub(crate) http: Box<dyn Fn(&Get, usize) -> HttpExchange + 'a>,
+    pub(crate) speaks_tls: bool,
+    pub(crate) https: bool,
+    pub(crate) path: &'static str,
+    pub(crate) addresses: Vec<&'static str>,
+}
+
+impl<'a> Net<'a> {
+    pub(crate) fn new(http: impl Fn(&Get, usize) -> HttpExchange + 'a) -> Self {
+        Self { http: Box::new(http), speaks_tls: false, https: false, path: "/", addresses: vec!["192.0.2.80"] }
+    }
+
+    pub(crate) fn case(&self) -> Case {
+        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        let port = if self.https { 443 } else { 80 };
+        let origin = Origin { https: self.https, host: "shop.example".to_owned(), port };
+        let mut case = Case::new(origin, self.path, &addresses);
+        let ids = Cell::new(0);
+        let id = || {
+            ids.set(ids.get() + 1);
+            testkit::evidence(ids.get())
+        };
+        for _ in 0..12 {
+            for step in plan::next(&case) {
+                match step {
+                    Step::Get(get) => {
+                        let exchange = HttpExchange { evidence: id(), ..(self.http)(&get, case.exchanges.len()) };
+                        case.exchanges.push((get, exchange));
+                    }
+                    Step::Tls(address) => {
+                        let dial = TlsDial { evidence: id(), ..self.handshake() };
+                        case.handshakes.push((address, dial));
+                    }
+                }
+            }
+        }
+        assert!(plan::next(&case).is_empty(), "the plan does not end: {:?}", plan::next(&case));
+        case
+    }
+
+    pub(crate) fn run(&self) -> Judgement {
+        judge(&self.case())
+    }
+
+    fn handshake(&self) -> TlsDial {
+        let mut dial = testkit::tls_dial(0, testkit::session(vec![], Verification::Accepted));
+        if !self.speaks_tls {
+            dial.session = None;
+            dial.outcome = Err(testkit::failure(Phase::Tls, Reason::Malformed("no TLS".to_owned()), 1));
+        }
+        dial
+    }
+}
+
+/// A complete answer.
+pub(crate) fn answer(status: u16) -> HttpExchange {
+    testkit::http_exchange(0, status)
+}
+
+/// An answer with one header.
+pub(crate) fn with(status: u16, headers: &[(&str, &str)]) -> HttpExchange {
+    let mut exchange = answer(status);
+    if let Some(response) = &mut exchange.response {
+        response.headers = headers.iter().map(|(n, v)| Property { name: (*n).to_owned(), value: (*v).to_owned() }).collect();
+    }
+    exchange
+}
+
+/// An answer whose first byte came after this long.
+pub(crate) fn after(ms: u64) -> HttpExchange {
+    let mut exchange = answer(200);
+    exchange.phases.wait = Some(testkit::timing(ms));
+    exchange
+}
+
+/// An answer over a session verified as said.
+pub(crate) fn verified(status: u16, verification: Verification) -> HttpExchange {
+    let session: TlsSession = testkit::session(vec![], verification);
+    HttpExchange { session: Some(session), ..answer(status) }
+}
+
+/// The request was taken, all of it acknowledged, and then this happened.
+pub(crate) fn unanswered(reason: Reason) -> HttpExchange {
+    let mut exchange = answer(200);
+    exchange.response = None;
+    exchange.outcome = Err(testkit::failure(Phase::Wait, reason, 2500));
+    if let Some(info) = &mut exchange.connection.info {
+        info.bytes_acked = 120;
+    }
+    exchange
+}
+
+/// The answer began, and then this happened.
+pub(crate) fn broken_off(reason: Reason) -> HttpExchange {
+    let mut exchange = answer(200);
+    if let Some(response) = &mut exchange.response {
+        (response.body_complete, response.content_length, response.body_bytes) = (false, Some(1000), 10);
+    }
+    exchange.outcome = Err(testkit::failure(Phase::Receive, reason, 10));
+    exchange
+}
+
+/// These bytes came instead of an answer.
+pub(crate) fn bytes(bytes: &[u8]) -> HttpExchange {
+    let mut exchange = unanswered(Reason::Malformed("not HTTP".to_owned()));
+    exchange.not_http = Some(bytes.to_vec());
+    exchange
+}
+
+/// The request was sent, and its packets were lost again and again.
+pub(crate) fn lost() -> HttpExchange {
+    let mut exchange = unanswered(Reason::TimedOut);
+    if let Some(info) = &mut exchange.connection.info {
+        (info.unacked, info.backoff, info.lost) = (3, 3, 1);
+    }
+    exchange
+}
+
+/// No TCP connection.
+pub(crate) fn unconnected(reason: Reason) -> HttpExchange {
+    let tcp = testkit::failed_dial(0, &Endpoint::new("192.0.2.80", 80), reason);
+    let mut exchange = answer(200);
+    exchange.response = None;
+    exchange.connection = tcp.connection;
+    exchange.outcome = tcp.outcome;
+    exchange
+}

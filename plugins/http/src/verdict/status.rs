@@ -1,0 +1,140 @@
+//! The server answered: what its status says, and whether it says so every time.
+
+use sonde_sdk::dial::{HttpExchange, Verification};
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::report::Finding;
+use sonde_sdk::types::Measure;
+
+use super::same_again;
+use crate::case::{self, Case, End, Get};
+use crate::plan;
+
+/// Judges a complete answer, and its repetitions.
+pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) -> Vec<Finding> {
+    let all: Vec<&HttpExchange> = case.repeats(get).collect();
+    let (bad, good): (Vec<&HttpExchange>, Vec<&HttpExchange>) = all.iter().partition(|exchange| plan::fails(exchange));
+    let good: Vec<&HttpExchange> = good.into_iter().filter(|e| matches!(case::end(e), End::Answered(..400))).collect();
+    if !bad.is_empty() && !good.is_empty() {
+        return share(case, get, &bad, &good);
+    }
+    match code {
+        ..400 => Vec::new(),
+        400 => super::wire::tls_required(case, get, exchange).unwrap_or_default(),
+        401 | 403 | 407 => pair(case, get, exchange, code, "http.unauthorized", "wants credentials", &NOT_FOUND),
+        404 | 410 => missing(case, get, exchange, code),
+        429 => pair(case, get, exchange, code, "http.rate_limited", "throttles this client", &UNAVAILABLE),
+        431 => pair(case, get, exchange, code, "http.header_too_large", "finds the request header too large", &UNAUTHORIZED),
+        500 => pair(case, get, exchange, code, "http.server_error", "fails", &BAD_GATEWAY),
+        502 => pair(case, get, exchange, code, "http.bad_gateway", "got no valid answer from its upstream", &GATEWAY_TIMEOUT),
+        503 => pair(case, get, exchange, code, "http.unavailable", "declares itself unavailable", &BACKEND_ERRORING),
+        504 => pair(case, get, exchange, code, "http.gateway_timeout", "waited in vain for its upstream", &SERVER_SLOW),
+        500.. => vec![
+            supports("http.server_error")
+                .about(subject(case, get))
+                .because(format!("{} answers {code} for {}", case.endpoint(&get.address), get.path))
+                .citing(std::iter::once(exchange.evidence).chain(same_again(case, get, exchange)))
+                .build(),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// A look-alike, and why the second answer rules it out.
+struct LookAlike {
+    id: &'static str,
+    why: &'static str,
+}
+
+const NOT_FOUND: LookAlike = LookAlike { id: "http.not_found", why: "the path exists: asked again it is not 404 that it answers" };
+const UNAVAILABLE: LookAlike = LookAlike { id: "http.unavailable", why: "asked again it is 429, not 503" };
+const UNAUTHORIZED: LookAlike = LookAlike { id: "http.unauthorized", why: "asked again it is 431, not 401" };
+const BAD_GATEWAY: LookAlike = LookAlike { id: "http.bad_gateway", why: "asked again it is 500: no proxy speaks of its upstream" };
+const GATEWAY_TIMEOUT: LookAlike = LookAlike { id: "http.gateway_timeout", why: "asked again it is 502, not 504" };
+const BACKEND_ERRORING: LookAlike = LookAlike { id: "lb.backend_erroring", why: "every repeated request is answered 503, not only a part" };
+const SERVER_SLOW: LookAlike = LookAlike { id: "http.server_slow", why: "asked again the answer is 504 of a proxy, not a late page" };
+
+fn pair(case: &Case, get: &Get, exchange: &HttpExchange, code: u16, cause: &str, verb: &str, look_alike: &LookAlike) -> Vec<Finding> {
+    let at = case.endpoint(&get.address);
+    let retry = exchange.response.as_ref().and_then(|response| response.header("retry-after"));
+    let retry = retry.map_or_else(String::new, |after| format!(", to be tried again after {after}"));
+    let support = supports(cause)
+        .about(subject(case, get))
+        .because(format!("{at} {verb}: status {code} for {}{retry}", get.path))
+        .citing([exchange.evidence])
+        .measuring(Measure::count("status", i64::from(code)));
+    let again = same_again(case, get, exchange);
+    if again.is_empty() {
+        return vec![support.strong().build()];
+    }
+    vec![
+        support.proof().build(),
+        refutes(look_alike.id).proof().about(subject(case, get)).because(look_alike.why).citing(again).build(),
+    ]
+}
+
+/// 404: the page, or the whole virtual host?
+fn missing(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) -> Vec<Finding> {
+    let support = supports("http.not_found")
+        .about(subject(case, get))
+        .because(format!("{} has no {} (status {code})", case.origin.header(), get.path))
+        .citing([exchange.evidence])
+        .measuring(Measure::count("status", i64::from(code)));
+    let again: Vec<&HttpExchange> = case
+        .repeats(get)
+        .filter(|other| other.evidence != exchange.evidence && case::end(other) == End::Answered(code))
+        .collect();
+    let Some(second) = again.first() else { return vec![support.strong().build()] };
+    let verification = second.session.as_ref().map(|session| session.verification);
+    if verification == Some(Verification::NameMismatch) {
+        return vec![
+            support.strong().build(),
+            supports("tls.default_cert_served")
+                .about(subject(case, get))
+                .because("the certificate is for another name too, so the server may not know this virtual host")
+                .citing([second.evidence])
+                .build(),
+        ];
+    }
+    let why = match verification {
+        Some(Verification::Accepted) => "asked again, the certificate covers the name, so the virtual host exists",
+        Some(_) => "asked again, the certificate is not another name's",
+        None => "asked again in plain HTTP, where no certificate plays a part",
+    };
+    vec![
+        support.proof().build(),
+        refutes("tls.default_cert_served").strong().about(subject(case, get)).because(why).citing([second.evidence]).build(),
+    ]
+}
+
+/// Some requests fail and some do not: one backend of several.
+fn share(case: &Case, get: &Get, bad: &[&HttpExchange], good: &[&HttpExchange]) -> Vec<Finding> {
+    let at = case.endpoint(&get.address);
+    let total = bad.len() + good.len();
+    let codes: Vec<String> = {
+        let mut codes: Vec<u16> = bad.iter().filter_map(|e| e.response.as_ref().map(|response| response.status)).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes.iter().map(ToString::to_string).collect()
+    };
+    let how = if codes.is_empty() { "end without an answer".to_owned() } else { format!("are answered {}", codes.join(" or ")) };
+    let support = supports("lb.backend_erroring")
+        .about(&at)
+        .because(format!("{} of {total} equal requests to {at} {how}, the others succeed", bad.len()))
+        .citing(bad.iter().map(|exchange| exchange.evidence))
+        .measuring(Measure::count("failed requests", i64::try_from(bad.len()).unwrap_or(i64::MAX)))
+        .measuring(Measure::count("requests", i64::try_from(total).unwrap_or(i64::MAX)));
+    vec![
+        // One failure may be a moment's; a share is one that comes back.
+        if bad.len() > 1 && good.len() > 1 && !codes.is_empty() { support.proof() } else { support }.build(),
+        refutes("http.unavailable")
+            .proof()
+            .about(&at)
+            .because(format!("{} of {total} requests succeed", good.len()))
+            .citing(good.iter().map(|exchange| exchange.evidence))
+            .build(),
+    ]
+}
+
+fn subject(case: &Case, get: &Get) -> String {
+    format!("{}{}", case.origin.header(), get.path)
+}

@@ -1,0 +1,111 @@
+//! The connection ended, or carried bytes, in a way that HTTP does not know.
+
+use sonde_sdk::dial::HttpExchange;
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::report::Finding;
+
+use super::same_again;
+use crate::case::{self, Case, End, Get};
+
+/// Judges an exchange that did not end in an answer.
+pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Finding> {
+    if let Some(findings) = tls_required(case, get, exchange) {
+        return findings;
+    }
+    let at = case.endpoint(&get.address);
+    let again = same_again(case, get, exchange);
+    let pair = |cause: &str, sentence: String, look_alike: &str, why: &str| {
+        let support = supports(cause).about(&at).because(sentence).citing([exchange.evidence]);
+        if again.is_empty() {
+            // The second try went another way: not the rule.
+            return vec![support.build()];
+        }
+        vec![support.proof().build(), refutes(look_alike).proof().about(&at).because(why).citing(again.iter().copied()).build()]
+    };
+    match case::end(exchange) {
+        End::Empty => pair(
+            "http.empty_reply",
+            format!("{at} takes the request for {} and closes the connection without an answer", get.path),
+            "tcp.rst_linger0",
+            "asked again it ends with FIN, not with RST",
+        ),
+        End::Truncated => pair(
+            "http.truncated_body",
+            format!("{at} closes the connection in the middle of its answer for {} ({})", get.path, received(exchange)),
+            "tcp.rst_linger0",
+            "asked again the answer is cut by FIN, not by RST",
+        ),
+        End::NotHttp | End::TlsBytes => pair(
+            "http.not_http",
+            format!("{at} answers with something that is not HTTP: {}", shown(exchange)),
+            "http.empty_reply",
+            "asked again it sends bytes, so the reply is not empty",
+        ),
+        End::Reset(begun) => reset(case, get, exchange, begun, again),
+        _ => Vec::new(),
+    }
+}
+
+/// Plain HTTP was spoken to a port that wants TLS.
+pub(super) fn tls_required(case: &Case, get: &Get, exchange: &HttpExchange) -> Option<Vec<Finding>> {
+    let dial = case.handshake(&get.address).filter(|_| !case.origin.https)?;
+    let version = dial.session.as_ref()?.version.as_deref()?;
+    let at = case.endpoint(&get.address);
+    let how = match case::end(exchange) {
+        End::TlsBytes => "with a TLS record".to_owned(),
+        End::Answered(code) => format!("with status {code}"),
+        _ => "by ending the connection".to_owned(),
+    };
+    Some(vec![
+        supports("http.tls_required")
+            .proof()
+            .about(&at)
+            .because(format!("{at} wants TLS: it answers plain HTTP {how}"))
+            .citing([exchange.evidence])
+            .build(),
+        refutes("http.not_http")
+            .proof()
+            .about(&at)
+            .because(format!("a TLS handshake with the same port works ({version})"))
+            .citing([dial.evidence])
+            .build(),
+    ])
+}
+
+/// RST: the client sees that it came, not why. Its time says which reason is likelier.
+fn reset(case: &Case, get: &Get, exchange: &HttpExchange, begun: bool, again: Vec<u64>) -> Vec<Finding> {
+    let at = case.endpoint(&get.address);
+    let evidence: Vec<u64> = std::iter::once(exchange.evidence).chain(again.iter().copied()).collect();
+    let (likely, other, because) = if begun {
+        (
+            "tcp.rst_linger0",
+            "tcp.rst_unread_data",
+            format!("{at} resets the connection in the middle of its answer ({})", received(exchange)),
+        )
+    } else {
+        (
+            "tcp.rst_unread_data",
+            "tcp.rst_linger0",
+            format!("{at} takes the request for {} and resets the connection without an answer", get.path),
+        )
+    };
+    let support = supports(likely).about(&at).because(&because).citing(evidence.iter().copied());
+    vec![
+        if again.is_empty() { support } else { support.strong() }.build(),
+        supports(other).about(&at).because(because).citing(evidence).build(),
+    ]
+}
+
+fn received(exchange: &HttpExchange) -> String {
+    exchange.response.as_ref().map_or_else(String::new, |response| match response.content_length {
+        Some(length) => format!("{} of {length} bytes came", response.body_bytes),
+        None => format!("{} bytes came, the last chunk is missing", response.body_bytes),
+    })
+}
+
+fn shown(exchange: &HttpExchange) -> String {
+    let bytes = exchange.not_http.as_deref().unwrap_or_default();
+    let text: String =
+        bytes.iter().take(60).map(|b| if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '.' }).collect();
+    format!("{text:?}")
+}
