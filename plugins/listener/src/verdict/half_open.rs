@@ -58,12 +58,19 @@ fn pile(observed: &Observations, listener: &Watched, verdict: &mut Verdict) -> b
                 .about(&name)
                 .because(&sentence)
                 .citing(looks.iter().copied().chain([first, second]))
-                .measuring(half.clone())
+                .measuring(half)
+                .build(),
+        );
+        verdict.findings.push(
+            refutes("tcp.syn_queue_full")
+                .strong()
+                .about(&name)
+                .because("clients of an honest burst come from few networks and complete their handshakes")
+                .citing(observed.socket_look(0).into_iter().chain([third]))
                 .build(),
         );
         verdict.faults.push(sentence);
-    }
-    if drops >= DROPS {
+    } else {
         let (id, other, why) = if queue_full > 0 {
             ("tcp.syn_queue_full", "tcp.syn_backlog_sysctl", "TCPReqQFullDrop grows with ListenDrops")
         } else {
@@ -73,11 +80,9 @@ fn pile(observed: &Observations, listener: &Watched, verdict: &mut Verdict) -> b
             format!("{drops} SYNs to {name} were dropped, with {} connections half open: {why}", half_open[2]);
         let finding =
             supports(id).about(&name).because(&sentence).citing([observed.look(2), first, second]).measuring(half);
-        verdict.findings.push(if flood { finding.strong() } else { finding.proof() }.build());
+        verdict.findings.push(finding.proof().build());
         verdict.findings.push(refutes(other).proof().about(&name).because(why).citing([second, third]).build());
-        if !flood {
-            verdict.faults.push(sentence);
-        }
+        verdict.faults.push(sentence);
     }
     verdict.findings.push(
         refutes("tcp.accept_queue_overflow")

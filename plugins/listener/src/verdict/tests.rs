@@ -264,14 +264,14 @@ const QUEUE_FULL: [(&str, [i64; 3]); 2] =
 #[test]
 fn half_open_connections_from_everywhere_are_a_flood() {
     let judgement = judge(&flooded(&half_open(65, true), &QUEUE_FULL));
-    assert_proven(&judgement, "tcp.syn_flood", "tcp.accept_queue_overflow");
-    assert!(supported(&judgement.findings, Strength::Strong).contains(&"tcp.syn_queue_full"));
+    assert_proven(&judgement, "tcp.syn_flood", "tcp.syn_queue_full");
+    assert!(refuted(&judgement.findings).contains(&"tcp.accept_queue_overflow"));
 }
 
 #[test]
 fn a_flood_answered_by_cookies_is_one_too() {
     let counters = [("TcpExt.TCPReqQFullDoCookies", [0, 300, 700]), ("TcpExt.SyncookiesSent", [0, 300, 700])];
-    assert_proven(&judge(&flooded(&half_open(65, true), &counters)), "tcp.syn_flood", "tcp.accept_queue_overflow");
+    assert_proven(&judge(&flooded(&half_open(65, true), &counters)), "tcp.syn_flood", "tcp.syn_queue_full");
 }
 
 #[test]
