@@ -43,6 +43,8 @@ pub struct Cause {
     pub component: String,
     /// What it does to its target.
     pub effect: Effect,
+    /// Its proof holds an answer of the peer at this very layer, or a setting of this host: no outage below explains it.
+    pub answered: bool,
 }
 
 /// Something that looks like a cause and is not.
@@ -148,6 +150,8 @@ struct CauseEntry {
     #[serde(default)]
     effect: Effect,
     #[serde(default)]
+    answered: bool,
+    #[serde(default)]
     look_alikes: Vec<LookAlikeEntry>,
 }
 
@@ -175,6 +179,7 @@ impl TryFrom<CauseEntry> for Cause {
             remedy: entry.remedy,
             component: entry.component,
             effect: entry.effect,
+            answered: entry.answered,
         })
     }
 }
