@@ -4,7 +4,7 @@
 //! race, or all of them when the guest is stopped) ends at once and is recorded as cut short.
 
 use std::sync::{Arc, OnceLock};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sonde_core::observation::{Call, EvidenceId, Failure, Phase, Reason, Timing};
@@ -76,6 +76,9 @@ struct Shared {
     io: Handle,
     made: AtomicU32,
     allowed: u32,
+    /// Bytes of the ledger that this guest's calls fill.
+    kept: AtomicU64,
+    keepable: u64,
     in_flight: Arc<Semaphore>,
     /// The first call that was over the budget stands for all of them.
     over_budget: OnceLock<(EvidenceId, Timing)>,
@@ -91,6 +94,8 @@ impl Caller {
             io,
             made: AtomicU32::new(0),
             allowed: limits.host_calls,
+            kept: AtomicU64::new(0),
+            keepable: limits.ledger_bytes,
             in_flight: Arc::new(Semaphore::new(limits.concurrent_calls as usize)),
             over_budget: OnceLock::new(),
             flooded: CancellationToken::new(),
@@ -147,12 +152,14 @@ impl Caller {
         let pending = Pending { run: Arc::clone(&run), check: self.0.check.clone(), id: run.issue(), at, call: Some(call.clone()) };
         let id = pending.id;
         let work = {
-            let (run, check, call) = (Arc::clone(&run), self.0.check.clone(), call.clone());
+            let (run, shared, call) = (Arc::clone(&run), Arc::clone(&self.0), call.clone());
             async move {
                 let answer = call.perform(&run).await;
                 let timing = C::timing(&answer).unwrap_or_else(|| run.clock.since(at));
+                let observed = call.observed(answer.clone());
+                shared.kept.fetch_add(crate::weight::of(&observed), Ordering::Relaxed);
                 // Here rather than when the guest takes it: a guest that is busy must not lose what was seen.
-                run.record(id, &check, timing, call.observed(answer.clone()));
+                run.record(id, &shared.check, timing, observed);
                 drop(permit);
                 (timing, answer)
             }
@@ -194,7 +201,12 @@ impl Caller {
         if made / FLOOD_FACTOR >= self.0.allowed {
             self.0.flooded.cancel();
         }
-        (made >= self.0.allowed).then(|| Reason::BudgetExhausted(format!("a check may make {} host calls in a run", self.0.allowed)))
+        if made >= self.0.allowed {
+            return Some(Reason::BudgetExhausted(format!("a check may make {} host calls in a run", self.0.allowed)));
+        }
+        let kept = self.0.kept.load(Ordering::Relaxed);
+        (kept >= self.0.keepable)
+            .then(|| Reason::BudgetExhausted(format!("the answers to a check may fill {} bytes of the ledger in a run", self.0.keepable)))
     }
 
     fn refuse<C: HostCall>(&self, run: &Run, at: Duration, call: C, reason: Reason) -> Answered<C::Answer> {

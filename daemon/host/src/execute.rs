@@ -50,10 +50,12 @@ impl Inner {
         let flooded = caller.flooded().clone();
         let cancel = run.cancel.clone();
         let (mut store, meter) = self.store(Session::new(caller.clone(), Arc::clone(&self.limits)));
+        // Outlives the store: its slot is free only when the store is gone.
+        let mut place = None;
         let end = {
             let guest = async {
                 // Waiting for a place counts against the deadline, so that a busy host ends runs rather than queues them for ever.
-                let _place = self.places.acquire().await;
+                place = self.places.acquire().await.ok();
                 Metered::new(meter, call(&check, &run, arguments, &caller, &mut store)).await
             };
             tokio::select! {
@@ -76,6 +78,7 @@ impl Inner {
         let dropped = store.data().log.dropped();
         // Ends the calls in flight, and records that they were cut short.
         drop(store);
+        drop(place);
         if dropped > 0 {
             run.emit(HostEvent::LogsDropped { check: check.manifest.name.clone(), count: dropped });
         }

@@ -71,7 +71,7 @@ pub(crate) struct Inner {
     /// Guests that may live at once.
     pub(crate) places: Semaphore,
     /// Components compile one after the other: each uses all cores.
-    compiling: Semaphore,
+    compiling: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -103,7 +103,7 @@ impl Host {
             cache,
             io,
             places: Semaphore::new(places as usize),
-            compiling: Semaphore::new(1),
+            compiling: Arc::new(Semaphore::new(1)),
         };
         Ok(Self { inner: Arc::new(inner), guests: Some(guests), _ticker: ticker })
     }
@@ -149,14 +149,15 @@ impl Host {
         }
         let inner = Arc::clone(&self.inner);
         let loading = self.spawn(async move {
-            let turn = inner.compiling.acquire().await;
+            let turn = Arc::clone(&inner.compiling).acquire_owned().await;
             let compiler = Arc::clone(&inner);
             let compiled = tokio::task::spawn_blocking(move || {
+                // Held to the end of the work, which goes on even where nobody waits for it any more.
+                let _turn = turn;
                 let digest = sonde_aot::digest(&wasm);
                 compiler.component(&wasm, &digest).map(|component| (component, digest))
             });
             let (component, digest) = compiled.await.map_err(|_| LoadError::ShuttingDown)??;
-            drop(turn);
             inner.check(component, digest, origin).await
         });
         loading.await.map_err(|_| LoadError::ShuttingDown)?.map(Arc::new)

@@ -32,6 +32,7 @@ mod system;
 mod text;
 mod timer;
 mod types;
+mod weight;
 
 pub use check::{Check, Origin};
 pub use host::{Host, HostConfig, HostError};

@@ -16,6 +16,8 @@ pub struct Limits {
     pub handles: usize,
     /// Host calls of one run. Further ones fail as data; ten times as many stop the guest.
     pub host_calls: u32,
+    /// What the ledger keeps of one run's host calls, roughly. Further calls fail as data.
+    pub ledger_bytes: u64,
     /// Host calls in flight at once. Further ones fail as data.
     pub concurrent_calls: u32,
     /// Findings of one run. Further ones are rejected.
@@ -42,6 +44,7 @@ impl Default for Limits {
             data_bytes: 4 << 20,
             handles: 160,
             host_calls: 2000,
+            ledger_bytes: 32 << 20,
             concurrent_calls: 64,
             findings: 256,
             text_bytes: 2 << 10,

@@ -117,6 +117,7 @@ impl Inner {
         let mut limits = (*self.limits).clone();
         limits.cpu = limits.describe;
         let caller = Caller::new(None, "", Duration::ZERO, self.io.clone(), &limits);
+        let _place = self.places.acquire().await;
         let (mut store, meter) = self.store(Session::new(caller, Arc::new(limits)));
         let patience = self.limits.describe * PATIENCE;
         let describing = crate::meter::Metered::new(meter, async {

@@ -17,7 +17,8 @@ const WASI_RESOURCES: usize = 256;
 const RANDOM_BYTES: u64 = 64 << 10;
 
 /// The data of one store. A store serves one call of one export and is then dropped.
-pub(crate) struct Session {
+#[expect(unreachable_pub, reason = "the generated traits are public, and name it")]
+pub struct Session {
     pub(crate) caller: Caller,
     pub(crate) limits: Arc<Limits>,
     pub(crate) memory: MemoryLimit,

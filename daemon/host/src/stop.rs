@@ -8,6 +8,10 @@ use crate::memory::MemoryExceeded;
 use crate::session::Session;
 use crate::text::tidy;
 
+/// The words of the limits on what passes between guest and host: bytes of a call, handles of the store, WASI's resources.
+/// wasmtime keeps the types of these errors to itself.
+const PASSED_TOO_MUCH: [&str; 3] = ["fuel allocated for hostcalls", "store handle limit exceeded", "resource table has no free keys"];
+
 /// Names the end of a guest that ended in `error`.
 pub(crate) fn of(error: &Error, session: &Session) -> Stop {
     if error.is::<MemoryExceeded>() {
@@ -16,9 +20,8 @@ pub(crate) fn of(error: &Error, session: &Session) -> Stop {
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return Stop::CpuBudget;
     }
-    // wasmtime keeps the types of these two to itself.
     let root = error.root_cause().to_string();
-    if root.contains("fuel allocated for hostcalls") || root.contains("component handle") {
+    if PASSED_TOO_MUCH.iter().any(|words| root.contains(words)) {
         return Stop::DataLimit;
     }
     let trap = match error.downcast_ref::<I32Exit>() {

@@ -77,8 +77,7 @@ fn spin() -> ! {
 }
 
 fn recurse(depth: u64) -> u64 {
-    let frame = black_box([depth; 64]);
-    if depth == 0 { 0 } else { recurse(depth + 1) + black_box(frame)[1] }
+    if depth == 0 { 0 } else { black_box(recurse(depth + 1)) + 1 }
 }
 
 fn eat() -> usize {
