@@ -117,7 +117,10 @@ impl Case {
 
     /// Every exchange of the same request, padded ones aside, oldest first.
     pub(crate) fn repeats<'a>(&'a self, get: &'a Get) -> impl Iterator<Item = &'a HttpExchange> {
-        self.exchanges.iter().filter(move |(done, _)| Get { attempt: 0, ..done.clone() } == Get { attempt: 0, ..get.clone() }).map(|(_, e)| e)
+        self.exchanges
+            .iter()
+            .filter(move |(done, _)| Get { attempt: 0, ..done.clone() } == Get { attempt: 0, ..get.clone() })
+            .map(|(_, e)| e)
     }
 
     /// The padded form of a request.
@@ -130,7 +133,8 @@ impl Case {
         let mut get = self.opening(self.reachable()?);
         let mut passed: Vec<(&Get, &HttpExchange)> = Vec::new();
         loop {
-            let Some((done, exchange)) = self.exchanges.iter().find(|(done, _)| *done == get).map(|(g, e)| (g, e)) else {
+            let Some((done, exchange)) = self.exchanges.iter().find(|(done, _)| *done == get).map(|(g, e)| (g, e))
+            else {
                 return Some(Walk::Next(get));
             };
             passed.push((done, exchange));
@@ -160,7 +164,8 @@ impl Case {
     /// The first address that may be spoken to, given what was tried.
     pub(crate) fn reachable(&self) -> Option<&str> {
         let failed = |address: &&String| {
-            self.find(&self.opening(address)).is_some_and(|exchange| matches!(end(exchange), End::NoConnection | End::Untested))
+            self.find(&self.opening(address))
+                .is_some_and(|exchange| matches!(end(exchange), End::NoConnection | End::Untested))
         };
         self.addresses.iter().find(|address| !failed(address)).map(String::as_str)
     }
@@ -181,6 +186,10 @@ pub(crate) fn end(exchange: &HttpExchange) -> End {
     match (failure.phase, &failure.reason) {
         (Phase::Socket | Phase::Connect, _) => return End::NoConnection,
         (Phase::Tls, _) | (_, Reason::TlsAlert(_)) => return End::NoSession,
+        // TLS 1.3 refuses a missing client certificate on the first read, sometimes without a word.
+        (_, Reason::Closed | Reason::Reset) if response.is_none() && demands_certificate(exchange) => {
+            return End::NoSession;
+        }
         _ => {}
     }
     if let Some(strange) = strange(exchange.not_http.as_deref()) {
@@ -195,6 +204,10 @@ pub(crate) fn end(exchange: &HttpExchange) -> End {
         (Reason::Malformed(_), None) => End::NotHttp,
         _ => End::Untested,
     }
+}
+
+fn demands_certificate(exchange: &HttpExchange) -> bool {
+    exchange.session.as_ref().is_some_and(|session| session.client_certificate_requested)
 }
 
 /// What bytes that are no HTTP/1 answer are, if there are any.
@@ -224,14 +237,19 @@ pub(crate) fn wait_us(exchange: &HttpExchange) -> Option<u64> {
 pub(crate) fn clean(connection: &Connection) -> bool {
     connection.syn_retransmits == 0
         && connection.info.as_ref().is_some_and(|info| {
-            info.unacked == 0 && info.lost == 0 && info.total_retransmits == 0 && u64::from(info.rtt_us) < LONG_ROUND_TRIP_US
+            info.unacked == 0
+                && info.lost == 0
+                && info.total_retransmits == 0
+                && u64::from(info.rtt_us) < LONG_ROUND_TRIP_US
         })
 }
 
 /// The cookies to send next: those sent before, and those just handed out, which replace their namesakes.
 fn carried(sent: &str, exchange: &HttpExchange) -> String {
     let mut jar: Vec<(&str, &str)> = sent.split("; ").filter_map(|pair| pair.split_once('=')).collect();
-    for header in exchange.response.iter().flat_map(|r| &r.headers).filter(|h| h.name.eq_ignore_ascii_case("set-cookie")) {
+    for header in
+        exchange.response.iter().flat_map(|r| &r.headers).filter(|h| h.name.eq_ignore_ascii_case("set-cookie"))
+    {
         let pair = header.value.split(';').next().unwrap_or_default().trim();
         if pair.len() > LONGEST_COOKIE || pair.bytes().any(|byte| byte.is_ascii_control()) {
             continue;

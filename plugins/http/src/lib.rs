@@ -20,12 +20,16 @@ struct Http;
 
 impl Check for Http {
     fn describe() -> Manifest {
-        Manifest::new("http", env!("CARGO_PKG_VERSION"), "Requests the target's page, a few times, and follows its redirects.")
-            .serving([TargetKind::Https, TargetKind::Http])
-            .calling(["dial"])
-            .after(["connect", "tls"])
-            .deciding(CAUSES.iter().copied())
-            .costing(CostClass::Moderate)
+        Manifest::new(
+            "http",
+            env!("CARGO_PKG_VERSION"),
+            "Requests the target's page, a few times, and follows its redirects.",
+        )
+        .serving([TargetKind::Https, TargetKind::Http])
+        .calling(["dial"])
+        .after(["connect", "tls"])
+        .deciding(CAUSES.iter().copied())
+        .costing(CostClass::Moderate)
     }
 
     async fn run(target: Target, _: Arguments, budget: Budget) -> Result<Outcome, String> {
@@ -44,8 +48,8 @@ impl Check for Http {
             let longest = left.min(budget.probe_timeout());
             for seen in wait::all(steps.into_iter().map(|step| take(&case, step, longest))).await {
                 match seen {
-                    Seen::Exchange(get, exchange) => case.exchanges.push((get, exchange)),
-                    Seen::Handshake(address, dial) => case.handshakes.push((address, dial)),
+                    Seen::Exchange(get, exchange) => case.exchanges.push((get, *exchange)),
+                    Seen::Handshake(address, dial) => case.handshakes.push((address, *dial)),
                 }
             }
         }
@@ -59,8 +63,8 @@ sonde_sdk::export!(Http);
 
 /// What came of a step.
 enum Seen {
-    Exchange(Get, dial::HttpExchange),
-    Handshake(String, dial::TlsDial),
+    Exchange(Get, Box<dial::HttpExchange>),
+    Handshake(String, Box<dial::TlsDial>),
 }
 
 /// Builds the call at once, so that the future owns what it needs.
@@ -79,8 +83,8 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
     };
     async move {
         match call {
-            Call::Http(get, request) => Seen::Exchange(get, dial::http(request).await),
-            Call::Tls(address, request) => Seen::Handshake(address, dial::tls(request).await),
+            Call::Http(get, request) => Seen::Exchange(get, Box::new(dial::http(request).await)),
+            Call::Tls(address, request) => Seen::Handshake(address, Box::new(dial::tls(request).await)),
         }
     }
 }

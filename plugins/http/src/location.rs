@@ -80,7 +80,8 @@ impl Origin {
                 Err(_) => return Leads::Nowhere,
             },
         };
-        let same = https == self.https && port == self.port && host.trim_end_matches('.').eq_ignore_ascii_case(&self.host);
+        let same =
+            https == self.https && port == self.port && host.trim_end_matches('.').eq_ignore_ascii_case(&self.host);
         if !same {
             return Leads::Away(location.to_owned());
         }
@@ -119,7 +120,9 @@ mod tests {
 
     #[test]
     fn another_scheme_host_or_port_leads_away() {
-        for location in ["http://shop.example:8443/", "https://shop.example/", "https://other.example:8443/", "ftp://shop.example/"] {
+        for location in
+            ["http://shop.example:8443/", "https://shop.example/", "https://other.example:8443/", "ftp://shop.example/"]
+        {
             assert_eq!(follow(location), Leads::Away(location.to_owned()));
         }
     }

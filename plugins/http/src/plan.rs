@@ -26,11 +26,10 @@ fn follow_up(case: &Case, get: &Get, end: &End, wait_us: Option<u64>) -> Vec<Ste
     let tls = || Step::Tls(get.address.clone());
     let plain = !case.origin.https;
     let mut steps = match end {
-        End::NoConnection | End::NoSession | End::Untested | End::Http2 => Vec::new(),
         End::Answered(500..) => repeats(get, 1..=SAMPLE + 1),
         End::Answered(400) if plain => vec![tls()],
         End::Answered(401 | 403 | 404 | 407 | 410 | 429 | 431) => repeats(get, 1..=1),
-        End::Answered(400..) => Vec::new(),
+        End::NoConnection | End::NoSession | End::Untested | End::Http2 | End::Answered(400..) => Vec::new(),
         End::Answered(_) if wait_us.is_some_and(|wait| wait > BRISK_US) => repeats(get, 1..=1),
         End::Answered(_) => repeats(get, 1..=SAMPLE),
         End::Silent | End::Stuck => {

@@ -69,10 +69,13 @@ fn conclude(case: &Case, get: &Get, exchange: &HttpExchange, findings: Vec<Findi
 }
 
 fn unreached(case: &Case) -> Outcome {
-    let untested = case.exchanges.iter().map(|(_, exchange)| exchange).find(|exchange| case::end(exchange) == End::Untested);
+    let untested =
+        case.exchanges.iter().map(|(_, exchange)| exchange).find(|exchange| case::end(exchange) == End::Untested);
     match untested {
         Some(exchange) => Outcome::unclear(format!("no request could be made: {}", detail(exchange))),
-        None if case.addresses.is_empty() => Outcome::skipped(format!("{} has no address to request from", case.origin.host)),
+        None if case.addresses.is_empty() => {
+            Outcome::skipped(format!("{} has no address to request from", case.origin.host))
+        }
         None => Outcome::skipped("no TCP connection, so no request"),
     }
 }
@@ -133,7 +136,10 @@ fn ms(us: u64) -> String {
 /// The later exchanges of the same request that ended the same way.
 fn same_again(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<u64> {
     let ended = case::end(exchange);
-    case.repeats(get).filter(|other| other.evidence != exchange.evidence && case::end(other) == ended).map(|other| other.evidence).collect()
+    case.repeats(get)
+        .filter(|other| other.evidence != exchange.evidence && case::end(other) == ended)
+        .map(|other| other.evidence)
+        .collect()
 }
 
 #[cfg(test)]

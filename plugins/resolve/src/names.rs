@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_suffix_that_makes_the_name_too_long_is_left_out() {
         let name = "a".repeat(250);
-        assert_eq!(tried(&name, &["long"], 1), [name.clone()]);
+        assert_eq!(tried(&name, &["long"], 1), std::slice::from_ref(&name));
     }
 
     #[test]

@@ -195,10 +195,9 @@ fn path(wanted: &mut Wanted<'_>, server: usize) {
     }
     let address = &case.servers[server];
     wanted.step(Step::Route(address.clone()));
-    if let Some(Ok(route)) = case.route(address).map(|answer| &answer.outcome) {
-        if matches!(reading::reach(case, server), Reach::Silent | Reach::Unroutable) {
-            wanted.step(Step::Neighbour(route.gateway.clone().unwrap_or_else(|| address.clone())));
-        }
+    let dark = matches!(reading::reach(case, server), Reach::Silent | Reach::Unroutable);
+    if let Some(Ok(route)) = case.route(address).map(|answer| &answer.outcome).filter(|_| dark) {
+        wanted.step(Step::Neighbour(route.gateway.clone().unwrap_or_else(|| address.clone())));
     }
 }
 

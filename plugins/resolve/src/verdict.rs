@@ -7,6 +7,8 @@ mod dnssec;
 mod hosts;
 mod name;
 mod path;
+mod quality;
+mod queries;
 mod server;
 
 use sonde_sdk::check::Outcome;

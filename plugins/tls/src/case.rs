@@ -21,7 +21,12 @@ pub(crate) enum Sni {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// A handshake. `alpn`: offer what a browser offers. `attempt` counts equal ones, from 0.
-    Tls { address: String, sni: Sni, alpn: bool, attempt: u8 },
+    Tls {
+        address: String,
+        sni: Sni,
+        alpn: bool,
+        attempt: u8,
+    },
     /// A plain HTTP request to the same port.
     Plain(String),
     /// An HTTP request over TLS.
@@ -55,7 +60,7 @@ pub(crate) enum End {
     ClientCertificate,
     /// No TCP connection: not this check's to judge.
     NoConnection,
-    /// Connected, the ClientHello sent, and nothing came.
+    /// Connected, the `ClientHello` sent, and nothing came.
     Stalled,
     Reset,
     Closed,
@@ -114,11 +119,17 @@ impl Case {
     }
 
     pub(crate) fn plain(&self, address: &str) -> Option<&HttpExchange> {
-        self.requests.iter().find(|(step, _)| matches!(step, Step::Plain(at) if at == address)).map(|(_, exchange)| exchange)
+        self.requests
+            .iter()
+            .find(|(step, _)| matches!(step, Step::Plain(at) if at == address))
+            .map(|(_, exchange)| exchange)
     }
 
     pub(crate) fn http(&self, address: &str) -> Option<&HttpExchange> {
-        self.requests.iter().find(|(step, _)| matches!(step, Step::Http(at) if at == address)).map(|(_, exchange)| exchange)
+        self.requests
+            .iter()
+            .find(|(step, _)| matches!(step, Step::Http(at) if at == address))
+            .map(|(_, exchange)| exchange)
     }
 
     /// Another server name than the target's that the server may know: the parent domain, or the name with `www.`.
@@ -154,7 +165,9 @@ pub(crate) fn end(dial: &TlsDial) -> End {
         return End::Plaintext;
     }
     match &failure.reason {
-        Reason::TlsAlert(code) if is_client_certificate_alert(*code) && (demanded || *code == 116) => End::ClientCertificate,
+        Reason::TlsAlert(code) if is_client_certificate_alert(*code) && (demanded || *code == 116) => {
+            End::ClientCertificate
+        }
         Reason::TlsAlert(40) | Reason::Closed | Reason::Reset if demanded => End::ClientCertificate,
         Reason::TlsAlert(code) => End::Alert(*code),
         Reason::TimedOut => End::Stalled,
@@ -165,12 +178,14 @@ pub(crate) fn end(dial: &TlsDial) -> End {
     }
 }
 
-/// The server spoke TLS: a ServerHello or an alert came.
+/// The server spoke TLS: a `ServerHello` or an alert came.
 pub(crate) fn spoke_tls(dial: &TlsDial) -> bool {
-    dial.session.as_ref().is_some_and(|session| session.version.is_some()) || matches!(end(dial), End::Good | End::Certificate(_) | End::Alert(_))
+    dial.session.as_ref().is_some_and(|session| session.version.is_some())
+        || matches!(end(dial), End::Good | End::Certificate(_) | End::Alert(_))
 }
 
-/// RFC 8446 section 6.2: bad_certificate, unsupported_certificate, certificate_unknown, access_denied, certificate_required.
+/// RFC 8446 section 6.2: `bad_certificate`, `unsupported_certificate`, `certificate_unknown`, `access_denied`,
+/// `certificate_required`.
 pub(crate) fn is_client_certificate_alert(code: u8) -> bool {
     matches!(code, 42 | 43 | 46 | 49 | 116)
 }

@@ -54,16 +54,16 @@ sonde_sdk::export!(Tls);
 
 /// What came of a step.
 enum Seen {
-    Handshake(Step, dial::TlsDial),
-    Request(Step, dial::HttpExchange),
+    Handshake(Step, Box<dial::TlsDial>),
+    Request(Step, Box<dial::HttpExchange>),
     Clock(system::ClockAnswer),
 }
 
 impl Seen {
     fn put(self, case: &mut Case) {
         match self {
-            Self::Handshake(step, dial) => case.handshakes.push((step, dial)),
-            Self::Request(step, exchange) => case.requests.push((step, exchange)),
+            Self::Handshake(step, dial) => case.handshakes.push((step, *dial)),
+            Self::Request(step, exchange) => case.requests.push((step, *exchange)),
             Self::Clock(answer) => case.clock = Some(answer),
         }
     }
@@ -89,8 +89,8 @@ fn take(case: &Case, step: Step, patience: Duration) -> impl Future<Output = See
     };
     async move {
         match call {
-            Call::Tls(request) => Seen::Handshake(step, dial::tls(request).await),
-            Call::Http(request) => Seen::Request(step, dial::http(request).await),
+            Call::Tls(request) => Seen::Handshake(step, Box::new(dial::tls(request).await)),
+            Call::Http(request) => Seen::Request(step, Box::new(dial::http(request).await)),
             Call::Clock => Seen::Clock(system::clock().await),
         }
     }

@@ -10,10 +10,8 @@ use crate::case::{self, Case, End, Sni, Step};
 /// The steps not yet taken that the case wants now; empty when it is ready to be judged.
 pub(crate) fn next(case: &Case) -> Vec<Step> {
     let mut wanted: Vec<Step> = case.addresses.iter().map(|address| case.first_step(address)).collect();
-    if wanted.iter().all(|step| case.done(step)) {
-        if let Some(address) = suspect(case) {
-            wanted.extend(follow_up(case, address));
-        }
+    if let Some(address) = suspect(case).filter(|_| wanted.iter().all(|step| case.done(step))) {
+        wanted.extend(follow_up(case, address));
     }
     wanted.retain(|step| !case.done(step));
     wanted
@@ -22,7 +20,8 @@ pub(crate) fn next(case: &Case) -> Vec<Step> {
 /// The address that the verdict is about: the first that fails, else the first that asks for something.
 pub(crate) fn suspect(case: &Case) -> Option<&String> {
     let ended = |address: &&String| case.first(address).map(case::end);
-    let failing = |address: &&String| !matches!(ended(address), None | Some(End::Good | End::NoConnection | End::Untested));
+    let failing =
+        |address: &&String| !matches!(ended(address), None | Some(End::Good | End::NoConnection | End::Untested));
     let good = |address: &&String| matches!(ended(address), Some(End::Good));
     case.addresses.iter().find(failing).or_else(|| case.addresses.iter().find(good))
 }

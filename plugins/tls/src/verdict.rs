@@ -26,7 +26,11 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         return silent(Outcome::skipped(format!("{} has no address to shake hands with", case.host)));
     }
     let Some(address) = plan::suspect(case) else {
-        let untested = case.addresses.iter().filter_map(|address| case.first(address)).find(|dial| case::end(dial) == End::Untested);
+        let untested = case
+            .addresses
+            .iter()
+            .filter_map(|address| case.first(address))
+            .find(|dial| case::end(dial) == End::Untested);
         let detail = untested.and_then(|dial| dial.outcome.as_ref().err()).map(|failure| failure.detail.clone());
         return silent(match detail {
             Some(detail) => Outcome::unclear(format!("no handshake could be tried: {detail}")),
@@ -43,12 +47,16 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         End::Certificate(verification) => certificate::judge(case, address, first, verification),
         _ => handshake::judge(case, address, first),
     };
-    let broken = findings.iter().filter(|finding| finding.stance == Stance::Supports && finding.cause != "tls.cert_expiring_soon");
+    let broken = findings
+        .iter()
+        .filter(|finding| finding.stance == Stance::Supports && finding.cause != "tls.cert_expiring_soon");
     let outcome = match (broken.max_by_key(|finding| finding.strength), case::end(first)) {
         (Some(finding), _) if finding.strength >= Strength::Strong => Outcome::broken(finding.summary.clone()),
         (_, End::Good) => Outcome::works(good_sentence(first)),
         (Some(finding), _) => Outcome::unclear(finding.summary.clone()),
-        (None, _) => Outcome::unclear(format!("the handshake with {} failed: {}", case.endpoint(address), failure_of(first))),
+        (None, _) => {
+            Outcome::unclear(format!("the handshake with {} failed: {}", case.endpoint(address), failure_of(first)))
+        }
     };
     Judgement { findings, outcome }
 }
@@ -64,7 +72,8 @@ fn failure_of(dial: &sonde_sdk::dial::TlsDial) -> String {
 fn good_sentence(dial: &sonde_sdk::dial::TlsDial) -> String {
     let Some(session) = &dial.session else { return "the handshake succeeded".to_owned() };
     let version = session.version.as_deref().unwrap_or("TLS");
-    let validity = case::remaining(session).map_or_else(String::new, |(left, _)| format!(", certificate valid for {}", date::span(left)));
+    let validity = case::remaining(session)
+        .map_or_else(String::new, |(left, _)| format!(", certificate valid for {}", date::span(left)));
     format!("{version} handshake accepted{validity}")
 }
 

@@ -1,5 +1,7 @@
 //! The server answered, but late: the server itself, or the way to it?
 
+use std::time::Duration;
+
 use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
@@ -11,7 +13,8 @@ use crate::case::{self, Case, Get, SLOW_US};
 /// Judges the time to the first byte, over every repetition.
 pub(super) fn judge(case: &Case, get: &Get) -> Vec<Finding> {
     let all: Vec<&HttpExchange> = case.repeats(get).collect();
-    let late: Vec<&HttpExchange> = all.iter().copied().filter(|e| case::wait_us(e).is_some_and(|wait| wait > SLOW_US)).collect();
+    let late: Vec<&HttpExchange> =
+        all.iter().copied().filter(|e| case::wait_us(e).is_some_and(|wait| wait > SLOW_US)).collect();
     if late.is_empty() || late.len() < all.len() {
         // Late once, as after a cold start, is no fault.
         return Vec::new();
@@ -35,19 +38,24 @@ pub(super) fn from_answers(case: &Case, get: &Get, unanswered: &[u64], late: &[&
         .about(format!("{}{}", case.origin.header(), get.path))
         .because(format!("{at} connects in {} but takes {} to begin its answer", ms(connect), ms(wait)))
         .citing(proof)
-        .measuring(Measure { unit: "us".to_owned(), ..Measure::count("time to first byte", i64::try_from(wait).unwrap_or(i64::MAX)) });
+        .measuring(Measure::duration("time to first byte", Duration::from_micros(wait)));
     if witnesses.is_empty() || clean.len() < late.len() {
         return vec![support.strong().build()];
     }
     let round_trip = first.connection.info.as_ref().map_or(0, |info| u64::from(info.rtt_us));
-    let by_repeat = |cause: &str, why: String| refutes(cause).proof().about(&at).because(why).citing(witnesses.iter().copied()).build();
+    let by_repeat = |cause: &str, why: String| {
+        refutes(cause).proof().about(&at).because(why).citing(witnesses.iter().copied()).build()
+    };
     vec![
         support.proof().build(),
         by_repeat(
             "l3.packet_loss",
             format!("asked again, nothing is retransmitted or unacknowledged and the round trip is {}", ms(round_trip)),
         ),
-        by_repeat("l3.pmtu_blackhole", "asked again, the request is acknowledged at once and the answer arrives whole".to_owned()),
+        by_repeat(
+            "l3.pmtu_blackhole",
+            "asked again, the request is acknowledged at once and the answer arrives whole".to_owned(),
+        ),
         by_repeat("app.not_responding", "asked again, it does answer".to_owned()),
     ]
 }

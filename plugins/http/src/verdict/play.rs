@@ -76,7 +76,8 @@ pub(crate) fn answer(status: u16) -> HttpExchange {
 pub(crate) fn with(status: u16, headers: &[(&str, &str)]) -> HttpExchange {
     let mut exchange = answer(status);
     if let Some(response) = &mut exchange.response {
-        response.headers = headers.iter().map(|(n, v)| Property { name: (*n).to_owned(), value: (*v).to_owned() }).collect();
+        response.headers =
+            headers.iter().map(|(n, v)| Property { name: (*n).to_owned(), value: (*v).to_owned() }).collect();
     }
     exchange
 }

@@ -19,7 +19,9 @@ pub(super) fn judge(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding
             supports("l3.pmtu_blackhole")
                 .proof()
                 .about(&at)
-                .because(format!("small requests to {at} are acknowledged, full-sized packets are lost without any ICMP message"))
+                .because(format!(
+                    "small requests to {at} are acknowledged, full-sized packets are lost without any ICMP message"
+                ))
                 .citing([large.evidence])
                 .build(),
             refutes("app.not_responding")
@@ -43,7 +45,8 @@ pub(super) fn judge(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding
         .filter(|exchange| matches!(case::end(exchange), End::Answered(_)) && exchange.response.is_some())
         .collect();
     if !late.is_empty() {
-        let unanswered: Vec<u64> = small.iter().filter(|exchange| waits(exchange)).map(|exchange| exchange.evidence).collect();
+        let unanswered: Vec<u64> =
+            small.iter().filter(|exchange| waits(exchange)).map(|exchange| exchange.evidence).collect();
         let slow: Vec<&HttpExchange> = late.iter().copied().filter(|exchange| case::slow(exchange)).collect();
         if !slow.is_empty() {
             return latency::from_answers(case, get, &unanswered, &slow);
@@ -104,10 +107,9 @@ fn delivered(connection: &Connection) -> bool {
 
 /// Sent, sent again, and not acknowledged, with the path MTU unchanged.
 fn lost(connection: &Connection) -> bool {
-    connection
-        .info
-        .as_ref()
-        .is_some_and(|info| info.unacked > 0 && (info.backoff > 0 || info.retransmits > 0 || info.lost > 0) && info.snd_wnd > 0)
+    connection.info.as_ref().is_some_and(|info| {
+        info.unacked > 0 && (info.backoff > 0 || info.retransmits > 0 || info.lost > 0) && info.snd_wnd > 0
+    })
 }
 
 /// Any request is larger than this.

@@ -18,17 +18,32 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) 
         return share(case, get, &bad, &good);
     }
     match code {
-        ..400 => Vec::new(),
         400 => super::wire::tls_required(case, get, exchange).unwrap_or_default(),
         401 | 403 | 407 => pair(case, get, exchange, code, "http.unauthorized", "wants credentials", &NOT_FOUND),
         404 | 410 => missing(case, get, exchange, code),
         429 => pair(case, get, exchange, code, "http.rate_limited", "throttles this client", &UNAVAILABLE),
-        431 => pair(case, get, exchange, code, "http.header_too_large", "finds the request header too large", &UNAUTHORIZED),
+        431 => pair(
+            case,
+            get,
+            exchange,
+            code,
+            "http.header_too_large",
+            "finds the request header too large",
+            &UNAUTHORIZED,
+        ),
         500 => pair(case, get, exchange, code, "http.server_error", "fails", &BAD_GATEWAY),
-        502 => pair(case, get, exchange, code, "http.bad_gateway", "got no valid answer from its upstream", &GATEWAY_TIMEOUT),
+        502 => pair(
+            case,
+            get,
+            exchange,
+            code,
+            "http.bad_gateway",
+            "got no valid answer from its upstream",
+            &GATEWAY_TIMEOUT,
+        ),
         503 => pair(case, get, exchange, code, "http.unavailable", "declares itself unavailable", &BACKEND_ERRORING),
         504 => pair(case, get, exchange, code, "http.gateway_timeout", "waited in vain for its upstream", &SERVER_SLOW),
-        500.. => vec![
+        501 | 505.. => vec![
             supports("http.server_error")
                 .about(subject(case, get))
                 .because(format!("{} answers {code} for {}", case.endpoint(&get.address), get.path))
@@ -45,19 +60,31 @@ struct LookAlike {
     why: &'static str,
 }
 
-const NOT_FOUND: LookAlike = LookAlike { id: "http.not_found", why: "the path exists: asked again it is not 404 that it answers" };
+const NOT_FOUND: LookAlike =
+    LookAlike { id: "http.not_found", why: "the path exists: asked again it is not 404 that it answers" };
 const UNAVAILABLE: LookAlike = LookAlike { id: "http.unavailable", why: "asked again it is 429, not 503" };
 const UNAUTHORIZED: LookAlike = LookAlike { id: "http.unauthorized", why: "asked again it is 431, not 401" };
-const BAD_GATEWAY: LookAlike = LookAlike { id: "http.bad_gateway", why: "asked again it is 500: no proxy speaks of its upstream" };
+const BAD_GATEWAY: LookAlike =
+    LookAlike { id: "http.bad_gateway", why: "asked again it is 500: no proxy speaks of its upstream" };
 const GATEWAY_TIMEOUT: LookAlike = LookAlike { id: "http.gateway_timeout", why: "asked again it is 502, not 504" };
-const BACKEND_ERRORING: LookAlike = LookAlike { id: "lb.backend_erroring", why: "every repeated request is answered 503, not only a part" };
-const SERVER_SLOW: LookAlike = LookAlike { id: "http.server_slow", why: "asked again the answer is 504 of a proxy, not a late page" };
+const BACKEND_ERRORING: LookAlike =
+    LookAlike { id: "lb.backend_erroring", why: "every repeated request is answered 503, not only a part" };
+const SERVER_SLOW: LookAlike =
+    LookAlike { id: "http.server_slow", why: "asked again the answer is 504 of a proxy, not a late page" };
 
-fn pair(case: &Case, get: &Get, exchange: &HttpExchange, code: u16, cause: &str, verb: &str, look_alike: &LookAlike) -> Vec<Finding> {
+fn pair(
+    case: &Case,
+    get: &Get,
+    exchange: &HttpExchange,
+    code: u16,
+    id: &str,
+    verb: &str,
+    look_alike: &LookAlike,
+) -> Vec<Finding> {
     let at = case.endpoint(&get.address);
     let retry = exchange.response.as_ref().and_then(|response| response.header("retry-after"));
     let retry = retry.map_or_else(String::new, |after| format!(", to be tried again after {after}"));
-    let support = supports(cause)
+    let support = supports(id)
         .about(subject(case, get))
         .because(format!("{at} {verb}: status {code} for {}{retry}", get.path))
         .citing([exchange.evidence])
@@ -102,7 +129,12 @@ fn missing(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) -> Vec<Fi
     };
     vec![
         support.proof().build(),
-        refutes("tls.default_cert_served").strong().about(subject(case, get)).because(why).citing([second.evidence]).build(),
+        refutes("tls.default_cert_served")
+            .strong()
+            .about(subject(case, get))
+            .because(why)
+            .citing([second.evidence])
+            .build(),
     ]
 }
 
@@ -111,12 +143,17 @@ fn share(case: &Case, get: &Get, bad: &[&HttpExchange], good: &[&HttpExchange]) 
     let at = case.endpoint(&get.address);
     let total = bad.len() + good.len();
     let codes: Vec<String> = {
-        let mut codes: Vec<u16> = bad.iter().filter_map(|e| e.response.as_ref().map(|response| response.status)).collect();
+        let mut codes: Vec<u16> =
+            bad.iter().filter_map(|e| e.response.as_ref().map(|response| response.status)).collect();
         codes.sort_unstable();
         codes.dedup();
         codes.iter().map(ToString::to_string).collect()
     };
-    let how = if codes.is_empty() { "end without an answer".to_owned() } else { format!("are answered {}", codes.join(" or ")) };
+    let how = if codes.is_empty() {
+        "end without an answer".to_owned()
+    } else {
+        format!("are answered {}", codes.join(" or "))
+    };
     let support = supports("lb.backend_erroring")
         .about(&at)
         .because(format!("{} of {total} equal requests to {at} {how}, the others succeed", bad.len()))

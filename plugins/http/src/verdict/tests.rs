@@ -13,7 +13,8 @@ use super::play::{Net, after, answer, broken_off, bytes, lost, unanswered, uncon
 fn names(judgement: &Judgement, cause: &str, look_alike: &str) {
     assert!(is_proven(&judgement.findings, cause), "{cause} is not proven: {judgement:#?}");
     assert!(refuted(&judgement.findings).contains(&look_alike), "{look_alike} is not refuted: {judgement:#?}");
-    let proof: Vec<u64> = judgement.findings.iter().filter(|f| f.cause == cause).flat_map(|f| f.evidence.clone()).collect();
+    let proof: Vec<u64> =
+        judgement.findings.iter().filter(|f| f.cause == cause).flat_map(|f| f.evidence.clone()).collect();
     let mut refutation = judgement.findings.iter().filter(|f| f.cause == look_alike).flat_map(|f| f.evidence.clone());
     assert!(refutation.any(|id| !proof.contains(&id)), "no separate evidence: {judgement:#?}");
     assert_eq!(supported(&judgement.findings, Strength::Proof), [cause], "{judgement:#?}");
@@ -232,7 +233,11 @@ fn two_redirects_in_a_circle_are_a_loop() {
 #[test]
 fn a_redirect_to_itself_that_sets_a_cookie_once_is_healthy() {
     let net = Net::new(|get, _| {
-        if get.cookies == "seen=1" { answer(200) } else { with(302, &[("Location", "/"), ("Set-Cookie", "seen=1; Path=/")]) }
+        if get.cookies == "seen=1" {
+            answer(200)
+        } else {
+            with(302, &[("Location", "/"), ("Set-Cookie", "seen=1; Path=/")])
+        }
     });
     is_healthy(&net.run());
 }
@@ -264,7 +269,8 @@ fn a_long_way_of_redirects_is_given_up_without_a_cause() {
 
 #[test]
 fn the_second_address_is_used_where_the_first_cannot_be_reached() {
-    let mut net = Net::new(|get, _| if get.address == "192.0.2.80" { unconnected(Reason::TimedOut) } else { answer(200) });
+    let mut net =
+        Net::new(|get, _| if get.address == "192.0.2.80" { unconnected(Reason::TimedOut) } else { answer(200) });
     net.addresses.push("192.0.2.81");
     is_healthy(&net.run());
 }

@@ -20,7 +20,10 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Find
             // The second try went another way: not the rule.
             return vec![support.build()];
         }
-        vec![support.proof().build(), refutes(look_alike).proof().about(&at).because(why).citing(again.iter().copied()).build()]
+        vec![
+            support.proof().build(),
+            refutes(look_alike).proof().about(&at).because(why).citing(again.iter().copied()).build(),
+        ]
     };
     match case::end(exchange) {
         End::Empty => pair(
@@ -41,7 +44,7 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Find
             "http.empty_reply",
             "asked again it sends bytes, so the reply is not empty",
         ),
-        End::Reset(begun) => reset(case, get, exchange, begun, again),
+        End::Reset(begun) => reset(case, get, exchange, begun, &again),
         _ => Vec::new(),
     }
 }
@@ -73,7 +76,7 @@ pub(super) fn tls_required(case: &Case, get: &Get, exchange: &HttpExchange) -> O
 }
 
 /// RST: the client sees that it came, not why. Its time says which reason is likelier.
-fn reset(case: &Case, get: &Get, exchange: &HttpExchange, begun: bool, again: Vec<u64>) -> Vec<Finding> {
+fn reset(case: &Case, get: &Get, exchange: &HttpExchange, begun: bool, again: &[u64]) -> Vec<Finding> {
     let at = case.endpoint(&get.address);
     let evidence: Vec<u64> = std::iter::once(exchange.evidence).chain(again.iter().copied()).collect();
     let (likely, other, because) = if begun {

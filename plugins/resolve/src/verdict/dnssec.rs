@@ -64,7 +64,7 @@ fn bogus(case: &Case, server: usize, name: &str, failed: &[&Asked], unchecked: &
     let now = clock.map(|(_, clock)| clock.wall_us / 1_000_000);
     let expired = now.and_then(|now| signatures.iter().find(|s| s.expiration < now));
     let early = now.and_then(|now| signatures.iter().find(|s| s.inception > now));
-    let (cause, words) = match () {
+    let (kind, words) = match () {
         () if codes.contains(&7) || expired.is_some() => ("dns.dnssec_expired", "its signature has expired"),
         () if codes.contains(&8) || early.is_some() => ("dns.dnssec_not_yet_valid", "its signature is not valid yet"),
         () if codes.contains(&9) => {
@@ -90,7 +90,7 @@ fn bogus(case: &Case, server: usize, name: &str, failed: &[&Asked], unchecked: &
                 .build()
         })
     };
-    let separated = match cause {
+    let separated = match kind {
         "dns.dnssec_expired" => by_clock(true),
         "dns.dnssec_not_yet_valid" => by_clock(false),
         "dns.dnssec_anchor_mismatch" => Some(
@@ -100,11 +100,11 @@ fn bogus(case: &Case, server: usize, name: &str, failed: &[&Asked], unchecked: &
         ),
         _ => None,
     };
-    match (cause, separated) {
-        ("dns.dnssec_bogus", _) => vec![support(cause).proof().build(), upstream],
-        (_, Some(refutation)) => vec![support(cause).proof().build(), refutation, upstream],
+    match (kind, separated) {
+        ("dns.dnssec_bogus", _) => vec![support(kind).proof().build(), upstream],
+        (_, Some(refutation)) => vec![support(kind).proof().build(), refutation, upstream],
         // What kind of mismatch it is cannot be shown twice; that it is one can.
-        (_, None) => vec![support("dns.dnssec_bogus").proof().build(), support(cause).strong().build(), upstream],
+        (_, None) => vec![support("dns.dnssec_bogus").proof().build(), support(kind).strong().build(), upstream],
     }
 }
 

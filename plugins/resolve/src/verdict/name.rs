@@ -57,10 +57,8 @@ fn works(case: &Case, reference: usize, name: &str, records: &[String]) -> Strin
 
 /// NXDOMAIN, from everyone.
 fn missing(case: &Case, reference: usize, name: &str) -> Vec<Finding> {
-    if case.wish == Wish::Type(SRV) {
-        if let Some(findings) = service_missing(case, reference, name) {
-            return findings;
-        }
+    if let Some(findings) = service_missing(case, reference, name) {
+        return findings;
     }
     if let Some(findings) = suffix_missing(case, reference) {
         return findings;
@@ -158,10 +156,8 @@ fn suffix_missing(case: &Case, reference: usize) -> Option<Vec<Finding>> {
 
 /// The name exists, but not with the type asked for.
 fn no_data(case: &Case, reference: usize, name: &str) -> Vec<Finding> {
-    if case.wish == Wish::Type(SRV) {
-        if let Some(findings) = service_missing(case, reference, name) {
-            return findings;
-        }
+    if let Some(findings) = service_missing(case, reference, name) {
+        return findings;
     }
     let types = case.types();
     let wanted = |asked: &&Asked| types.contains(&asked.question.qtype) && names::same(&asked.question.name, name);
@@ -214,6 +210,9 @@ fn cname_loop(case: &Case, reference: usize, name: &str) -> Vec<Finding> {
 
 /// The service record is missing while its host exists.
 fn service_missing(case: &Case, reference: usize, name: &str) -> Option<Vec<Finding>> {
+    if case.wish != Wish::Type(SRV) {
+        return None;
+    }
     let owner = names::service_owner(name);
     let exists: Vec<&Asked> = [A, AAAA]
         .into_iter()

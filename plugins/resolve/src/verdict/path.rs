@@ -120,7 +120,7 @@ fn from_router(
     let exceeded = icmp.icmp_type == if v6 { 3 } else { 11 };
     let prohibited = matches!((v6, icmp.code), (false, 9 | 10 | 13) | (true, 1 | 5 | 6));
     let late = failure.elapsed_us > LATE_US;
-    let (cause, sentence, look_alike, why) = if exceeded {
+    let (id, sentence, look_alike, why) = if exceeded {
         (
             "l3.routing_loop",
             "packets circle until their TTL ends",
@@ -145,7 +145,7 @@ fn from_router(
         ("l3.icmp_unreachable", "a router has no route to the server", "l3.host_down", "the message comes at once")
     };
     let mut findings = vec![
-        supports(cause)
+        supports(id)
             .proof()
             .about(address)
             .because(format!("{sentence} ({address}): ICMP type {} code {} from {sender}", icmp.icmp_type, icmp.code))
@@ -201,7 +201,7 @@ pub(super) fn neighbour(case: &Case, server: usize) -> Vec<Finding> {
         return Vec::new();
     }
     let silent = ids(case.of_server(server).filter(|asked| asked.failure().is_some()));
-    let (cause, sentence, look_alike, why) = if route.gateway.is_some() {
+    let (id, sentence, look_alike, why) = if route.gateway.is_some() {
         (
             "l2.gateway_unresolved",
             format!("the gateway {hop} on the way to {} does not answer ARP or ND", called(case, server)),
@@ -217,12 +217,7 @@ pub(super) fn neighbour(case: &Case, server: usize) -> Vec<Finding> {
         )
     };
     vec![
-        supports(cause)
-            .proof()
-            .about(hop)
-            .because(sentence)
-            .citing(std::iter::once(entry.evidence).chain(silent))
-            .build(),
+        supports(id).proof().about(hop).because(sentence).citing(std::iter::once(entry.evidence).chain(silent)).build(),
         refutes(look_alike).strong().about(address).because(why).citing([lookup.evidence]).build(),
     ]
 }

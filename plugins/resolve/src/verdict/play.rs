@@ -16,11 +16,14 @@ use crate::plan;
 /// What a modelled server does with a query, and in how many milliseconds.
 pub(crate) type Reply = (Result<Answer, Failure>, u64);
 
+/// What a modelled server does.
+type Server<'a> = Box<dyn Fn(&Question) -> Reply + 'a>;
+
 /// A modelled network. The fields that a test does not set are those of a healthy host.
 pub(crate) struct Net<'a> {
     pub(crate) config: ResolverConfig,
     pub(crate) request: Request,
-    pub(crate) servers: Vec<Box<dyn Fn(&Question) -> Reply + 'a>>,
+    pub(crate) servers: Vec<Server<'a>>,
     /// State of the neighbour entry of any next hop.
     pub(crate) neighbour: &'static str,
     /// The route lookup; unicast by a gateway where absent.

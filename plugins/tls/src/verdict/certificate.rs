@@ -15,7 +15,9 @@ pub(super) fn judge(case: &Case, address: &str, first: &TlsDial, verification: V
     let at = case.endpoint(address);
     let past = |certificate: &Certificate| certificate.not_after < session.verified_at;
     match verification {
-        Verification::Expired | Verification::UnknownIssuer if !past(leaf) && session.chain.iter().skip(1).any(past) => {
+        Verification::Expired | Verification::UnknownIssuer
+            if !past(leaf) && session.chain.iter().skip(1).any(past) =>
+        {
             intermediate(case, &at, first, session, leaf)
         }
         Verification::Expired => dates(case, &at, first, session, leaf, true),
@@ -75,8 +77,15 @@ pub(super) fn expiring(case: &Case, address: &str, first: &TlsDial) -> Vec<Findi
 }
 
 /// Outside its dates: by every clock that can be asked, or only by this one?
-fn dates(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf: &Certificate, expired: bool) -> Vec<Finding> {
-    let (cause, distance) = if expired {
+fn dates(
+    case: &Case,
+    at: &Endpoint,
+    first: &TlsDial,
+    session: &TlsSession,
+    leaf: &Certificate,
+    expired: bool,
+) -> Vec<Finding> {
+    let (id, distance) = if expired {
         ("tls.cert_expired", session.verified_at.saturating_sub(leaf.not_after))
     } else {
         ("tls.cert_not_yet_valid", leaf.not_before.saturating_sub(session.verified_at))
@@ -95,7 +104,7 @@ fn dates(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf
     let synchronised = clock.is_some_and(|(_, clock)| clock.synchronised);
     let valid_at = |date: i64| leaf.not_before <= date && date <= leaf.not_after;
     if let Some((evidence, date)) = theirs.filter(|(_, date)| valid_at(*date) && !synchronised) {
-        return skewed(at, first, evidence, date, session, cause, clock.map(|(evidence, _)| evidence));
+        return skewed(at, first, evidence, date, session, id, clock.map(|(evidence, _)| evidence));
     }
     let mut witnesses: Vec<u64> = clock.iter().map(|(evidence, _)| *evidence).collect();
     let why = match theirs {
@@ -107,7 +116,7 @@ fn dates(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf
         _ => "no second clock contradicts this host's; it is not known to be synchronised",
     };
     let mut findings = vec![
-        supports(cause)
+        supports(id)
             .proof()
             .about(at)
             .because(sentence)
@@ -116,7 +125,9 @@ fn dates(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf
             .build(),
     ];
     if !witnesses.is_empty() {
-        findings.push(refutes("host.clock_skew").strong().about("this host's clock").because(why).citing(witnesses).build());
+        findings.push(
+            refutes("host.clock_skew").strong().about("this host's clock").because(why).citing(witnesses).build(),
+        );
     }
     let again = case.later(&at.address).find(|(sni, dial)| **sni == Sni::Own && dial.session.is_some());
     if let Some((_, again)) = again.filter(|_| expired) {
@@ -263,8 +274,11 @@ fn self_signed(case: &Case, at: &Endpoint, first: &TlsDial, leaf: &Certificate) 
 fn issuer(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf: &Certificate) -> Vec<Finding> {
     let linked = session.chain.windows(2).all(|pair| pair[0].issuer == pair[1].subject);
     let again = same_leaf(case, at, leaf);
-    if let Some(top) = session.chain.last().filter(|top| linked && session.chain.len() > 1 && (top.is_ca || top.self_signed)) {
-        let end = if top.self_signed { top.subject.clone() } else { format!("{}, issued by {}", top.subject, top.issuer) };
+    if let Some(top) =
+        session.chain.last().filter(|top| linked && session.chain.len() > 1 && (top.is_ca || top.self_signed))
+    {
+        let end =
+            if top.self_signed { top.subject.clone() } else { format!("{}, issued by {}", top.subject, top.issuer) };
         let support = supports("tls.unknown_ca")
             .about(at)
             .because(format!("the chain of {} is complete up to {end}, which is not trusted here", case.host))
@@ -277,7 +291,10 @@ fn issuer(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, lea
             refutes("tls.chain_incomplete")
                 .proof()
                 .about(at)
-                .because(format!("asked again, the server sends {} certificates that fit together", session.chain.len()))
+                .because(format!(
+                    "asked again, the server sends {} certificates that fit together",
+                    session.chain.len()
+                ))
                 .citing(again)
                 .build(),
         ];
@@ -304,7 +321,9 @@ fn issuer(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, lea
 /// Later handshakes that showed the same leaf.
 fn same_leaf(case: &Case, at: &Endpoint, leaf: &Certificate) -> Vec<u64> {
     case.later(&at.address)
-        .filter(|(_, dial)| dial.session.as_ref().and_then(|s| s.chain.first()).is_some_and(|c| c.sha256_hex == leaf.sha256_hex))
+        .filter(|(_, dial)| {
+            dial.session.as_ref().and_then(|s| s.chain.first()).is_some_and(|c| c.sha256_hex == leaf.sha256_hex)
+        })
         .map(|(_, dial)| dial.evidence)
         .collect()
 }

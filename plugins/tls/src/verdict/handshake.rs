@@ -28,7 +28,8 @@ pub(super) fn client_certificate_later(case: &Case, address: &str, first: &TlsDi
     let Some(http) = case.http(address).filter(|_| demanded) else { return Vec::new() };
     let Err(failure) = &http.outcome else { return Vec::new() };
     let at = case.endpoint(address);
-    let by_alert = matches!(failure.reason, Reason::TlsAlert(code) if case::is_client_certificate_alert(code) || code == 40);
+    let by_alert =
+        matches!(failure.reason, Reason::TlsAlert(code) if case::is_client_certificate_alert(code) || code == 40);
     // A server of another protocol may close on an HTTP request for reasons of its own.
     let by_end = case.https && http.response.is_none() && matches!(failure.reason, Reason::Closed | Reason::Reset);
     if !by_alert && !by_end {
@@ -89,7 +90,8 @@ fn demands(case: &Case, address: &str) -> Vec<u64> {
 fn plaintext(case: &Case, at: &Endpoint, first: &TlsDial) -> Option<Vec<Finding>> {
     let plain = case.plain(&at.address);
     let spoken = plain.and_then(spoken_in_plain);
-    let bytes = first.session.as_ref().and_then(|session| session.plaintext.as_deref()).filter(|bytes| !bytes.is_empty());
+    let bytes =
+        first.session.as_ref().and_then(|session| session.plaintext.as_deref()).filter(|bytes| !bytes.is_empty());
     if spoken.is_none() && bytes.is_none() {
         return None;
     }
@@ -101,7 +103,8 @@ fn plaintext(case: &Case, at: &Endpoint, first: &TlsDial) -> Option<Vec<Finding>
         .citing([first.evidence])
         .build();
     let mut witnesses: Vec<u64> = plain.filter(|_| spoken.is_some()).map(|plain| plain.evidence).into_iter().collect();
-    let again = case.later(&at.address).filter(|(_, dial)| case::end(dial) == End::Plaintext).map(|(_, dial)| dial.evidence);
+    let again =
+        case.later(&at.address).filter(|(_, dial)| case::end(dial) == End::Plaintext).map(|(_, dial)| dial.evidence);
     witnesses.extend(again);
     if witnesses.is_empty() {
         return Some(vec![Finding { strength: sonde_sdk::report::Strength::Strong, ..support }]);
@@ -118,7 +121,8 @@ fn plaintext(case: &Case, at: &Endpoint, first: &TlsDial) -> Option<Vec<Finding>
 fn spoken_in_plain(plain: &HttpExchange) -> Option<String> {
     if let Some(response) = &plain.response {
         let body = printable(&response.body_prefix).to_ascii_lowercase();
-        let complains = response.status == 400 && body.contains("http") && (body.contains("https") || body.contains("tls"));
+        let complains =
+            response.status == 400 && body.contains("http") && (body.contains("https") || body.contains("tls"));
         return (!complains).then(|| format!("HTTP status {}", response.status));
     }
     let bytes = plain.not_http.as_deref().filter(|bytes| !bytes.is_empty())?;
@@ -156,7 +160,11 @@ fn stalled(case: &Case, at: &Endpoint, first: &TlsDial) -> Vec<Finding> {
         .iter()
         .filter(|(_, dial)| case::end(dial) == End::Stalled && acknowledged(&dial.connection))
         .map(|(_, dial)| dial.evidence)
-        .chain(case.plain(&at.address).filter(|plain| silent(plain) && acknowledged(&plain.connection)).map(|plain| plain.evidence))
+        .chain(
+            case.plain(&at.address)
+                .filter(|plain| silent(plain) && acknowledged(&plain.connection))
+                .map(|plain| plain.evidence),
+        )
         .collect();
     if healed || witnesses.is_empty() {
         return vec![if healed { support } else { support.strong() }.build()];
@@ -178,7 +186,8 @@ fn acknowledged(connection: &sonde_sdk::dial::Connection) -> bool {
 }
 
 fn silent(plain: &HttpExchange) -> bool {
-    plain.response.is_none() && plain.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut && f.phase != Phase::Connect)
+    plain.response.is_none()
+        && plain.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut && f.phase != Phase::Connect)
 }
 
 fn reset(case: &Case, at: &Endpoint, first: &TlsDial) -> Vec<Finding> {
@@ -186,16 +195,28 @@ fn reset(case: &Case, at: &Endpoint, first: &TlsDial) -> Vec<Finding> {
         return findings;
     }
     let others: Vec<(&Sni, &TlsDial)> = case.later(&at.address).collect();
-    let own: Vec<u64> = others.iter().filter(|(sni, dial)| **sni == Sni::Own && case::end(dial) == End::Reset).map(|(_, d)| d.evidence).collect();
-    let passing: Vec<u64> =
-        others.iter().filter(|(sni, dial)| **sni != Sni::Own && case::spoke_tls(dial)).map(|(_, d)| d.evidence).collect();
+    let own: Vec<u64> = others
+        .iter()
+        .filter(|(sni, dial)| **sni == Sni::Own && case::end(dial) == End::Reset)
+        .map(|(_, d)| d.evidence)
+        .collect();
+    let passing: Vec<u64> = others
+        .iter()
+        .filter(|(sni, dial)| **sni != Sni::Own && case::spoke_tls(dial))
+        .map(|(_, d)| d.evidence)
+        .collect();
     if !passing.is_empty() && !own.is_empty() {
-        let by_name = |cause: &str, why: &str| refutes(cause).proof().about(at).because(why).citing(passing.iter().copied()).build();
+        let by_name = |cause: &str, why: &str| {
+            refutes(cause).proof().about(at).because(why).citing(passing.iter().copied()).build()
+        };
         return vec![
             supports("fw.dpi_reset")
                 .proof()
                 .about(at)
-                .because(format!("every handshake that names {} is reset, while other names pass on the same address", case.host))
+                .because(format!(
+                    "every handshake that names {} is reset, while other names pass on the same address",
+                    case.host
+                ))
                 .citing([first.evidence])
                 .citing(own)
                 .build(),
@@ -216,9 +237,16 @@ fn closed(case: &Case, at: &Endpoint, first: &TlsDial) -> Vec<Finding> {
         return findings;
     }
     let others: Vec<(&Sni, &TlsDial)> = case.later(&at.address).collect();
-    let own: Vec<u64> =
-        others.iter().filter(|(sni, dial)| **sni == Sni::Own && case::end(dial) == End::Closed).map(|(_, d)| d.evidence).collect();
-    let passing: Vec<u64> = others.iter().filter(|(sni, dial)| **sni != Sni::Own && case::spoke_tls(dial)).map(|(_, d)| d.evidence).collect();
+    let own: Vec<u64> = others
+        .iter()
+        .filter(|(sni, dial)| **sni == Sni::Own && case::end(dial) == End::Closed)
+        .map(|(_, d)| d.evidence)
+        .collect();
+    let passing: Vec<u64> = others
+        .iter()
+        .filter(|(sni, dial)| **sni != Sni::Own && case::spoke_tls(dial))
+        .map(|(_, d)| d.evidence)
+        .collect();
     if own.is_empty() || passing.is_empty() {
         return vec![
             supports("tls.plaintext_peer")
@@ -250,10 +278,14 @@ fn sni_required(case: &Case, at: &Endpoint, own: Vec<u64>, passing: Vec<u64>, ho
 
 fn alert(case: &Case, at: &Endpoint, first: &TlsDial, code: u8) -> Vec<Finding> {
     let others: Vec<(&Sni, &TlsDial)> = case.later(&at.address).collect();
-    let again: Vec<u64> = others.iter().filter(|(_, dial)| case::end(dial) == End::Alert(code)).map(|(_, dial)| dial.evidence).collect();
+    let again: Vec<u64> =
+        others.iter().filter(|(_, dial)| case::end(dial) == End::Alert(code)).map(|(_, dial)| dial.evidence).collect();
     let completes = |dial: &TlsDial| matches!(case::end(dial), End::Good | End::Certificate(_));
-    let by_name: Vec<u64> =
-        others.iter().filter(|(sni, dial)| **sni != Sni::Own && completes(dial)).map(|(_, dial)| dial.evidence).collect();
+    let by_name: Vec<u64> = others
+        .iter()
+        .filter(|(sni, dial)| **sni != Sni::Own && completes(dial))
+        .map(|(_, dial)| dial.evidence)
+        .collect();
     let pair = |cause: &str, sentence: String, look_alikes: &[&str], why: &str, witnesses: &[u64]| {
         let support = supports(cause).about(at).because(sentence).citing([first.evidence]);
         if witnesses.is_empty() {
@@ -261,7 +293,9 @@ fn alert(case: &Case, at: &Endpoint, first: &TlsDial, code: u8) -> Vec<Finding> 
         }
         let mut findings = vec![support.proof().build()];
         findings.extend(
-            look_alikes.iter().map(|id| refutes(id).proof().about(at).because(why).citing(witnesses.iter().copied()).build()),
+            look_alikes
+                .iter()
+                .map(|id| refutes(id).proof().about(at).because(why).citing(witnesses.iter().copied()).build()),
         );
         findings
     };
@@ -281,7 +315,9 @@ fn alert(case: &Case, at: &Endpoint, first: &TlsDial, code: u8) -> Vec<Finding> 
                 &witnesses,
             )
         }
-        40 | 80 if !by_name.is_empty() => sni_required(case, at, vec![first.evidence], by_name, "ends the handshake (alert)"),
+        40 | 80 if !by_name.is_empty() => {
+            sni_required(case, at, vec![first.evidence], by_name, "ends the handshake (alert)")
+        }
         70 => pair(
             "tls.version_mismatch",
             format!("{at} shares no TLS version with this client, which offers 1.2 and 1.3 (alert 70)"),
@@ -290,8 +326,13 @@ fn alert(case: &Case, at: &Endpoint, first: &TlsDial, code: u8) -> Vec<Finding> 
             &again,
         ),
         120 => {
-            let without: Vec<u64> = others.iter().filter(|(_, dial)| completes(dial)).map(|(_, dial)| dial.evidence).collect();
-            let why = if without.is_empty() { "the alert is 120 again, not 70" } else { "without ALPN the same versions succeed" };
+            let without: Vec<u64> =
+                others.iter().filter(|(_, dial)| completes(dial)).map(|(_, dial)| dial.evidence).collect();
+            let why = if without.is_empty() {
+                "the alert is 120 again, not 70"
+            } else {
+                "without ALPN the same versions succeed"
+            };
             let witnesses = if without.is_empty() { again } else { without };
             pair(
                 "tls.alpn_mismatch",
@@ -326,7 +367,11 @@ fn malformed(case: &Case, at: &Endpoint, first: &TlsDial, text: &str) -> Vec<Fin
     if let Some(findings) = plaintext(case, at, first) {
         return findings;
     }
-    let old = first.session.as_ref().and_then(|session| session.version.as_deref()).filter(|version| OLD_VERSIONS.contains(version));
+    let old = first
+        .session
+        .as_ref()
+        .and_then(|session| session.version.as_deref())
+        .filter(|version| OLD_VERSIONS.contains(version));
     let about_version = old.is_some() || text.to_ascii_lowercase().contains("version");
     let again: Vec<u64> = case
         .later(&at.address)
@@ -354,6 +399,6 @@ fn malformed(case: &Case, at: &Endpoint, first: &TlsDial, text: &str) -> Vec<Fin
     ]
 }
 
-/// A ClientHello, or a request, is larger than this.
+/// A `ClientHello`, or a request, is larger than this.
 const SOME_BYTES: u64 = 40;
 const OLD_VERSIONS: [&str; 4] = ["SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"];

@@ -14,9 +14,12 @@ pub(crate) const NOW: i64 = 1_795_228_620;
 pub(crate) const DAY: i64 = 86_400;
 pub(crate) const HOST: &str = "www.shop.example";
 
+/// A handshake, by the server name, whether ALPN is offered, and the attempt.
+type Handshake<'a> = Box<dyn Fn(&Sni, bool, u8) -> TlsDial + 'a>;
+
 /// A modelled server, and what this host knows of its own clock.
 pub(crate) struct Net<'a> {
-    pub(crate) tls: Box<dyn Fn(&Sni, bool, u8) -> TlsDial + 'a>,
+    pub(crate) tls: Handshake<'a>,
     pub(crate) plain: Box<dyn Fn() -> HttpExchange + 'a>,
     pub(crate) http: Box<dyn Fn() -> HttpExchange + 'a>,
     pub(crate) synchronised: bool,

@@ -7,14 +7,17 @@ use sonde_sdk::testkit::{self, is_proven, refuted, supported};
 use sonde_sdk::types::Reason;
 
 use super::Judgement;
-use super::play::{Net, NOW, authority, babble, completed, dated, ended, good, leaf, silent_request, unanswered, unconnected};
+use super::play::{
+    NOW, Net, authority, babble, completed, dated, ended, good, leaf, silent_request, unanswered, unconnected,
+};
 use crate::case::Sni;
 
 #[track_caller]
 fn names(judgement: &Judgement, cause: &str, look_alike: &str) {
     assert!(is_proven(&judgement.findings, cause), "{cause} is not proven: {judgement:#?}");
     assert!(refuted(&judgement.findings).contains(&look_alike), "{look_alike} is not refuted: {judgement:#?}");
-    let proof: Vec<u64> = judgement.findings.iter().filter(|f| f.cause == cause).flat_map(|f| f.evidence.clone()).collect();
+    let proof: Vec<u64> =
+        judgement.findings.iter().filter(|f| f.cause == cause).flat_map(|f| f.evidence.clone()).collect();
     let mut refutation = judgement.findings.iter().filter(|f| f.cause == look_alike).flat_map(|f| f.evidence.clone());
     assert!(refutation.any(|id| !proof.contains(&id)), "no separate evidence: {judgement:#?}");
     assert_eq!(supported(&judgement.findings, Strength::Proof), [cause], "{judgement:#?}");
@@ -91,7 +94,9 @@ fn a_certificate_of_the_future_is_not_yet_valid() {
 #[test]
 fn an_old_intermediate_under_a_valid_leaf_is_named() {
     for verification in [Verification::Expired, Verification::UnknownIssuer] {
-        let net = Net::new(move |_, _, _| completed(vec![leaf(-6, 84), authority("CN=Issuing CA", "CN=Root CA", -5)], verification));
+        let net = Net::new(move |_, _, _| {
+            completed(vec![leaf(-6, 84), authority("CN=Issuing CA", "CN=Root CA", -5)], verification)
+        });
         names(&net.run(), "tls.intermediate_expired", "tls.cert_expired");
     }
 }
@@ -123,7 +128,9 @@ fn one_certificate_for_every_name_is_a_name_mismatch() {
 
 #[test]
 fn another_certificate_for_another_name_is_a_default_certificate() {
-    let net = Net::new(|sni, _, _| of_other_name(if matches!(sni, Sni::Other(name) if name == "shop.example") { "bb" } else { "aa" }));
+    let net = Net::new(|sni, _, _| {
+        of_other_name(if matches!(sni, Sni::Other(name) if name == "shop.example") { "bb" } else { "aa" })
+    });
     names(&net.run(), "tls.default_cert_served", "tls.name_mismatch");
 }
 
@@ -146,7 +153,10 @@ fn a_whole_chain_to_a_strange_root_is_an_unknown_authority() {
 
 #[test]
 fn a_lone_leaf_is_suspected_to_lack_its_intermediate() {
-    suspects(&Net::new(|_, _, _| completed(vec![leaf(-6, 84)], Verification::UnknownIssuer)).run(), "tls.chain_incomplete");
+    suspects(
+        &Net::new(|_, _, _| completed(vec![leaf(-6, 84)], Verification::UnknownIssuer)).run(),
+        "tls.chain_incomplete",
+    );
 }
 
 #[test]
