@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::catalogue::Catalogue;
-use crate::finding::{Finding, Strength};
+use crate::finding::{CauseId, Finding, Strength};
 use crate::manifest::{CheckEnd, Conclusion, Stop};
 use crate::verdict::RankedCause;
 
@@ -32,7 +32,7 @@ pub(super) fn undecided(case: &Case<'_>, candidates: &[Weighed<'_>]) -> String {
     let broken = first_summary(case.checks, Conclusion::Broken);
     match candidates {
         [] => {}
-        [only] => return format!("it may be {}, but this is not proven: {}", only.cause, summary(only)),
+        [only] => return format!("it may be {}, but that is not certain: {}", only.cause, summary(only)),
         [first, second, ..] => {
             return format!("the evidence does not separate {} from {}: {}", first.cause, second.cause, summary(first));
         }
@@ -93,15 +93,18 @@ fn lacks(candidate: &Weighed<'_>, catalogue: &Catalogue) -> String {
     if !proven && let Some(entry) = catalogue.get(&candidate.cause) {
         return format!("to prove {}, show: {}", candidate.cause, entry.proof);
     }
-    let open: Vec<String> = catalogue
+    let mut open: Vec<(Option<&str>, &CauseId)> = catalogue
         .look_alikes(&candidate.cause)
         .into_iter()
         .filter(|look_alike| candidate.ruled_out.iter().all(|finding| finding.cause != look_alike.id))
+        .map(|look_alike| (catalogue.separator(&candidate.cause, &look_alike.id), &look_alike.id))
+        .collect();
+    // Those first of which the cause itself says what tells them apart.
+    open.sort_by_key(|(separator, _)| separator.is_none());
+    let open: Vec<String> = open
+        .into_iter()
         .take(2)
-        .map(|look_alike| {
-            let listed = catalogue.separator(&candidate.cause, &look_alike.id);
-            listed.map_or_else(|| look_alike.id.to_string(), |separator| format!("{} ({separator})", look_alike.id))
-        })
+        .map(|(separator, id)| separator.map_or_else(|| id.to_string(), |separator| format!("{id} ({separator})")))
         .collect();
     if open.is_empty() {
         format!("to name {}, rule out something that looks like it by another observation", candidate.cause)
