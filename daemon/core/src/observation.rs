@@ -44,6 +44,7 @@ pub struct Observation {
 /// The host calls of the contract, with request and answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant is the interface function of that name; the records are documented")]
+#[expect(clippy::large_enum_variant, reason = "a ledger holds hundreds of them at most, and each moves once")]
 pub enum Call {
     DnsQuery {
         request: dns::Query,
@@ -226,7 +227,7 @@ impl Reason {
 pub struct IcmpError {
     /// Who sent it; absent when this kernel raised the error itself.
     pub sender: Option<IpAddr>,
-    /// ICMP or ICMPv6 type, by the socket's family.
+    /// ICMP or `ICMPv6` type, by the socket's family.
     pub icmp_type: u8,
     /// Its code.
     pub code: u8,

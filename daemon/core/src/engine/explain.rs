@@ -147,7 +147,7 @@ impl<'a> Scene<'a> {
     }
 
     fn on_port(&self, subject: &Subject) -> bool {
-        subject.port.is_some() && subject.port == self.target.port().map(|port| port.number())
+        subject.port.is_some() && subject.port == self.target.port().map(super::super::target::Port::number)
     }
 
     /// About another service than the target: another port, and not the resolvers' on the way to it.

@@ -24,11 +24,11 @@ impl Subject {
         if let Ok(address) = first.trim_matches(['[', ']']).parse::<IpAddr>() {
             subject.address = Some(address.to_canonical());
         } else if let Ok(target) = first.parse::<Target>() {
-            subject.port = target.port().map(|port| port.number());
+            subject.port = target.port().map(super::super::target::Port::number);
             match (target.host(), &target.kind) {
                 (Some(Host::Address(address)), _) => subject.address = Some(*address),
                 (Some(Host::Name(_)), _) | (None, TargetKind::Dns { .. }) => {
-                    subject.name = target.name().map(str::to_owned)
+                    subject.name = target.name().map(str::to_owned);
                 }
                 _ => {}
             }

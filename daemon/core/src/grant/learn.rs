@@ -64,13 +64,13 @@ impl Grants {
         }
         let mut owner = normal(&request.name);
         for _ in 0..=CNAME_LIMIT {
-            let owned = || answer.answers.iter().filter(|record| normal(&record.name) == owner);
-            for record in owned().filter(|record| record.rtype == request.qtype) {
+            let records = || answer.answers.iter().filter(|record| normal(&record.name) == owner);
+            for record in records().filter(|record| record.rtype == request.qtype) {
                 if let Ok(address) = record.rdata.parse::<IpAddr>() {
                     self.add_target(address);
                 }
             }
-            match owned().find(|record| record.rtype == CNAME) {
+            match records().find(|record| record.rtype == CNAME) {
                 Some(alias) => owner = normal(&alias.rdata),
                 None => return,
             }

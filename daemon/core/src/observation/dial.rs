@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CounterDeltas, Endpoint, Failure, Timing};
 
-/// struct tcp_info (linux/tcp.h), the fields that diagnosis uses.
+/// struct `tcp_info` (linux/tcp.h), the fields that diagnosis uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpInfo {
     /// As in ss: `ESTAB`, `SYN-SENT`.
@@ -174,7 +174,7 @@ pub struct TlsSession {
     pub verification_detail: String,
     /// The certificate at fault, counted from the leaf.
     pub verification_depth: Option<u8>,
-    /// CertificateRequest seen.
+    /// `CertificateRequest` seen.
     pub client_certificate_requested: bool,
     /// The peer's first bytes where they were not a TLS record.
     pub plaintext: Option<Vec<u8>>,

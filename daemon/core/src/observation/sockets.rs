@@ -18,7 +18,7 @@ pub struct Process {
     pub state: String,
     /// Where readable.
     pub open_files: Option<u64>,
-    /// Soft RLIMIT_NOFILE.
+    /// Soft `RLIMIT_NOFILE`.
     pub open_files_limit: Option<u64>,
 }
 

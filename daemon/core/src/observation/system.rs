@@ -60,17 +60,17 @@ pub struct Link {
     pub name: String,
     /// Interface index.
     pub index: u32,
-    /// IFF_UP.
+    /// `IFF_UP`.
     pub up: bool,
-    /// IFF_LOWER_UP.
+    /// `IFF_LOWER_UP`.
     pub carrier: bool,
-    /// IFF_LOOPBACK.
+    /// `IFF_LOOPBACK`.
     pub loopback: bool,
     /// Bytes.
     pub mtu: u32,
     /// CIDR.
     pub addresses: Vec<String>,
-    /// rx_errors, tx_errors, ...
+    /// `rx_errors`, `tx_errors`, ...
     pub statistics: Vec<Counter>,
 }
 

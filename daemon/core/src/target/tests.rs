@@ -198,11 +198,12 @@ fn an_error_quotes_a_bounded_part() {
 
 #[test]
 fn the_scheme_is_the_one_that_checks_name() {
+    use Scheme::{Dns, Host, Http, Https, Listener, Pid, Tcp, Tls, Udp};
+
     let schemes: Vec<_> = ["https://h", "http://h", "h:1", "tls://h:1", "udp://h:1", "h", ":1", "pid://1", "host"]
         .iter()
         .map(|text| text.parse::<Target>().expect("a target").scheme())
         .collect();
-    use Scheme::{Dns, Host, Http, Https, Listener, Pid, Tcp, Tls, Udp};
     assert_eq!(schemes, [Https, Http, Tcp, Tls, Udp, Dns, Listener, Pid, Host]);
 }
 
