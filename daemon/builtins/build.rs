@@ -44,8 +44,10 @@ fn build() -> Result<(), Box<dyn Error>> {
     let mut table = String::new();
     for name in &names {
         let built = guests.join(GUEST_TARGET).join(PROFILE).join(format!("sonde_check_{name}.wasm"));
-        let wasm = fs::read(&built).map_err(|error| format!("read the built component {}: {error}", built.display()))?;
-        let cwasm = sonde_aot::precompile(Some(&target), &wasm).map_err(|error| format!("compile the check {name}: {error:#}"))?;
+        let wasm =
+            fs::read(&built).map_err(|error| format!("read the built component {}: {error}", built.display()))?;
+        let cwasm = sonde_aot::precompile(Some(&target), &wasm)
+            .map_err(|error| format!("compile the check {name}: {error:#}"))?;
         fs::write(out.join(format!("{name}.wasm")), &wasm)?;
         fs::write(out.join(format!("{name}.cwasm")), cwasm)?;
         writeln!(
@@ -73,7 +75,9 @@ fn plugins(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     for entry in fs::read_dir(folder).map_err(|error| format!("read {}: {error}", folder.display()))? {
         let path = entry?.path();
         if path.join("Cargo.toml").is_file() {
-            names.push(path.file_name().and_then(OsStr::to_str).ok_or("a plugin's folder has no UTF-8 name")?.to_owned());
+            names.push(
+                path.file_name().and_then(OsStr::to_str).ok_or("a plugin's folder has no UTF-8 name")?.to_owned(),
+            );
         }
     }
     names.sort();
@@ -83,7 +87,8 @@ fn plugins(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
 /// `<target>/guests`, found from `<target>/[<triple>/]<profile>/build/<package>/out`.
 fn guest_directory(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let build = out.ancestors().nth(2).filter(|path| path.file_name() == Some(OsStr::new("build")));
-    let profile = build.and_then(Path::parent).ok_or_else(|| format!("OUT_DIR has an unknown form: {}", out.display()))?;
+    let profile =
+        build.and_then(Path::parent).ok_or_else(|| format!("OUT_DIR has an unknown form: {}", out.display()))?;
     let parent = profile.parent().ok_or("OUT_DIR is too short")?;
     let is_triple = parent.file_name() == Some(OsStr::new(&required("TARGET")?));
     let target = if is_triple { parent.parent().unwrap_or(parent) } else { parent };
@@ -123,10 +128,25 @@ fn must_not_reach_guests(key: &str) -> bool {
     const KEPT: [&str; 6] =
         ["CARGO_HOME", "CARGO_MAKEFLAGS", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTRIES_", "CARGO_REGISTRY_"];
     const REMOVED: [&str; 13] = [
-        "RUSTFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTDOC", "RUSTDOCFLAGS", "TARGET", "HOST", "PROFILE",
-        "OPT_LEVEL", "DEBUG", "OUT_DIR", "LLVM_PROFILE_FILE",
+        "RUSTFLAGS",
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTDOC",
+        "RUSTDOCFLAGS",
+        "TARGET",
+        "HOST",
+        "PROFILE",
+        "OPT_LEVEL",
+        "DEBUG",
+        "OUT_DIR",
+        "LLVM_PROFILE_FILE",
     ];
-    if key.starts_with("CARGO_") { !KEPT.iter().any(|kept| key.starts_with(kept)) } else { REMOVED.contains(&key) || key == "CLIPPY_ARGS" }
+    if key.starts_with("CARGO_") {
+        !KEPT.iter().any(|kept| key.starts_with(kept))
+    } else {
+        REMOVED.contains(&key) || key == "CLIPPY_ARGS"
+    }
 }
 
 fn has_guest_target(rustc: &str) -> bool {

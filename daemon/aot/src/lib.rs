@@ -78,7 +78,8 @@ mod tests {
     use super::*;
     use wasmtime::component::Component;
 
-    const TARGET: &str = if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
+    const TARGET: &str =
+        if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
 
     /// `(component (core module (memory 1) (func (export "f") (result i32) i32.const 7)))`
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0\x01\x27\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7f\x03\x02\x01\0\
@@ -98,7 +99,8 @@ mod tests {
 
     #[test]
     fn both_allocations_have_one_compatibility_name() {
-        let names = [Allocation::OnDemand, Allocation::pooling()].map(|a| compatibility(&engine(Some(TARGET), &a).expect("makes an engine")));
+        let names = [Allocation::OnDemand, Allocation::pooling()]
+            .map(|a| compatibility(&engine(Some(TARGET), &a).expect("makes an engine")));
         assert_eq!(names[0], names[1]);
         let native = compatibility(&engine(None, &Allocation::OnDemand).expect("makes an engine"));
         assert_ne!(names[0], native, "a native engine must not share artefacts with a portable one");
@@ -111,7 +113,8 @@ mod tests {
         let engine = engine(Some(TARGET), &Allocation::OnDemand).expect("makes an engine");
         #[expect(unsafe_code, reason = "deserialize trusts its input")]
         // SAFETY: both artefacts were compiled above, by the same wasmtime.
-        let (portable, native) = unsafe { (Component::deserialize(&engine, &portable), Component::deserialize(&engine, &native)) };
+        let (portable, native) =
+            unsafe { (Component::deserialize(&engine, &portable), Component::deserialize(&engine, &native)) };
         assert!(portable.is_ok());
         assert!(native.is_ok() || cfg!(target_arch = "x86_64"), "only a machine above the baseline refuses");
     }

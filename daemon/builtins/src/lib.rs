@@ -25,7 +25,8 @@ mod tests {
 
     #[test]
     fn each_plugin_folder_is_a_builtin_with_machine_code() {
-        let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins")).expect("plugins/ is there");
+        let folders =
+            std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins")).expect("plugins/ is there");
         let mut names: Vec<String> = folders
             .map(|entry| entry.expect("readable").path())
             .filter(|path| path.join("Cargo.toml").is_file())

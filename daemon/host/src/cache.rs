@@ -55,13 +55,15 @@ impl Cache {
     fn try_put(&self, digest: &str, code: &[u8]) -> std::io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let path = self.path(digest);
-        let unfinished = path.with_extension(format!("{}.{:016x}", std::process::id(), getrandom::u64().unwrap_or_default()));
-        let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).and_then(|mut file| {
-            writeln!(file, "{}", sonde_aot::digest(code))?;
-            file.write_all(code)?;
-            drop(file);
-            fs::rename(&unfinished, &path)
-        });
+        let unfinished =
+            path.with_extension(format!("{}.{:016x}", std::process::id(), getrandom::u64().unwrap_or_default()));
+        let written =
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).and_then(|mut file| {
+                writeln!(file, "{}", sonde_aot::digest(code))?;
+                file.write_all(code)?;
+                drop(file);
+                fs::rename(&unfinished, &path)
+            });
         if written.is_err() && unfinished.exists() {
             fs::remove_file(&unfinished)?;
         }

@@ -3,8 +3,8 @@
 //! It never fails: whatever stands in a call's way is an answer with a failure. A call that its guest drops (the loser of a
 //! race, or all of them when the guest is stopped) ends at once and is recorded as cut short.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sonde_core::observation::{Call, EvidenceId, Failure, Phase, Reason, Timing};
@@ -126,7 +126,11 @@ impl Caller {
     pub(crate) async fn call<C: HostCall>(&self, mut call: C) -> Answered<C::Answer> {
         let Some(run) = self.0.run.clone() else {
             let failure = failure::<C>(Reason::InvalidRequest("describe may call nothing".to_owned()));
-            return Answered { id: EvidenceId(0), timing: Timing::default(), answer: call.failed(Timing::default(), failure) };
+            return Answered {
+                id: EvidenceId(0),
+                timing: Timing::default(),
+                answer: call.failed(Timing::default(), failure),
+            };
         };
         let at = run.clock.now();
         if let Some(spent) = self.over_budget() {
@@ -137,7 +141,8 @@ impl Caller {
             return Answered { id, timing, answer: call.failed(timing, failure::<C>(spent)) };
         }
         let Ok(permit) = Arc::clone(&self.0.in_flight).try_acquire_owned() else {
-            let spent = Reason::BudgetExhausted("too many host calls are in flight at once; await some first".to_owned());
+            let spent =
+                Reason::BudgetExhausted("too many host calls are in flight at once; await some first".to_owned());
             return self.refuse(&run, at, call, spent);
         };
         let remaining = self.remaining().saturating_sub(JUDGING);
@@ -149,7 +154,13 @@ impl Caller {
         }
         call.clamp(remaining);
 
-        let pending = Pending { run: Arc::clone(&run), check: self.0.check.clone(), id: run.issue(), at, call: Some(call.clone()) };
+        let pending = Pending {
+            run: Arc::clone(&run),
+            check: self.0.check.clone(),
+            id: run.issue(),
+            at,
+            call: Some(call.clone()),
+        };
         let id = pending.id;
         let work = {
             let (run, shared, call) = (Arc::clone(&run), Arc::clone(&self.0), call.clone());
@@ -172,7 +183,10 @@ impl Caller {
                 Answered { id, timing, answer }
             }
             Err(error) => {
-                let reason = Reason::Other(if error.is_panic() { "a bug in sonde: the probe panicked" } else { "sonde is shutting down" }.to_owned());
+                let reason = Reason::Other(
+                    if error.is_panic() { "a bug in sonde: the probe panicked" } else { "sonde is shutting down" }
+                        .to_owned(),
+                );
                 let timing = run.clock.since(at);
                 let answer = call.failed(timing, failure_after::<C>(reason, timing.elapsed));
                 run.record(id, &self.0.check, timing, call.observed(answer.clone()));
@@ -191,7 +205,12 @@ impl Caller {
             return (self.0.over_budget.get().map_or(EvidenceId(0), |(id, _)| *id), timing, failure);
         }
         let id = run.issue();
-        run.record(id, &self.0.check, timing, Call::Rejected { function: function.to_owned(), failure: failure.clone() });
+        run.record(
+            id,
+            &self.0.check,
+            timing,
+            Call::Rejected { function: function.to_owned(), failure: failure.clone() },
+        );
         (id, timing, failure)
     }
 
@@ -205,8 +224,12 @@ impl Caller {
             return Some(Reason::BudgetExhausted(format!("a check may make {} host calls in a run", self.0.allowed)));
         }
         let kept = self.0.kept.load(Ordering::Relaxed);
-        (kept >= self.0.keepable)
-            .then(|| Reason::BudgetExhausted(format!("the answers to a check may fill {} bytes of the ledger in a run", self.0.keepable)))
+        (kept >= self.0.keepable).then(|| {
+            Reason::BudgetExhausted(format!(
+                "the answers to a check may fill {} bytes of the ledger in a run",
+                self.0.keepable
+            ))
+        })
     }
 
     fn refuse<C: HostCall>(&self, run: &Run, at: Duration, call: C, reason: Reason) -> Answered<C::Answer> {
@@ -237,7 +260,8 @@ impl<C: HostCall> Drop for Pending<C> {
     fn drop(&mut self) {
         let Some(call) = self.call.take() else { return };
         let timing = self.run.clock.since(self.at);
-        let failure = failure_after::<C>(Reason::Other("cut short: the check did not wait for it".to_owned()), timing.elapsed);
+        let failure =
+            failure_after::<C>(Reason::Other("cut short: the check did not wait for it".to_owned()), timing.elapsed);
         let answer = call.failed(timing, failure);
         // Does nothing where the call ended by itself in the meantime.
         self.run.record(self.id, &self.check, timing, call.observed(answer));
@@ -254,7 +278,9 @@ fn failure_after<C: HostCall>(reason: Reason, elapsed: Duration) -> Failure {
 
 fn failed(phase: Phase, reason: Reason, elapsed: Duration) -> Failure {
     let detail = match &reason {
-        Reason::Denied(text) | Reason::InvalidRequest(text) | Reason::BudgetExhausted(text) | Reason::Other(text) => text.clone(),
+        Reason::Denied(text) | Reason::InvalidRequest(text) | Reason::BudgetExhausted(text) | Reason::Other(text) => {
+            text.clone()
+        }
         other => other.error_type().to_owned(),
     };
     Failure { phase, reason, errno: None, icmp: None, elapsed, detail }

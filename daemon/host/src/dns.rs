@@ -102,13 +102,10 @@ impl HostCall for Config {
     async fn perform(&self, run: &Run) -> core::ResolverConfig {
         let at = run.clock.now();
         let config = sonde_probe::dns::config(&run.vantage, &run.clock, self.name.as_deref());
-        match tokio::time::timeout(self.timeout.min(run.probe_timeout), config).await {
-            Ok(config) => config,
-            Err(_) => {
-                let timing = run.clock.since(at);
-                unread(timing, crate::call::timed_out(timing.elapsed))
-            }
-        }
+        tokio::time::timeout(self.timeout.min(run.probe_timeout), config).await.unwrap_or_else(|_| {
+            let timing = run.clock.since(at);
+            unread(timing, crate::call::timed_out(timing.elapsed))
+        })
     }
 
     fn failed(&self, timing: Timing, failure: Failure) -> core::ResolverConfig {

@@ -62,11 +62,7 @@ impl Inner {
                 biased;
                 () = cancel.cancelled() => Err(Stop::Cancelled),
                 () = flooded.cancelled() => Err(Stop::DataLimit),
-                ended = tokio::time::timeout(caller.remaining(), guest) => match ended {
-                    Err(_) => Err(Stop::Deadline),
-                    Ok(Ok(result)) => Ok(result),
-                    Ok(Err(error)) => Err(error),
-                },
+                ended = tokio::time::timeout(caller.remaining(), guest) => ended.map_err(|_| Stop::Deadline),
             }
         };
         let end = match end {
@@ -93,21 +89,27 @@ enum Ended {
     Failed(wasmtime::Error),
 }
 
-async fn call(check: &Check, run: &Run, arguments: Vec<(String, String)>, caller: &Caller, store: &mut Store<Session>) -> Result<Ended, Stop> {
+async fn call(
+    check: &Check,
+    run: &Run,
+    arguments: Vec<(String, String)>,
+    caller: &Caller,
+    store: &mut Store<Session>,
+) -> Ended {
     let guest = match check.code.instantiate_async(&mut *store).await {
         Ok(guest) => guest,
-        Err(error) => return Ok(Ended::Failed(error)),
+        Err(error) => return Ended::Failed(error),
     };
-    let target = target(&run.target, run.addresses());
+    let target = target(&run.target, &run.addresses());
     let arguments = arguments.into_iter().map(|(name, value)| wit::Argument { name, value }).collect();
     let budget = wit::Budget { remaining_us: micros(caller.remaining()), probe_timeout_us: micros(run.probe_timeout) };
-    let called = store
+    let ended = store
         .run_concurrent(async |accessor| guest.sonde_check_check().call_run(accessor, target, arguments, budget).await)
         .await;
-    Ok(match called {
+    match ended {
         Ok(Ok(said)) => Ended::Said(said),
         Ok(Err(error)) | Err(error) => Ended::Failed(error),
-    })
+    }
 }
 
 fn outcome_of(outcome: wit::Outcome, limit: usize) -> Outcome {
@@ -124,7 +126,7 @@ fn outcome_of(outcome: wit::Outcome, limit: usize) -> Outcome {
 }
 
 /// The target in the contract's words, with the addresses that the run knows by now.
-fn target(target: &Target, addresses: Vec<std::net::IpAddr>) -> wit::Target {
+fn target(target: &Target, addresses: &[std::net::IpAddr]) -> wit::Target {
     let blank = wit::Target {
         text: target.text.clone(),
         kind: wit::TargetKind::Host,
@@ -134,7 +136,7 @@ fn target(target: &Target, addresses: Vec<std::net::IpAddr>) -> wit::Target {
         qtype: None,
         server: None,
         pid: None,
-        addresses: crate::types::texts(&addresses),
+        addresses: crate::types::texts(addresses),
     };
     match &target.kind {
         TargetKind::Http { tls, path, .. } => wit::Target {

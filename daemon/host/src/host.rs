@@ -131,10 +131,6 @@ impl Host {
         let mut checks: Vec<Option<Arc<Check>>> = vec![None; tasks.len()];
         for (index, loaded) in receiver {
             let name = sonde_builtins::BUILTINS[index].name;
-            if let Err(LoadError::NotACheck { .. }) = loaded {
-                tracing::warn!(name, "not a check yet");
-                continue;
-            }
             checks[index] = Some(Arc::new(loaded.map_err(|source| HostError::Builtin { name, source })?));
         }
         drop(tasks);
@@ -151,16 +147,16 @@ impl Host {
         let loading = self.spawn(async move {
             let turn = Arc::clone(&inner.compiling).acquire_owned().await;
             let compiler = Arc::clone(&inner);
-            let compiled = tokio::task::spawn_blocking(move || {
+            let compiling = tokio::task::spawn_blocking(move || {
                 // Held to the end of the work, which goes on even where nobody waits for it any more.
                 let _turn = turn;
                 let digest = sonde_aot::digest(&wasm);
                 compiler.component(&wasm, &digest).map(|component| (component, digest))
             });
-            let (component, digest) = compiled.await.map_err(|_| LoadError::ShuttingDown)??;
+            let (component, digest) = compiling.await.map_err(interrupted)??;
             inner.check(component, digest, origin).await
         });
-        loading.await.map_err(|_| LoadError::ShuttingDown)?.map(Arc::new)
+        loading.await.map_err(interrupted)?.map(Arc::new)
     }
 
     /// Runs a check in a run until it ends, is stopped by a limit, by `deadline` (on the run's clock) or by the run's cancellation.
@@ -195,6 +191,11 @@ impl Drop for Host {
             guests.shutdown_background();
         }
     }
+}
+
+/// Why a task of ours did not end.
+fn interrupted(error: tokio::task::JoinError) -> LoadError {
+    if error.is_panic() { LoadError::Compile(error.into()) } else { LoadError::ShuttingDown }
 }
 
 /// Everything a guest can import: the contract, and WASI that can do nothing.

@@ -75,7 +75,11 @@ impl Inner {
         // SAFETY: the bytes were made by `precompile_component` in the build of this very program.
         let loaded = unsafe { Component::deserialize(&self.engine, builtin.cwasm) };
         loaded.or_else(|error| {
-            tracing::warn!(check = builtin.name, error = format!("{error:#}"), "the embedded machine code is refused; compiling");
+            tracing::warn!(
+                check = builtin.name,
+                error = format!("{error:#}"),
+                "the embedded machine code is refused; compiling"
+            );
             self.component(builtin.wasm, builtin.wasm_sha256)
         })
     }
@@ -104,7 +108,12 @@ impl Inner {
     }
 
     /// Links a component and asks for its manifest.
-    pub(crate) async fn check(self: Arc<Self>, component: Component, digest: String, origin: Origin) -> Result<Check, LoadError> {
+    pub(crate) async fn check(
+        self: Arc<Self>,
+        component: Component,
+        digest: String,
+        origin: Origin,
+    ) -> Result<Check, LoadError> {
         let exports = component.component_type();
         let names: Vec<&str> = exports.exports(&self.engine).map(|(name, _)| name).collect();
         if !names.contains(&CONTRACT) {

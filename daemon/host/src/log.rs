@@ -19,16 +19,12 @@ impl LogBudget {
 
     /// Whether one more line may be written; counts it either way.
     fn take(&mut self) -> bool {
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                true
-            }
-            None => {
-                self.dropped += 1;
-                false
-            }
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return true;
         }
+        self.dropped += 1;
+        false
     }
 
     /// Lines that were lost.

@@ -31,23 +31,39 @@ const INTERFACES: [&str; 4] = ["dns", "dial", "sockets", "system"];
 pub(crate) fn accepted(manifest: wit::Manifest) -> Result<Manifest, ManifestError> {
     let name = name("name", manifest.name)?;
     if manifest.targets.is_empty() {
-        return Err(ManifestError { field: "targets", problem: "is empty; name at least one kind of target".to_owned() });
+        return Err(ManifestError {
+            field: "targets",
+            problem: "is empty; name at least one kind of target".to_owned(),
+        });
     }
-    let parameters = bounded("parameters", manifest.parameters)?.into_iter().map(parameter).collect::<Result<Vec<_>, _>>()?;
+    let parameters =
+        bounded("parameters", manifest.parameters)?.into_iter().map(parameter).collect::<Result<Vec<_>, _>>()?;
     for (index, parameter) in parameters.iter().enumerate() {
         if parameters[..index].iter().any(|earlier| earlier.name == parameter.name) {
-            return Err(ManifestError { field: "parameters", problem: format!("name {:?} twice; each name once", parameter.name) });
+            return Err(ManifestError {
+                field: "parameters",
+                problem: format!("name {:?} twice; each name once", parameter.name),
+            });
         }
     }
     let interfaces = texts("interfaces", manifest.interfaces)?;
     if let Some(unknown) = interfaces.iter().find(|interface| !INTERFACES.contains(&interface.as_str())) {
-        return Err(ManifestError { field: "interfaces", problem: format!("name {unknown:?}; there are {}", INTERFACES.join(", ")) });
+        return Err(ManifestError {
+            field: "interfaces",
+            problem: format!("name {unknown:?}; there are {}", INTERFACES.join(", ")),
+        });
     }
     let causes = texts("causes", manifest.causes)?;
     if let Some(odd) = causes.iter().find(|cause| CauseId::parse(cause).is_none()) {
-        return Err(ManifestError { field: "causes", problem: format!("name {odd:?}; write ids like dns.nxdomain or vendor.acme_expired") });
+        return Err(ManifestError {
+            field: "causes",
+            problem: format!("name {odd:?}; write ids like dns.nxdomain or vendor.acme_expired"),
+        });
     }
-    let after = bounded("after", manifest.after)?.into_iter().map(|after| self::name("after", after)).collect::<Result<_, _>>()?;
+    let after = bounded("after", manifest.after)?
+        .into_iter()
+        .map(|after| self::name("after", after))
+        .collect::<Result<_, _>>()?;
     let properties = bounded("properties", manifest.properties)?
         .into_iter()
         .map(|property| Ok((text("properties", property.name)?, text("properties", property.value)?)))
@@ -113,17 +129,25 @@ fn name(field: &'static str, text: String) -> Result<String, ManifestError> {
     let shown = crate::text::tidy(&text, NAME_BYTES);
     Err(ManifestError {
         field,
-        problem: format!("hold {shown:?}; a name is at most {NAME_BYTES} lower-case letters, digits and -, and begins with a letter"),
+        problem: format!(
+            "hold {shown:?}; a name is at most {NAME_BYTES} lower-case letters, digits and -, and begins with a letter"
+        ),
     })
 }
 
 fn text(field: &'static str, text: String) -> Result<String, ManifestError> {
     if text.len() > TEXT_BYTES {
-        return Err(ManifestError { field, problem: format!("hold a text of {} bytes; at most {TEXT_BYTES} are allowed", text.len()) });
+        return Err(ManifestError {
+            field,
+            problem: format!("hold a text of {} bytes; at most {TEXT_BYTES} are allowed", text.len()),
+        });
     }
     if text.chars().any(char::is_control) {
         let shown = crate::text::tidy(&text, NAME_BYTES);
-        return Err(ManifestError { field, problem: format!("hold {shown:?} with control characters; write one plain line") });
+        return Err(ManifestError {
+            field,
+            problem: format!("hold {shown:?} with control characters; write one plain line"),
+        });
     }
     Ok(text)
 }
@@ -174,14 +198,19 @@ mod tests {
 
     #[test]
     fn lists_and_texts_are_bounded() {
-        let long = accepted(wit::Manifest { summary: "a".repeat(TEXT_BYTES + 1), ..manifest() }).expect_err("is too long");
+        let long =
+            accepted(wit::Manifest { summary: "a".repeat(TEXT_BYTES + 1), ..manifest() }).expect_err("is too long");
         assert_eq!(long.field, "summary");
-        let many = accepted(wit::Manifest { causes: vec!["a.b".to_owned(); ITEMS + 1], ..manifest() }).expect_err("are too many");
+        let many = accepted(wit::Manifest { causes: vec!["a.b".to_owned(); ITEMS + 1], ..manifest() })
+            .expect_err("are too many");
         assert_eq!(many.field, "causes");
     }
 
     #[test]
     fn a_check_that_serves_no_target_is_refused() {
-        assert_eq!(accepted(wit::Manifest { targets: Vec::new(), ..manifest() }).expect_err("serves none").field, "targets");
+        assert_eq!(
+            accepted(wit::Manifest { targets: Vec::new(), ..manifest() }).expect_err("serves none").field,
+            "targets"
+        );
     }
 }

@@ -44,7 +44,11 @@ impl ResourceLimiter for MemoryLimit {
     fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool, Error> {
         let asked = self.table_elements.saturating_add(desired.saturating_sub(current));
         if asked > TABLE_ELEMENTS {
-            return Err(MemoryExceeded { asked: asked.saturating_mul(size_of::<usize>()), limit: TABLE_ELEMENTS * size_of::<usize>() }.into());
+            return Err(MemoryExceeded {
+                asked: asked.saturating_mul(size_of::<usize>()),
+                limit: TABLE_ELEMENTS * size_of::<usize>(),
+            }
+            .into());
         }
         self.table_elements = asked;
         Ok(true)

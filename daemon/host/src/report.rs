@@ -19,7 +19,10 @@ impl wit::Host for Session {
             return Err(wit::Rejection::NoEvidence);
         };
         if self.findings >= self.limits.findings {
-            return Err(wit::Rejection::TooLarge(format!("a check may make {} findings in a run", self.limits.findings)));
+            return Err(wit::Rejection::TooLarge(format!(
+                "a check may make {} findings in a run",
+                self.limits.findings
+            )));
         }
         let finding = accepted(run, self.caller.check(), finding, &self.limits)?;
         self.findings += 1;
@@ -65,11 +68,16 @@ fn accepted(run: &Run, check: &str, finding: wit::Finding, limits: &Limits) -> R
         summary: tidy(&finding.summary, limits.text_bytes),
         evidence,
         // What is not finite has no meaning to anyone behind this.
-        measures: finding.measures.into_iter().filter(|measure| measure.value.is_finite()).map(measure).collect(),
+        measures: finding
+            .measures
+            .into_iter()
+            .filter(|measure| measure.value.is_finite())
+            .map(|measure| self::measure(&measure))
+            .collect(),
     })
 }
 
-fn measure(measure: crate::bindings::sonde::check::types::Measure) -> Measure {
+fn measure(measure: &crate::bindings::sonde::check::types::Measure) -> Measure {
     Measure {
         name: tidy(&measure.name, MEASURE_TEXT_BYTES),
         value: measure.value,
@@ -78,5 +86,9 @@ fn measure(measure: crate::bindings::sonde::check::types::Measure) -> Measure {
 }
 
 fn within(what: &str, size: usize, limit: usize) -> Result<(), wit::Rejection> {
-    if size <= limit { Ok(()) } else { Err(wit::Rejection::TooLarge(format!("{what} has {size}; at most {limit} are allowed"))) }
+    if size <= limit {
+        Ok(())
+    } else {
+        Err(wit::Rejection::TooLarge(format!("{what} has {size}; at most {limit} are allowed")))
+    }
 }

@@ -40,7 +40,8 @@ impl wit::HostWithStore<Session> for Imports {
     async fn counters(accessor: &Accessor<Session, Self>) -> wit::CountersAnswer {
         let (id, timing, answer) = inspect(accessor, Ok(Counters)).await;
         let taken_at = answer.as_ref().map_or(timing.at, |counters| counters.taken_at);
-        let outcome = answer.map(|counters| counters.counters.into_iter().map(Into::into).collect()).map_err(Into::into);
+        let outcome =
+            answer.map(|counters| counters.counters.into_iter().map(Into::into).collect()).map_err(Into::into);
         wit::CountersAnswer { evidence: id.0, timing: timing.into(), taken_at_us: micros(taken_at), outcome }
     }
 }

@@ -10,7 +10,8 @@ use crate::text::tidy;
 
 /// The words of the limits on what passes between guest and host: bytes of a call, handles of the store, WASI's resources.
 /// wasmtime keeps the types of these errors to itself.
-const PASSED_TOO_MUCH: [&str; 3] = ["fuel allocated for hostcalls", "store handle limit exceeded", "resource table has no free keys"];
+const PASSED_TOO_MUCH: [&str; 3] =
+    ["fuel allocated for hostcalls", "store handle limit exceeded", "resource table has no free keys"];
 
 /// Names the end of a guest that ended in `error`.
 pub(crate) fn of(error: &Error, session: &Session) -> Stop {

@@ -29,7 +29,11 @@ impl wit::HostWithStore<Session> for Imports {
 
     async fn neighbour(accessor: &Accessor<Session, Self>, address: String) -> wit::NeighbourAnswer {
         let (id, timing, answer) = inspect(accessor, types::address(&address).map(NeighbourOf)).await;
-        wit::NeighbourAnswer { evidence: id.0, timing: timing.into(), outcome: answer.map(Into::into).map_err(Into::into) }
+        wit::NeighbourAnswer {
+            evidence: id.0,
+            timing: timing.into(),
+            outcome: answer.map(Into::into).map_err(Into::into),
+        }
     }
 
     async fn links(accessor: &Accessor<Session, Self>) -> wit::LinksAnswer {

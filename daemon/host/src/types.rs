@@ -137,7 +137,11 @@ impl From<core::Counter> for wit::Counter {
 
 impl From<core::CounterDeltas> for wit::CounterDeltas {
     fn from(deltas: core::CounterDeltas) -> Self {
-        Self { window: deltas.window.into(), quiet: deltas.quiet, moved: deltas.moved.into_iter().map(Into::into).collect() }
+        Self {
+            window: deltas.window.into(),
+            quiet: deltas.quiet,
+            moved: deltas.moved.into_iter().map(Into::into).collect(),
+        }
     }
 }
 

@@ -13,12 +13,15 @@ pub(crate) fn of(call: &Call) -> u64 {
             let records = answer.answers.iter().chain(&answer.authorities).chain(&answer.additionals);
             records.map(|record| 64 + record.name.len() + record.rdata.len()).sum()
         }),
-        Call::DnsConfig { answer, .. } => 64 * (answer.search.len() + answer.options.len() + answer.hosts_addresses.len()),
+        Call::DnsConfig { answer, .. } => {
+            64 * (answer.search.len() + answer.options.len() + answer.hosts_addresses.len())
+        }
         Call::DialTls { answer, .. } => answer.session.as_ref().map_or(0, session),
         Call::DialHttp { request, answer } => {
             let sent: usize = request.headers.iter().map(|field| 48 + field.name.len() + field.value.len()).sum();
             let received = answer.response.as_ref().map_or(0, |response| {
-                let headers: usize = response.headers.iter().map(|field| 48 + field.name.len() + field.value.len()).sum();
+                let headers: usize =
+                    response.headers.iter().map(|field| 48 + field.name.len() + field.value.len()).sum();
                 headers + response.body_prefix.len()
             });
             sent + request.path.len() + received + answer.session.as_ref().map_or(0, session)
@@ -30,7 +33,11 @@ pub(crate) fn of(call: &Call) -> u64 {
         Call::Links { answer } => answer.as_ref().map_or(0, |links| {
             links.iter().map(|link| 192 + 64 * (link.addresses.len() + link.statistics.len())).sum()
         }),
-        Call::DialTcp { .. } | Call::RouteTo { .. } | Call::Neighbour { .. } | Call::Clock { .. } | Call::Rejected { .. } => 0,
+        Call::DialTcp { .. }
+        | Call::RouteTo { .. }
+        | Call::Neighbour { .. }
+        | Call::Clock { .. }
+        | Call::Rejected { .. } => 0,
     };
     u64::try_from(LINE_BYTES + more).unwrap_or(u64::MAX)
 }

@@ -144,7 +144,11 @@ impl From<core::HttpResponse> for wit::HttpResponse {
         Self {
             version: response.version,
             status: response.status,
-            headers: response.headers.into_iter().map(|field| Property { name: field.name, value: field.value }).collect(),
+            headers: response
+                .headers
+                .into_iter()
+                .map(|field| Property { name: field.name, value: field.value })
+                .collect(),
             content_length: response.content_length,
             body_bytes: response.body_bytes,
             body_complete: response.body_complete,

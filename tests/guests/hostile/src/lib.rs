@@ -1,5 +1,6 @@
 //! A check that misbehaves: each mode is one attack that the host must contain, and `good` is the one that behaves.
 use std::hint::black_box;
+use std::io::Write as _;
 use std::time::Duration;
 
 use sonde_sdk::prelude::*;
@@ -18,10 +19,16 @@ impl Check for Hostile {
         let mode: String = arguments.required("mode")?;
         match mode.as_str() {
             "good" => good(&target).await,
+            // Three that only cost something, for the benchmark.
+            "idle" => Ok(Outcome::works("idle")),
+            "calls" => calls().await,
+            "now" => Ok(Outcome::works((0..100_000).map(|_| timer::now().subsec_nanos() & 1).sum::<u32>().to_string())),
             "spin" => spin(),
             "panic" => panic!("on purpose"),
             "stderr" => {
-                eprintln!("{}", "lines and lines ".repeat(100_000));
+                std::io::stderr()
+                    .write_all("lines and lines ".repeat(100_000).as_bytes())
+                    .map_err(|error| error.to_string())?;
                 std::process::abort()
             }
             "exit" => std::process::exit(3),
@@ -42,11 +49,11 @@ impl Check for Hostile {
                 Err("pending ended".to_owned())
             }
             "sleep" => {
-                timer::sleep(Duration::from_secs(3600)).await;
+                timer::sleep(Duration::from_hours(1)).await;
                 Err("an hour went by".to_owned())
             }
             "block" => {
-                std::thread::sleep(Duration::from_secs(3600));
+                std::thread::sleep(Duration::from_hours(1));
                 Err("an hour went by".to_owned())
             }
             "return-much" => Ok(Outcome::works("a".repeat(50 << 20))),
@@ -67,8 +74,20 @@ impl Check for Hostile {
 async fn good(target: &Target) -> Result<Outcome, String> {
     let clock = system::clock().await;
     timer::sleep(Duration::from_millis(20)).await;
-    let taken = finding::supports("vendor.hostile.none").about(&target.text).because("it is there").citing([clock.evidence]).report();
+    let taken = finding::supports("vendor.hostile.none")
+        .about(&target.text)
+        .because("it is there")
+        .citing([clock.evidence])
+        .report();
     if taken { Ok(Outcome::works("behaved")) } else { Err("the finding was rejected".to_owned()) }
+}
+
+/// A thousand host calls that read something short, one after the other.
+async fn calls() -> Result<Outcome, String> {
+    for _ in 0..1000 {
+        black_box(system::clock().await);
+    }
+    Ok(Outcome::works("called"))
 }
 
 #[expect(clippy::empty_loop, reason = "that is the attack")]
@@ -99,7 +118,7 @@ async fn flood_calls() -> Result<Outcome, String> {
 
 /// Starts calls, and waits for none.
 async fn flood_starts() -> Result<Outcome, String> {
-    let calls: Vec<_> = (0..1000).map(|_| timer::sleep(Duration::from_secs(3600))).collect();
+    let calls: Vec<_> = (0..1000).map(|_| timer::sleep(Duration::from_hours(1))).collect();
     wait::all(calls).await;
     Ok(Outcome::works("slept"))
 }
@@ -170,7 +189,9 @@ async fn denied(target: &Target) -> String {
 /// Arguments that make no sense.
 async fn nonsense() -> String {
     let mut rejected = Vec::new();
-    for (address, port, timeout) in [("nowhere", 1, 1), ("127.0.0.1", 0, 1), ("127.0.0.1", 1, 0), ("127.0.0.1%lo", 1, 1)] {
+    for (address, port, timeout) in
+        [("nowhere", 1, 1), ("127.0.0.1", 0, 1), ("127.0.0.1", 1, 0), ("127.0.0.1%lo", 1, 1)]
+    {
         let dial = dial::tcp(dial::TcpRequest {
             remote: Endpoint::new(address, port),
             local_address: None,
@@ -179,7 +200,10 @@ async fn nonsense() -> String {
         });
         rejected.push(matches!(dial.await.outcome, Err(Failure { reason: Reason::InvalidRequest(_), .. })));
     }
-    rejected.push(matches!(system::route_to("\u{1b}".to_owned()).await.outcome, Err(Failure { reason: Reason::InvalidRequest(_), .. })));
+    rejected.push(matches!(
+        system::route_to("\u{1b}".to_owned()).await.outcome,
+        Err(Failure { reason: Reason::InvalidRequest(_), .. })
+    ));
     format!("rejected {rejected:?}")
 }
 
@@ -189,7 +213,7 @@ async fn hang(target: &Target, budget: Budget) -> Result<Outcome, String> {
     let dial = dial::tls(dial::TlsRequest::to(endpoint, "localhost").within(budget.remaining() * 100)).await;
     // Goes on where an honest check would judge.
     black_box(dial);
-    timer::sleep(Duration::from_secs(3600)).await;
+    timer::sleep(Duration::from_hours(1)).await;
     Err("an hour went by".to_owned())
 }
 
