@@ -29,6 +29,11 @@ impl Origin {
         if self.port == default_port(self.https) { host } else { format!("{host}:{}", self.port) }
     }
 
+    /// The address of a page, as a user would write it.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}://{}{path}", if self.https { "https" } else { "http" }, self.header())
+    }
+
     /// Resolves a `Location` that came for `path`.
     pub(crate) fn follow(&self, path: &str, location: &str) -> Leads {
         let location = location.trim();

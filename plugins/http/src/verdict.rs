@@ -94,7 +94,7 @@ fn circles(case: &Case, passed: &[(&Get, &HttpExchange)]) -> Judgement {
         .chain(passed.iter().skip(1).map(|(_, exchange)| exchange.evidence))
         .collect();
     let way: Vec<&str> = passed.iter().map(|(get, _)| get.path.as_str()).collect();
-    let subject = format!("{}{path}", case.origin.header());
+    let subject = case.origin.url(path);
     let support = supports("http.redirect_loop")
         .about(&subject)
         .because(format!("the redirects of {subject} lead back to themselves ({} and back)", way.join(" to ")))

@@ -35,7 +35,7 @@ pub(super) fn from_answers(case: &Case, get: &Get, unanswered: &[u64], late: &[&
     let witnesses: Vec<u64> = clean.iter().map(|exchange| exchange.evidence).filter(|id| !proof.contains(id)).collect();
     let connect = first.phases.connect.as_ref().map_or(0, |connect| connect.elapsed_us);
     let support = supports("http.server_slow")
-        .about(format!("{}{}", case.origin.header(), get.path))
+        .about(case.origin.url(&get.path))
         .because(format!("{at} connects in {} but takes {} to begin its answer", ms(connect), ms(wait)))
         .citing(proof)
         .measuring(Measure::duration("time to first byte", Duration::from_micros(wait)));

@@ -11,9 +11,12 @@ use crate::case::{Case, Get, Step};
 use crate::location::Origin;
 use crate::plan;
 
+/// An exchange, by the request and how many came before.
+type Exchange<'a> = Box<dyn Fn(&Get, usize) -> HttpExchange + 'a>;
+
 /// A modelled server. It is told how many requests came before.
 pub(crate) struct Net<'a> {
-    pub(crate) http: Box<dyn Fn(&Get, usize) -> HttpExchange + 'a>,
+    pub(crate) http: Exchange<'a>,
     pub(crate) speaks_tls: bool,
     pub(crate) https: bool,
     pub(crate) path: &'static str,

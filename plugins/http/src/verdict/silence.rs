@@ -56,7 +56,7 @@ pub(super) fn judge(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding
     if case::end(first) == End::Stuck {
         return vec![
             supports("http.slow_body")
-                .about(format!("{}{}", case.origin.header(), get.path))
+                .about(case.origin.url(&get.path))
                 .because(format!("{at} begins its answer and then stops sending"))
                 .citing(std::iter::once(first.evidence).chain(acknowledged))
                 .strong()

@@ -173,5 +173,5 @@ fn share(case: &Case, get: &Get, bad: &[&HttpExchange], good: &[&HttpExchange]) 
 }
 
 fn subject(case: &Case, get: &Get) -> String {
-    format!("{}{}", case.origin.header(), get.path)
+    case.origin.url(&get.path)
 }

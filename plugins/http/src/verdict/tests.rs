@@ -292,6 +292,17 @@ fn a_target_without_a_session_is_left_to_others() {
 }
 
 #[test]
+fn a_session_that_ends_after_a_demand_for_a_certificate_is_left_to_others() {
+    let mut net = Net::new(|_, _| {
+        let mut session = testkit::session(vec![], Verification::Accepted);
+        session.client_certificate_requested = true;
+        sonde_sdk::dial::HttpExchange { session: Some(session), ..unanswered(Reason::Closed) }
+    });
+    net.https = true;
+    assert_eq!(net.run().outcome.conclusion, Conclusion::Skipped);
+}
+
+#[test]
 fn what_was_not_granted_is_unclear() {
     let judgement = Net::new(|_, _| unconnected(Reason::Denied("192.0.2.80:80".to_owned()))).run();
     assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear);
