@@ -13,7 +13,6 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use sonde_core::observation::dial::Connection;
 use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::info;
@@ -22,6 +21,9 @@ use crate::clock::RunClock;
 use crate::error_queue;
 use crate::failure::Fault;
 use crate::vantage::Vantage;
+
+/// Between two looks at a handshake whose outcome no event will announce.
+const ASK_AGAIN: Duration = Duration::from_millis(1);
 
 /// A connection, or what became of the attempt. Dropping it resets an established connection, so that a cancelled call leaves
 /// nothing in the kernel; [`Dialled::close`] ends it politely.
@@ -149,17 +151,13 @@ pub(crate) fn target(remote: Endpoint) -> Result<SocketAddr, Fault> {
 
 /// Waits until the handshake has an outcome.
 async fn established(stream: &TcpStream) -> io::Result<()> {
+    stream.writable().await?;
+    // An entry of the error queue alone wakes us too, and then leaves the runtime no way to wait for more: it takes the
+    // stream's writing side for closed. Such a handshake ends a second or more later, with the next SYN, so asking is cheap.
     loop {
-        stream.writable().await?;
-        // An entry of the error queue wakes us too; then there is no outcome yet.
-        let outcome = stream.try_io(Interest::WRITABLE, || match settled(stream) {
-            Some(outcome) => Ok(outcome),
-            None => Err(io::ErrorKind::WouldBlock.into()),
-        });
-        match outcome {
-            Ok(outcome) => return outcome,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+        match settled(stream) {
+            Some(outcome) => return outcome,
+            None => tokio::time::sleep(ASK_AGAIN).await,
         }
     }
 }

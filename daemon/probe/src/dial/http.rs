@@ -77,7 +77,7 @@ async fn converse(
         return Err(attempt.failure(Fault::new(Phase::Socket, Reason::Closed, "the socket is gone"), None));
     };
     match &checked.tls {
-        None => talk(attempt, dialled, Lent(stream.clone()), checked, said).await,
+        None => talk(attempt, dialled, Lent::new(stream), checked, said).await,
         Some(settings) => {
             let Shaken { handshake, session, outcome } = tls::shake(vantage, attempt, dialled, stream, settings).await;
             said.phases.tls = Some(handshake);

@@ -16,34 +16,54 @@ use crate::clock::RunClock;
 const FIRST_BYTES: usize = 64;
 
 /// The dial's socket, lent to a protocol library.
+///
+/// A peer that refuses says so, closes, and resets what we still send. Its last words then wait behind the error of our write,
+/// so that error is kept back until they are read.
 #[derive(Debug)]
-pub(super) struct Lent(pub(super) Arc<TcpStream>);
+pub(super) struct Lent {
+    stream: Arc<TcpStream>,
+    /// The errno with which the writing side broke; what is written from then on is discarded.
+    broken: Option<i32>,
+}
+
+impl Lent {
+    pub(super) fn new(stream: &Arc<TcpStream>) -> Self {
+        Self { stream: Arc::clone(stream), broken: None }
+    }
+}
 
 impl AsyncRead for Lent {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.0.poll_read_ready(cx))?;
-            match self.0.try_read(buffer.initialize_unfilled()) {
-                Ok(count) => {
-                    buffer.advance(count);
+            ready!(self.stream.poll_read_ready(cx))?;
+            match (self.stream.try_read(buffer.initialize_unfilled()), self.broken) {
+                (Err(error), _) if error.kind() == io::ErrorKind::WouldBlock => {}
+                (Ok(0) | Err(_), Some(errno)) if buffer.remaining() > 0 => {
+                    return Poll::Ready(Err(io::Error::from_raw_os_error(errno)));
+                }
+                (result, _) => {
+                    buffer.advance(result?);
                     return Poll::Ready(Ok(()));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
 }
 
 impl AsyncWrite for Lent {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.0.poll_write_ready(cx))?;
-            match self.0.try_write(bytes) {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        while self.broken.is_none() {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match self.stream.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
+                Err(error) => match error.raw_os_error() {
+                    Some(errno @ (libc::EPIPE | libc::ECONNRESET)) => self.broken = Some(errno),
+                    _ => return Poll::Ready(Err(error)),
+                },
+                written => return Poll::Ready(written),
             }
         }
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -51,7 +71,7 @@ impl AsyncWrite for Lent {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(socket2::SockRef::from(self.0.as_ref()).shutdown(Shutdown::Write))
+        Poll::Ready(socket2::SockRef::from(self.stream.as_ref()).shutdown(Shutdown::Write))
     }
 }
 

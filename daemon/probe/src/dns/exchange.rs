@@ -129,10 +129,11 @@ async fn datagrams(
     loop {
         let ready = attempt.bounded(Phase::Wait, &doing, socket.ready(interest)).await;
         let ready = ready.map_err(|fault| note_strays(fault, *strays))?;
-        ready.map_err(|error| Fault::os(Phase::Wait, &doing, &error))?;
-        // Not `try_recv`: that would leave the error readiness set, and this loop spinning.
+        let ready = ready.map_err(|error| Fault::os(Phase::Wait, &doing, &error))?;
+        // `try_io` takes one interest at a time, and clears that one when there is nothing to receive.
+        let which = if ready.is_error() { Interest::ERROR } else { Interest::READABLE };
         let flags = rustix::net::RecvFlags::DONTWAIT;
-        match socket.try_io(interest, || Ok(rustix::net::recv(socket, &mut buffer[..], flags)?.0)) {
+        match socket.try_io(which, || Ok(rustix::net::recv(socket, &mut buffer[..], flags)?.0)) {
             Ok(length) => {
                 if let Some(outcome) = judge(question, buffer.get(..length).unwrap_or_default(), strays) {
                     return outcome;

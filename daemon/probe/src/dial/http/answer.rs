@@ -37,6 +37,11 @@ pub(super) struct Problem(hyper::Error);
 impl Problem {
     pub(super) fn fault(&self, phase: Phase, doing: &str) -> Fault {
         if let Some(error) = self.0.source().and_then(|source| source.downcast_ref::<io::Error>()) {
+            // hyper's word for broken framing of a body.
+            let is_framing = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
+            if is_framing && error.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>()) {
+                return Fault::new(phase, Reason::Malformed(error.to_string()), format!("{doing}: {error}"));
+            }
             return tls::fault_of(phase, doing, error);
         }
         if self.0.is_incomplete_message() || self.0.is_closed() || self.0.is_canceled() {

@@ -128,7 +128,7 @@ async fn handshake(
     let config = settings
         .config(capture)
         .map_err(|error| Fault::new(Phase::Tls, Reason::Other(error.to_string()), format!("configure TLS: {error}")))?;
-    let taped = Taped::new(Lent(Arc::clone(stream)), tape);
+    let taped = Taped::new(Lent::new(stream), tape);
     let connecting = TlsConnector::from(Arc::new(config)).connect(settings.name.clone(), taped);
     let doing = "shake hands";
     let shaken = Box::pin(attempt.bounded(Phase::Tls, doing, connecting)).await?;
