@@ -36,12 +36,12 @@ async fn main() {
     tell("host", clock.now());
     let began = clock.now();
     let builtins = host.builtins().expect("load").len();
-    tell(&format!("{builtins} built-in checks from their machine code"), clock.now() - began);
+    tell(&format!("{builtins} built-in checks from their machine code"), clock.since(began).elapsed);
 
     let wasm = guest::hostile();
     let began = clock.now();
     let check = host.load(wasm, Origin::File(PathBuf::from("hostile.wasm"))).await.expect("loads");
-    tell("a user's component, compiled", clock.now() - began);
+    tell("a user's component, compiled", clock.since(began).elapsed);
 
     let idle = median(&host, &check, "idle").await;
     tell("a run that does nothing", idle);
@@ -66,7 +66,7 @@ async fn median(host: &Host, check: &Arc<Check>, mode: &str) -> Duration {
             Run::new(target, Arc::clone(&vantage), clock, Grants::default(), timeout, sender, CancellationToken::new());
         let began = clock.now();
         let end = host.run(check, &run, vec![("mode".to_owned(), mode.to_owned())], Duration::from_mins(1)).await;
-        took.push(clock.now() - began);
+        took.push(clock.since(began).elapsed);
         assert!(matches!(end, CheckEnd::Concluded(_)), "{mode}: {end:?}");
     }
     took.sort();
