@@ -50,7 +50,7 @@ pub(crate) fn patience_us(case: &Case, question: &Question) -> u64 {
         case.of_server(question.server).any(|asked| asked.answer().is_some() && asked.elapsed_us() < FIRST_US / 2);
     match question.variant {
         Variant::Udp | Variant::Counted if question.attempt == 0 || lively => FIRST_US,
-        Variant::Udp if question.attempt > 2 => FIRST_US,
+        Variant::Udp if question.attempt >= FIRST_OF_BURST => FIRST_US,
         _ => SECOND_US,
     }
 }
@@ -118,6 +118,10 @@ fn follow_up(wanted: &mut Wanted<'_>, server: usize, name: &str, qtype: u16) {
     if first.elapsed_us() > SLOW_US {
         wanted.ask(server, name, qtype, Variant::Udp, 1);
         wanted.ask(server, name, qtype, Variant::Tcp, 0);
+        // Whatever the resolver had to learn, it knows by now.
+        if case.attempt(server, name, qtype, 1).is_some_and(Asked::slow) {
+            wanted.ask(server, name, qtype, Variant::Udp, 2);
+        }
     }
     match first.rcode().unwrap_or(NOERROR) {
         NOERROR | NXDOMAIN => {
@@ -160,11 +164,15 @@ fn silence(wanted: &mut Wanted<'_>, server: usize, name: &str, qtype: u16) {
     } else if case.types().first() == Some(&qtype) {
         wanted.ask(server, name, qtype, Variant::Tcp, 0);
         wanted.ask(server, name, qtype, Variant::Plain, 0);
+        if matches!(case.wish, Wish::Alive) {
+            // Answered without any upstream (RFC 6761 section 6.3).
+            wanted.ask(server, "localhost", A, Variant::Udp, 0);
+        }
     }
     // The retry was answered at once, so the first was lost: how many are?
     let healed = case.attempt(server, name, qtype, 1).is_some_and(|retry| retry.answer().is_some() && !retry.slow());
     if healed {
-        for attempt in 3..8 {
+        for attempt in FIRST_OF_BURST..FIRST_OF_BURST + 5 {
             wanted.ask(server, name, qtype, Variant::Udp, attempt);
         }
     }
@@ -399,6 +407,8 @@ fn signature_is_old(asked: &Asked) -> bool {
 const FIRST_US: u64 = 1_200_000;
 /// Of the queries that tell late from dead.
 const SECOND_US: u64 = 2_600_000;
+/// Attempts from this one on are sent together, to count losses.
+pub(crate) const FIRST_OF_BURST: u8 = 3;
 /// The host takes 64 calls at a time.
 const MOST_STEPS: usize = 24;
 const MOST_TARGETS: usize = 4;

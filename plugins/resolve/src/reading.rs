@@ -2,7 +2,7 @@
 //!
 //! Owns the classification that the plan and the verdict share; names no cause.
 
-use sonde_sdk::dns::qtype::{CNAME, NS};
+use sonde_sdk::dns::qtype::CNAME;
 use sonde_sdk::dns::rcode::{BADVERS, FORMERR, NOERROR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL};
 use sonde_sdk::types::Reason;
 
@@ -181,7 +181,7 @@ pub(crate) fn decisive(case: &Case, server: usize) -> Option<usize> {
 /// A server is of use for the wish: it says something final.
 pub(crate) fn useful(case: &Case, server: usize) -> bool {
     match case.wish {
-        Wish::Alive => best(case, server, ".", NS).is_some_and(|asked| asked.answer().is_some()),
+        Wish::Alive => case.of_server(server).any(|asked| asked.answer().is_some()),
         _ => case.candidates.iter().any(|candidate| {
             matches!(
                 says(case, server, &candidate.name),

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use sonde_sdk::dns::rcode::{NOERROR, NXDOMAIN};
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{Measure, Reason};
 
 use super::{called, ids, ms};
-use crate::case::{Asked, Case, SLOW_US, Variant};
+use crate::case::{Asked, Case, SLOW_US, Variant, Wish};
+use crate::plan;
 
 /// The same query is sometimes answered at once and sometimes not at all.
 pub(super) fn loss(case: &Case, server: usize) -> Vec<Finding> {
@@ -20,8 +22,10 @@ pub(super) fn loss(case: &Case, server: usize) -> Vec<Finding> {
             let answered: Vec<&Asked> =
                 all.iter().copied().filter(|asked| asked.answer().is_some() && !asked.slow()).collect();
             let silent: Vec<&Asked> = all.iter().copied().filter(|asked| asked.silent()).collect();
-            if !answered.is_empty() && !silent.is_empty() {
-                lost.extend(silent);
+            // The first query may have waited for a recursion; those of the burst had only to be sent and answered.
+            let burst = silent.into_iter().filter(|asked| asked.question.attempt >= plan::FIRST_OF_BURST);
+            if !answered.is_empty() {
+                lost.extend(burst);
                 kept.extend(answered);
             }
         }
@@ -39,7 +43,7 @@ pub(super) fn loss(case: &Case, server: usize) -> Vec<Finding> {
         ))
         .citing(ids(lost.iter().copied()))
         .measuring(Measure::count("lost queries", i64::try_from(lost.len()).unwrap_or(i64::MAX)));
-    // One lost datagram happens on healthy paths; two within a dozen do not.
+    // One lost datagram happens on healthy paths; two within a handful do not.
     vec![
         if lost.len() > 1 { finding.proof() } else { finding }.build(),
         refutes("dns.server_unreachable")
@@ -56,6 +60,15 @@ pub(super) fn late(case: &Case, server: usize) -> Vec<Finding> {
     let address = &case.servers[server];
     let who = called(case, server);
     let answered: Vec<&Asked> = case.of_server(server).filter(|asked| asked.answer().is_some()).collect();
+    // A refusal or a failure may take long for reasons of its own.
+    let final_codes = |asked: &&Asked| match asked.rcode() {
+        Some(NOERROR) => true,
+        Some(NXDOMAIN) => case.wish != Wish::Alive,
+        _ => false,
+    };
+    if !answered.iter().all(final_codes) {
+        return Vec::new();
+    }
     let udp: Vec<&Asked> = answered.iter().copied().filter(|asked| asked.question.variant == Variant::Udp).collect();
     if answered.len() < 2 || udp.is_empty() || !repeated(&answered) || !answered.iter().all(|asked| asked.slow()) {
         return Vec::new();

@@ -304,6 +304,32 @@ fn a_cold_cache_is_not_a_slow_server() {
 }
 
 #[test]
+fn a_long_recursion_is_neither_loss_nor_a_slow_server() {
+    for late in [700, 1] {
+        let asked = Cell::new(0);
+        let good = zone(WWW);
+        let net = Net::new("www.example", move |q: &Question| {
+            asked.set(asked.get() + 1);
+            let wait = if asked.get() <= 2 {
+                1900
+            } else if q.attempt == 1 || q.variant != Variant::Udp {
+                late
+            } else {
+                1
+            };
+            (good(q).0, wait)
+        });
+        is_healthy(&net.run());
+    }
+}
+
+#[test]
+fn a_late_servfail_is_no_slow_server() {
+    let net = Net::new("www.example", |_: &Question| (code_with(2, 22).0, 900));
+    names(&net.run(), "dns.servfail_upstream", "dns.dnssec_bogus");
+}
+
+#[test]
 fn aaaa_that_is_never_answered_is_dropped() {
     let good = zone(WWW);
     let net = Net::new("www.example", move |q: &Question| if q.qtype == AAAA { dead(q) } else { good(q) });
@@ -545,6 +571,11 @@ fn a_host_whose_server_answers_anything_is_healthy() {
 #[test]
 fn a_host_whose_server_is_silent_has_an_unreachable_server() {
     names(&host(dead).run(), "dns.server_unreachable", "dns.udp_blocked");
+}
+
+#[test]
+fn a_host_whose_server_has_no_upstream_is_healthy() {
+    is_healthy(&host(|q: &Question| if q.name == "localhost" { code_with(3, 0) } else { dead(q) }).run());
 }
 
 #[test]
