@@ -1,6 +1,6 @@
 //! The socket's error queue (`IP_RECVERR`, ip(7); `IPV6_RECVERR`, ipv6(7)): which ICMP error came, and from whom.
 //!
-//! In SYN_SENT it is filled since Linux 5.8. What this host's own stack raised (a neighbour that does not answer) also comes
+//! In `SYN_SENT` it is filled since Linux 5.8. What this host's own stack raised (a neighbour that does not answer) also comes
 //! as an ICMP error, but from one of our own addresses: then no sender is reported.
 
 use std::io;
@@ -13,12 +13,12 @@ use sonde_core::observation::IcmpError;
 /// linux/errqueue.h.
 const SO_EE_ORIGIN_ICMP: u8 = 2;
 const SO_EE_ORIGIN_ICMP6: u8 = 3;
-/// sizeof(struct sock_extended_err), linux/errqueue.h.
+/// sizeof(struct `sock_extended_err`), linux/errqueue.h.
 const EXTENDED_ERROR_BYTES: usize = 16;
 /// The queue is drained this far; each entry is one error.
 const MOST_ENTRIES: usize = 32;
 
-/// Whether an ICMP error in SYN_SENT reaches the queue on this kernel.
+/// Whether an ICMP error in `SYN_SENT` reaches the queue on this kernel.
 pub(crate) fn visible_in_syn_sent() -> bool {
     static VISIBLE: LazyLock<bool> =
         LazyLock::new(|| at_least(rustix::system::uname().release().to_str().unwrap_or_default(), (5, 8)));
@@ -99,7 +99,7 @@ pub(crate) fn parse(mut control: &[u8], local: Option<IpAddr>) -> Option<IcmpErr
     found
 }
 
-/// struct sock_extended_err and the offender's address behind it.
+/// struct `sock_extended_err` and the offender's address behind it.
 fn extended(data: &[u8], local: Option<IpAddr>) -> Option<IcmpError> {
     let (error, offender) = data.split_at_checked(EXTENDED_ERROR_BYTES)?;
     let (origin, icmp_type, code) = (error[4], error[5], error[6]);
@@ -113,7 +113,7 @@ fn extended(data: &[u8], local: Option<IpAddr>) -> Option<IcmpError> {
     Some(IcmpError { sender, icmp_type, code, mtu: (too_big && info > 0).then_some(info) })
 }
 
-/// The address of a struct sockaddr_in or sockaddr_in6; AF_UNSPEC and the unspecified address are none.
+/// The address of a struct `sockaddr_in` or `sockaddr_in6`; `AF_UNSPEC` and the unspecified address are none.
 fn address(sockaddr: &[u8]) -> Option<IpAddr> {
     let family = i32::from(u16::from_ne_bytes(*sockaddr.first_chunk()?));
     let address = match family {

@@ -29,7 +29,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(1);
 /// nothing in the kernel; [`Dialled::close`] ends it politely.
 #[derive(Debug)]
 pub(crate) struct Dialled {
-    /// Kept after a failure too: TCP_INFO and the error queue are still asked, and closing it would move counters.
+    /// Kept after a failure too: `TCP_INFO` and the error queue are still asked, and closing it would move counters.
     stream: Option<Arc<TcpStream>>,
     connection: Connection,
 }
@@ -51,7 +51,7 @@ impl Dialled {
         attempt.failure(fault, icmp)
     }
 
-    /// The TCP facts, with TCP_INFO as it is now.
+    /// The TCP facts, with `TCP_INFO` as it is now.
     pub(crate) fn connection(&self) -> Connection {
         let info = self.stream.as_ref().and_then(|stream| info::read(stream).ok());
         Connection { info: info.or_else(|| self.connection.info.clone()), ..self.connection.clone() }

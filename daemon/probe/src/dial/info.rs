@@ -1,4 +1,4 @@
-//! `TCP_INFO`: struct tcp_info of linux/tcp.h, by offsets, because older kernels hand out a shorter one.
+//! `TCP_INFO`: struct `tcp_info` of linux/tcp.h, by offsets, because older kernels hand out a shorter one.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -69,7 +69,7 @@ pub(crate) fn parse(bytes: &[u8]) -> TcpInfo {
     }
 }
 
-/// Names as ss prints them, by the numbers of net/tcp_states.h.
+/// Names as ss prints them, by the numbers of `net/tcp_states.h`.
 fn state(number: u8) -> &'static str {
     match number {
         1 => "ESTAB",

@@ -18,7 +18,7 @@ use crate::clock::RunClock;
 use crate::deltas::Watch;
 use crate::vantage::Vantage;
 
-/// A close_notify is a few bytes into the socket's buffer.
+/// A `close_notify` is a few bytes into the socket's buffer.
 const FAREWELL: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Opens a TCP connection and shakes hands; verification is separate and never ends the handshake.
@@ -68,7 +68,7 @@ pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> T
     TlsDial { timing, connection, handshake, session, outcome, deltas }
 }
 
-/// Says close_notify; not waiting for the peer's.
+/// Says `close_notify`; not waiting for the peer's.
 pub(super) async fn farewell(attempt: &Attempt, stream: &mut Stream) {
     // A peer that is gone needs no farewell.
     drop(tokio::time::timeout(attempt.remaining().min(FAREWELL), stream.shutdown()).await);

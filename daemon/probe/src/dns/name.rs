@@ -38,7 +38,8 @@ impl Name {
             match letter {
                 b'.' => push(&mut label)?,
                 b'\\' => {
-                    label.push(escaped(&mut letters).ok_or_else(|| problem("an escape that is not \\DDD or \\X"))?)
+                    let byte = escaped(&mut letters);
+                    label.push(byte.ok_or_else(|| problem("an escape that is not \\DDD or \\X"))?);
                 }
                 b'!'..=b'~' => label.push(letter),
                 _ => return Err(problem("a byte outside printable ASCII; write it \\DDD, or the name as xn--")),

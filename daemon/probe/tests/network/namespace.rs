@@ -12,7 +12,7 @@ use sonde_probe::clock::RunClock;
 use sonde_probe::vantage::{Selector, Vantage};
 use sonde_probe::{dial, dns};
 
-/// A client and a server namespace, joined by a veth pair: 10.213.0.1 and .2, fd13::1 and ::2.
+/// A client and a server namespace, joined by a veth pair: `10.213.0.1` and `.2`, `fd13::1` and `fd13::2`.
 struct Pair {
     client: String,
     server: String,

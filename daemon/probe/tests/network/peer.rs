@@ -69,7 +69,7 @@ pub(crate) fn udp(answer: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> En
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = socket.local_addr().unwrap();
     thread::spawn(move || {
-        let mut buffer = [0; 65_535];
+        let mut buffer = vec![0; 65_535];
         while let Ok((length, peer)) = socket.recv_from(&mut buffer) {
             for datagram in answer(&buffer[..length]) {
                 socket.send_to(&datagram, peer).unwrap();

@@ -85,7 +85,7 @@ fn decoded(certificate: &X509Certificate<'_>, sha256_hex: String) -> Link {
             signature_algorithm: oid2sn(algorithm, oid_registry())
                 .map_or_else(|_| algorithm.to_id_string(), str::to_owned),
             sha256_hex,
-            self_signed: subject.as_raw() == issuer.as_raw() && verifies_itself(certificate),
+            self_signed: subject.as_raw() == issuer.as_raw() && verified(&certificate.verify_signature(None)),
         },
         subject: subject.as_raw().to_vec(),
         issuer: issuer.as_raw().to_vec(),
@@ -95,9 +95,17 @@ fn decoded(certificate: &X509Certificate<'_>, sha256_hex: String) -> Link {
     }
 }
 
+/// Whether the key of `issuer` signed `child`, as far as we can tell.
+pub(super) fn is_signed_by(child: &CertificateDer<'_>, issuer: &CertificateDer<'_>) -> bool {
+    match (X509Certificate::from_der(child), X509Certificate::from_der(issuer)) {
+        (Ok((_, child)), Ok((_, issuer))) => verified(&child.verify_signature(Some(issuer.public_key()))),
+        _ => false,
+    }
+}
+
 /// An algorithm that we lack leaves the names to decide.
-fn verifies_itself(certificate: &X509Certificate<'_>) -> bool {
-    matches!(certificate.verify_signature(None), Ok(()) | Err(X509Error::SignatureUnsupportedAlgorithm))
+fn verified(result: &Result<(), X509Error>) -> bool {
+    matches!(result, Ok(()) | Err(X509Error::SignatureUnsupportedAlgorithm))
 }
 
 /// RFC 4514: the last relative name first.

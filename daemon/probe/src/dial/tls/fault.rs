@@ -37,10 +37,7 @@ pub(in crate::dial) fn of(phase: Phase, doing: &str, error: &io::Error) -> Fault
 
 /// The peer's first bytes, where they are not the header of a TLS record (RFC 8446 section 5.1).
 pub(super) fn plaintext(first_bytes: &[u8]) -> Option<Vec<u8>> {
-    let is_record = match first_bytes {
-        [] | [0x14..=0x17] | [0x14..=0x17, 0x03, ..] => true,
-        _ => false,
-    };
+    let is_record = matches!(first_bytes, [] | [0x14..=0x17] | [0x14..=0x17, 0x03, ..]);
     (!is_record).then(|| first_bytes.to_vec())
 }
 

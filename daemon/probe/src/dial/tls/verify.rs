@@ -12,7 +12,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
 use sonde_core::observation::dial::Verification;
 
-use super::certificate::Link;
+use super::certificate::{Link, is_signed_by};
 
 /// What is judged.
 pub(super) struct Case<'a> {
@@ -177,8 +177,29 @@ impl Case<'_> {
             };
             return Problem { verification: Verification::UnknownIssuer, depth: top, text };
         }
+        let bad_signature = matches!(error, Error::InvalidCertificate(CertificateError::BadSignature));
+        if bad_signature {
+            return self.forged(path).unwrap_or_else(|| {
+                // A root that was made anew under its old name: OpenSSL and Go call it unknown, too.
+                let text = format!("{}: a trusted root has its issuer's name, but not its key", self.title(top));
+                Problem { verification: Verification::UnknownIssuer, depth: top, text }
+            });
+        }
         let text = format!("{}: {}", self.title(0), plain(error));
         Problem { verification: of_error(error), depth: 0, text }
+    }
+
+    /// A certificate of the path that the issuer which was sent with it did not sign.
+    fn forged(&self, path: &[usize]) -> Option<Problem> {
+        let pairs = path.iter().zip(path.iter().skip(1));
+        let mut unsigned = pairs.filter(|(child, issuer)| {
+            let pair = self.chain.get(**child).zip(self.chain.get(**issuer));
+            pair.is_some_and(|(child, issuer)| !is_signed_by(child, issuer))
+        });
+        unsigned.next().map(|(child, issuer)| {
+            let text = format!("{} is not signed by {}", self.title(*child), self.title(*issuer));
+            Problem { verification: Verification::BadSignature, depth: *child, text }
+        })
     }
 
     fn mismatch(&self) -> Problem {
@@ -224,5 +245,197 @@ fn of_error(error: &Error) -> Verification {
             Verification::NameMismatch
         }
         _ => Verification::Unsupported,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256,
+        date_time_ymd,
+    };
+
+    use super::super::certificate::link;
+    use super::*;
+
+    /// 2026-01-01.
+    const NOW: Duration = Duration::from_hours(490_896);
+
+    type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+    fn params(name: &str, years: (i32, i32), covers: &[&str]) -> CertificateParams {
+        let covers: Vec<String> = covers.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(covers).expect("names");
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_before = date_time_ymd(years.0, 1, 1);
+        params.not_after = date_time_ymd(years.1, 1, 1);
+        params
+    }
+
+    fn authority(name: &str, years: (i32, i32)) -> CertificateParams {
+        let mut params = params(name, years, &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    }
+
+    fn key() -> KeyPair {
+        KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key")
+    }
+
+    fn root() -> Issuer {
+        CertifiedIssuer::self_signed(authority("root", (2020, 2040)), key()).expect("a root")
+    }
+
+    fn intermediate(root: &Issuer, years: (i32, i32)) -> Issuer {
+        CertifiedIssuer::signed_by(authority("intermediate", years), key(), root).expect("an intermediate")
+    }
+
+    fn leaf(issuer: &Issuer, years: (i32, i32)) -> CertificateDer<'static> {
+        let params = params("leaf", years, &["orders.lab"]);
+        params.signed_by(&key(), issuer).expect("a leaf").der().clone()
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "as a case has it")]
+    fn store(root: &CertificateDer<'static>) -> Result<RootCertStore, String> {
+        let mut store = RootCertStore::empty();
+        store.add(root.clone()).expect("a root");
+        Ok(store)
+    }
+
+    fn judged(chain: &[CertificateDer<'static>], name: &str, roots: &Result<RootCertStore, String>) -> Judgement {
+        let links: Vec<Link> = chain.iter().map(link).collect();
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        judge(&Case { chain, links: &links, signature: None, name: &name, roots, now: NOW })
+    }
+
+    fn seen(judgement: &Judgement) -> (Verification, Option<u8>) {
+        (judgement.verification, judgement.depth)
+    }
+
+    #[test]
+    fn a_chain_to_a_trusted_root_is_accepted() {
+        let root = root();
+        let middle = intermediate(&root, (2024, 2030));
+        let chain = [leaf(&middle, (2025, 2027)), middle.der().clone()];
+        let judgement = judged(&chain, "orders.lab", &store(root.der()));
+        assert_eq!(seen(&judgement), (Verification::Accepted, None), "{judgement:?}");
+    }
+
+    #[test]
+    fn an_expired_leaf_is_named_and_otherwise_trusted() {
+        let root = root();
+        let judgement = judged(&[leaf(&root, (2024, 2025))], "orders.lab", &store(root.der()));
+        assert_eq!(seen(&judgement), (Verification::Expired, Some(0)));
+        assert!(judgement.detail.starts_with("the leaf CN=leaf expired on "), "{}", judgement.detail);
+        assert!(!judgement.detail.contains("also"), "{}", judgement.detail);
+    }
+
+    #[test]
+    fn an_expired_intermediate_has_its_depth() {
+        let root = root();
+        let middle = intermediate(&root, (2022, 2025));
+        let chain = [leaf(&middle, (2024, 2027)), middle.der().clone()];
+        let judgement = judged(&chain, "orders.lab", &store(root.der()));
+        assert_eq!(seen(&judgement), (Verification::Expired, Some(1)), "{judgement:?}");
+    }
+
+    #[test]
+    fn a_leaf_of_the_future_is_not_yet_valid() {
+        let root = root();
+        let judgement = judged(&[leaf(&root, (2027, 2028))], "orders.lab", &store(root.der()));
+        assert_eq!(seen(&judgement), (Verification::NotYetValid, Some(0)));
+    }
+
+    #[test]
+    fn a_wrong_name_is_told_with_the_names_that_are_covered() {
+        let root = root();
+        let judgement = judged(&[leaf(&root, (2025, 2027))], "other.lab", &store(root.der()));
+        assert_eq!(seen(&judgement), (Verification::NameMismatch, Some(0)));
+        assert!(judgement.detail.contains("\"other.lab\", it covers orders.lab"), "{}", judgement.detail);
+    }
+
+    #[test]
+    fn validity_comes_before_trust_and_trust_before_the_name_and_all_are_told() {
+        let (root, other) = (root(), root());
+        let judgement = judged(&[leaf(&root, (2024, 2025))], "other.lab", &store(other.der()));
+        assert_eq!(seen(&judgement), (Verification::Expired, Some(0)));
+        let detail = &judgement.detail;
+        assert!(detail.contains("expired") && detail.contains("does not cover"), "{detail}");
+        let judgement = judged(&[leaf(&root, (2025, 2027))], "other.lab", &store(other.der()));
+        assert_ne!(judgement.verification, Verification::NameMismatch);
+        assert!(judgement.detail.contains("does not cover"), "{}", judgement.detail);
+    }
+
+    #[test]
+    fn a_missing_intermediate_is_an_unknown_issuer() {
+        let root = root();
+        let middle = intermediate(&root, (2024, 2030));
+        let judgement = judged(&[leaf(&middle, (2025, 2027))], "orders.lab", &store(root.der()));
+        assert_eq!(seen(&judgement), (Verification::UnknownIssuer, Some(0)));
+        assert!(judgement.detail.contains("\"CN=intermediate\" was not sent"), "{}", judgement.detail);
+    }
+
+    #[test]
+    fn a_private_root_that_was_sent_is_an_unknown_issuer_at_its_depth() {
+        let (private, public) = (root(), authority("public", (2020, 2040)));
+        let public = CertifiedIssuer::self_signed(public, key()).expect("a root");
+        let chain = [leaf(&private, (2025, 2027)), private.der().clone()];
+        let judgement = judged(&chain, "orders.lab", &store(public.der()));
+        assert_eq!(seen(&judgement), (Verification::UnknownIssuer, Some(1)));
+    }
+
+    #[test]
+    fn a_self_signed_leaf_is_accepted_only_where_it_is_trusted() {
+        for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+            let mut params = params("orders", (2025, 2027), &["orders.lab"]);
+            params.is_ca = is_ca;
+            let leaf = params.self_signed(&key()).expect("a certificate").der().clone();
+            let trusted = judged(std::slice::from_ref(&leaf), "orders.lab", &store(&leaf));
+            assert_eq!(seen(&trusted), (Verification::Accepted, None), "{trusted:?}");
+            let unknown = judged(std::slice::from_ref(&leaf), "orders.lab", &store(root().der()));
+            assert_eq!(seen(&unknown), (Verification::SelfSigned, Some(0)), "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn an_expired_self_signed_leaf_is_expired_first() {
+        let params = params("orders", (2020, 2021), &["orders.lab"]);
+        let leaf = params.self_signed(&key()).expect("a certificate").der().clone();
+        let judgement = judged(&[leaf], "orders.lab", &store(root().der()));
+        assert_eq!(seen(&judgement), (Verification::Expired, Some(0)));
+        assert!(judgement.detail.contains("also: the leaf CN=orders is signed by itself"), "{}", judgement.detail);
+    }
+
+    #[test]
+    fn a_forged_signature_is_a_bad_signature() {
+        let root = root();
+        let middle = intermediate(&root, (2024, 2030));
+        let mut der = leaf(&middle, (2025, 2027)).to_vec();
+        let last = der.len() - 1;
+        der[last] ^= 1;
+        let chain = [CertificateDer::from(der), middle.der().clone()];
+        let judgement = judged(&chain, "orders.lab", &store(root.der()));
+        assert_eq!(seen(&judgement), (Verification::BadSignature, Some(0)), "{judgement:?}");
+    }
+
+    #[test]
+    fn a_root_made_anew_under_its_old_name_is_an_unknown_issuer() {
+        let (old, new) = (root(), root());
+        let judgement = judged(&[leaf(&new, (2025, 2027))], "orders.lab", &store(old.der()));
+        assert_eq!(seen(&judgement), (Verification::UnknownIssuer, Some(0)), "{judgement:?}");
+        assert!(judgement.detail.contains("but not its key"), "{}", judgement.detail);
+    }
+
+    #[test]
+    fn an_empty_trust_store_says_so() {
+        let judgement = judged(&[leaf(&root(), (2025, 2027))], "orders.lab", &Err("no store".to_owned()));
+        assert_eq!(seen(&judgement), (Verification::UnknownIssuer, Some(0)));
+        assert!(judgement.detail.contains("no store"), "{}", judgement.detail);
+    }
+
+    #[test]
+    fn bytes_that_are_no_certificate_are_unsupported() {
+        let judgement = judged(&[CertificateDer::from(vec![1, 2, 3])], "orders.lab", &store(root().der()));
+        assert_eq!(seen(&judgement), (Verification::Unsupported, Some(0)), "{judgement:?}");
     }
 }
