@@ -34,8 +34,10 @@ impl Graph {
     pub(crate) fn of(metadata: &Metadata) -> Self {
         let mut graph = Self::default();
         for package in metadata.workspace_packages() {
-            let folder = package.manifest_path.parent().and_then(|folder| folder.strip_prefix(&metadata.workspace_root).ok());
-            let declared = package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+            let folder =
+                package.manifest_path.parent().and_then(|folder| folder.strip_prefix(&metadata.workspace_root).ok());
+            let declared =
+                package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
             let member = Member {
                 folder: folder.map(ToString::to_string).unwrap_or_default(),
                 dependencies: declared
@@ -45,7 +47,8 @@ impl Graph {
             };
             graph.members.insert(package.name.to_string(), member);
         }
-        let names: BTreeMap<_, _> = metadata.packages.iter().map(|package| (&package.id, package.name.to_string())).collect();
+        let names: BTreeMap<_, _> =
+            metadata.packages.iter().map(|package| (&package.id, package.name.to_string())).collect();
         for node in metadata.resolve.iter().flat_map(|resolve| &resolve.nodes) {
             let pulled = node
                 .deps

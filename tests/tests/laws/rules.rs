@@ -22,12 +22,31 @@ const RESERVED: &[Reserved] = &[
     Reserved {
         what: "touching the network",
         crates: &[
-            "hickory*", "rustls*", "tokio-rustls", "x509-parser", "hyper", "hyper-util", "http-body-util", "netlink*", "rtnetlink",
-            "rustix", "libc", "nix", "socket2", "mio", "reqwest", "trust-dns*", "pnet*",
+            "hickory*",
+            "rustls*",
+            "tokio-rustls",
+            "x509-parser",
+            "hyper",
+            "hyper-util",
+            "http-body-util",
+            "netlink*",
+            "rtnetlink",
+            "rustix",
+            "libc",
+            "nix",
+            "socket2",
+            "mio",
+            "reqwest",
+            "trust-dns*",
+            "pnet*",
         ],
         owners: &["sonde-probe"],
         exceptions: &[
-            ("sonde-host", "rustix", "the CPU clock of a guest's thread, resource limits and the owner of the compilation cache; no sockets"),
+            (
+                "sonde-host",
+                "rustix",
+                "the CPU clock of a guest's thread, resource limits and the owner of the compilation cache; no sockets",
+            ),
             ("sonded", "rustls", "installs the process's one TLS provider"),
             ("sonded", "hyper-util", "the in-memory channel of the embedded daemon"),
             ("sonde", "rustls", "installs the process's one TLS provider"),
@@ -59,20 +78,45 @@ const PURE: &[&str] = &["serde", "serde_json", "thiserror", "url", "idna", "ipne
 
 /// What must not be in `core` even through others: runtimes, sockets, clocks, guests.
 const IMPURE: &[&str] = &[
-    "tokio*", "async-*", "futures*", "smol", "mio", "wasmtime*", "hyper*", "rustls*", "hickory*", "socket2", "rustix", "libc", "nix",
-    "chrono", "jiff", "time", "getrandom", "tonic*", "prost*", "tracing*",
+    "tokio*",
+    "async-*",
+    "futures*",
+    "smol",
+    "mio",
+    "wasmtime*",
+    "hyper*",
+    "rustls*",
+    "hickory*",
+    "socket2",
+    "rustix",
+    "libc",
+    "nix",
+    "chrono",
+    "jiff",
+    "time",
+    "getrandom",
+    "tonic*",
+    "prost*",
+    "tracing*",
 ];
 
 /// Every breach of every rule.
 pub(crate) fn breaches(graph: &Graph) -> Vec<String> {
-    [reserved, arrows, pure_core, plain_plugins, thin_client, tests_at_the_end].iter().flat_map(|rule| rule(graph)).collect()
+    [reserved, arrows, pure_core, plain_plugins, thin_client, tests_at_the_end]
+        .iter()
+        .flat_map(|rule| rule(graph))
+        .collect()
 }
 
 fn reserved(graph: &Graph) -> Vec<String> {
     let mut breaches = Vec::new();
     for (package, member) in graph.members.iter().filter(|(_, member)| !of_tests(member)) {
         for rule in RESERVED.iter().filter(|rule| !rule.owners.contains(&package.as_str())) {
-            for dependency in member.dependencies.iter().filter(|dependency| rule.crates.iter().any(|one| fits(one, &dependency.name))) {
+            for dependency in member
+                .dependencies
+                .iter()
+                .filter(|dependency| rule.crates.iter().any(|one| fits(one, &dependency.name)))
+            {
                 if !rule.exceptions.iter().any(|(who, what, _)| who == package && *what == dependency.name) {
                     breaches.push(format!(
                         "{package} depends on {}: {} is for {} only",
@@ -93,7 +137,10 @@ fn arrows(graph: &Graph) -> Vec<String> {
         let allowed = ARROWS.iter().find(|(from, _)| from == package).map_or(&[][..], |(_, to)| to);
         for dependency in member.dependencies.iter().filter(|dependency| graph.members.contains_key(&dependency.name)) {
             if !allowed.contains(&dependency.name.as_str()) {
-                breaches.push(format!("{package} depends on {}: of the workspace it may name {allowed:?}", dependency.name));
+                breaches.push(format!(
+                    "{package} depends on {}: of the workspace it may name {allowed:?}",
+                    dependency.name
+                ));
             }
         }
     }
@@ -134,7 +181,7 @@ fn thin_client(graph: &Graph) -> Vec<String> {
 }
 
 fn tests_at_the_end(graph: &Graph) -> Vec<String> {
-    let ends = |name: &str| graph.members.get(name).is_some_and(|member| of_tests(member));
+    let ends = |name: &str| graph.members.get(name).is_some_and(of_tests);
     let mut breaches = Vec::new();
     for (package, member) in graph.members.iter().filter(|(_, member)| !of_tests(member)) {
         for dependency in member.dependencies.iter().filter(|dependency| ends(&dependency.name)) {
