@@ -1,4 +1,172 @@
-//! todo
-pub(crate) mod fold;
-pub(crate) mod journal;
-pub(crate) mod shelf;
+//! The dispatcher: one task that owns all runs, going on and finished. Others send it messages and read journals.
+//!
+//! A run's own events do not pass through here: they go from its driver into its journal. A run that panics ends as lost, and
+//! nothing else does.
+
+mod drive;
+mod fold;
+mod journal;
+mod prepared;
+mod shelf;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sonde_host::Host;
+use sonde_proto::v1::Diagnosis;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info};
+
+pub(crate) use self::fold::{MOST_BYTES, summary};
+pub(crate) use self::journal::{Entry, Reader};
+pub(crate) use self::prepared::Prepared;
+pub(crate) use self::shelf::{Found, Running};
+use self::shelf::Shelf;
+use crate::config::Runs;
+use crate::telemetry::Exporter;
+
+/// A way to the dispatcher. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Dispatcher {
+    inbox: mpsc::Sender<Command>,
+}
+
+/// Why a run does not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// So many go on already.
+    Busy(usize),
+    /// The daemon is ending.
+    Ending,
+}
+
+/// The task, and what it needs to know.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) host: Arc<Host>,
+    pub(crate) exporter: Option<Arc<Exporter>>,
+    pub(crate) bounds: Runs,
+    /// Ends all runs, and then the task.
+    pub(crate) ending: CancellationToken,
+}
+
+#[derive(Debug)]
+enum Command {
+    Begin { run: Box<Prepared>, reply: oneshot::Sender<Result<Running, Refusal>> },
+    Find { run_id: String, reply: oneshot::Sender<Option<Found>> },
+    Before { place: Option<u64>, size: usize, reply: oneshot::Sender<Vec<(u64, Found)>> },
+    Count { reply: oneshot::Sender<usize> },
+}
+
+impl Dispatcher {
+    /// Begins a run.
+    pub(crate) async fn begin(&self, run: Prepared) -> Result<Running, Refusal> {
+        self.ask(|reply| Command::Begin { run: Box::new(run), reply }).await?
+    }
+
+    /// The run of this id.
+    pub(crate) async fn find(&self, run_id: &str) -> Result<Option<Found>, Refusal> {
+        self.ask(|reply| Command::Find { run_id: run_id.to_owned(), reply }).await
+    }
+
+    /// At most `size` runs before the place, newest first, each with its own place.
+    pub(crate) async fn before(&self, place: Option<u64>, size: usize) -> Result<Vec<(u64, Found)>, Refusal> {
+        self.ask(|reply| Command::Before { place, size, reply }).await
+    }
+
+    /// Runs going on.
+    pub(crate) async fn running(&self) -> Result<usize, Refusal> {
+        self.ask(|reply| Command::Count { reply }).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(command(reply)).await.map_err(|_| Refusal::Ending)?;
+        answer.await.map_err(|_| Refusal::Ending)
+    }
+}
+
+impl Task {
+    /// The way to the task, and the task itself, for the caller to poll.
+    pub(crate) fn start(self) -> (Dispatcher, impl Future<Output = ()> + Send + 'static) {
+        let (inbox, commands) = mpsc::channel(INBOX);
+        (Dispatcher { inbox }, self.run(commands))
+    }
+
+    async fn run(self, mut commands: mpsc::Receiver<Command>) {
+        let mut shelf = Shelf::new(self.bounds.history, self.bounds.history_bytes);
+        let mut runs: JoinSet<Arc<Diagnosis>> = JoinSet::new();
+        let mut places: HashMap<Id, u64> = HashMap::new();
+        let mut ending = false;
+        while !(ending && runs.is_empty()) {
+            tokio::select! {
+                () = self.ending.cancelled(), if !ending => {
+                    ending = true;
+                    shelf.all_running().for_each(|run| run.cancel.cancel());
+                }
+                Some(ended) = runs.join_next_with_id() => {
+                    let (id, diagnosis) = outcome(ended);
+                    if let Some(place) = places.remove(&id) {
+                        shelf.finish(place, diagnosis);
+                    }
+                }
+                command = commands.recv() => match command {
+                    // Nobody can ask any more: what goes on has no one to tell.
+                    None => self.ending.cancel(),
+                    Some(Command::Begin { reply, .. }) if ending => answer(reply, Err(Refusal::Ending)),
+                    Some(Command::Begin { reply, .. }) if shelf.running() >= self.bounds.concurrent => {
+                        answer(reply, Err(Refusal::Busy(shelf.running())));
+                    }
+                    Some(Command::Begin { run, reply }) => {
+                        let (running, driver) = drive::begin(&self.host, self.exporter.clone(), *run);
+                        let id = runs.spawn(driver).id();
+                        places.insert(id, shelf.begin(running.clone()));
+                        let cancel = running.cancel.clone();
+                        if reply.send(Ok(running)).is_err() {
+                            // The client went away before it learnt of the run.
+                            cancel.cancel();
+                        }
+                    }
+                    Some(Command::Find { run_id, reply }) => answer(reply, shelf.find(&run_id)),
+                    Some(Command::Before { place, size, reply }) => answer(reply, shelf.before(place, size)),
+                    Some(Command::Count { reply }) => answer(reply, shelf.running()),
+                }
+            }
+        }
+        debug!("the dispatcher ended");
+    }
+}
+
+/// What a driver left; nothing where it panicked.
+fn outcome(ended: Result<(Id, Arc<Diagnosis>), JoinError>) -> (Id, Option<Arc<Diagnosis>>) {
+    match ended {
+        Ok((id, diagnosis)) => {
+            info!(
+                run = diagnosis.run_id,
+                target = diagnosis.target,
+                state = diagnosis.state().as_str_name(),
+                cause = diagnosis.verdict.as_ref().and_then(|verdict| verdict.causes.first()).map(|cause| &cause.cause),
+                "diagnosis ended"
+            );
+            (id, Some(diagnosis))
+        }
+        Err(error) => {
+            error!(%error, "a run was lost to a bug");
+            (error.id(), None)
+        }
+    }
+}
+
+/// An asker that went away needs no answer.
+fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    drop(reply.send(value));
+}
+
+/// Commands that wait. They are answered at once; this only smooths bursts.
+const INBOX: usize = 64;
+
+/// How long the end of the daemon waits for its runs to end.
+pub(crate) const DRAIN: Duration = Duration::from_secs(3);

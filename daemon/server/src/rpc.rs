@@ -1,4 +1,93 @@
-//! todo
-pub(crate) mod deadline;
-pub(crate) mod page;
-pub(crate) mod refusal;
+//! The API: one module for each service of `sonde.v1`, the standard ones (health, reflection), and what they share.
+
+mod causes;
+mod checks;
+mod daemon;
+mod deadline;
+mod diagnoses;
+mod page;
+mod refusal;
+mod request;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sonde_core::manifest::Manifest;
+use sonde_host::{Check, Host};
+use sonde_proto::v1::cause_service_server::CauseServiceServer;
+use sonde_proto::v1::check_service_server::CheckServiceServer;
+use sonde_proto::v1::daemon_service_server::DaemonServiceServer;
+use sonde_proto::v1::diagnosis_service_server::DiagnosisServiceServer;
+use tonic::Status;
+use tonic::service::Routes;
+
+use crate::config::Config;
+use crate::dispatcher::{Dispatcher, Refusal};
+
+/// What every service knows.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) host: Arc<Host>,
+    /// By name; no two of one name.
+    pub(crate) checks: Vec<Arc<Check>>,
+    pub(crate) dispatcher: Dispatcher,
+    /// Wall clock since the Unix epoch.
+    pub(crate) started_at: Duration,
+    pub(crate) exports_traces: bool,
+}
+
+impl Shared {
+    fn manifests(&self) -> Vec<Manifest> {
+        self.checks.iter().map(|check| check.manifest.clone()).collect()
+    }
+
+    fn check(&self, name: &str) -> Option<&Arc<Check>> {
+        self.checks.iter().find(|check| check.manifest.name == name)
+    }
+}
+
+/// Every service of the API.
+pub(crate) async fn routes(shared: &Arc<Shared>) -> Result<Routes, tonic_reflection::server::Error> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<DiagnosisServiceServer<diagnoses::Diagnoses>>().await;
+    health.set_serving::<CheckServiceServer<checks::Checks>>().await;
+    health.set_serving::<CauseServiceServer<causes::Causes>>().await;
+    health.set_serving::<DaemonServiceServer<daemon::Daemon>>().await;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(sonde_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let mut routes = Routes::builder();
+    routes
+        .add_service(DiagnosisServiceServer::new(diagnoses::Diagnoses(Arc::clone(shared))))
+        .add_service(
+            CheckServiceServer::new(checks::Checks(Arc::clone(shared))).max_decoding_message_size(LARGEST_REQUEST),
+        )
+        .add_service(CauseServiceServer::new(causes::Causes(Arc::clone(shared))))
+        .add_service(DaemonServiceServer::new(daemon::Daemon(Arc::clone(shared))))
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        // Tools of before 2024 know this one alone.
+        .add_service(reflection().build_v1alpha()?);
+    Ok(routes.routes())
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Busy(running) => refusal::busy(running),
+            Refusal::Ending => refusal::ending(),
+        }
+    }
+}
+
+/// `id` as it stands in a message: quoted, and cut where it is no id of ours anyway.
+fn quoted(id: &str) -> String {
+    format!("{:?}", id.chars().take(80).collect::<String>())
+}
+
+/// A component in a request has at most 32 MiB; this leaves room for the rest of the request.
+const LARGEST_REQUEST: usize = 33 << 20;

@@ -10,7 +10,7 @@ pub(crate) fn check(manifest: &core::Manifest, digest: String, origin: String) -
         name: manifest.name.clone(),
         version: manifest.version.clone(),
         summary: manifest.summary.clone(),
-        targets: manifest.targets.iter().map(|scheme| scheme_name(*scheme).to_owned()).collect(),
+        targets: manifest.targets.iter().map(|scheme| scheme.as_str().to_owned()).collect(),
         parameters: manifest.parameters.iter().map(parameter).collect(),
         interfaces: manifest.interfaces.clone(),
         destinations: manifest.destinations.clone(),
@@ -76,21 +76,6 @@ pub(crate) fn summary_of_stop(stop: &Stop) -> String {
         Stop::Trap(trap) => format!("it trapped: {trap}"),
         Stop::Error(error) => error.clone(),
         Stop::Cancelled => "the run was cancelled".into(),
-    }
-}
-
-/// As the guest contract and the contract's comments spell it.
-fn scheme_name(scheme: core::Scheme) -> &'static str {
-    match scheme {
-        core::Scheme::Https => "https",
-        core::Scheme::Http => "http",
-        core::Scheme::Tcp => "tcp",
-        core::Scheme::Tls => "tls",
-        core::Scheme::Udp => "udp",
-        core::Scheme::Dns => "dns",
-        core::Scheme::Listener => "listener",
-        core::Scheme::Pid => "pid",
-        core::Scheme::Host => "host",
     }
 }
 

@@ -1,0 +1,178 @@
+//! Reading a request to run checks: whatever a client may get wrong is refused here, with the field, the value and what would be
+//! right, before anything touches the network.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sonde_core::grant::Grants;
+use sonde_core::manifest::Manifest;
+use sonde_core::plan::{Plan, PlanError, Selection};
+use sonde_core::target::Target;
+use sonde_host::Check;
+use sonde_probe::vantage::{Selector, Vantage};
+use sonde_proto::v1;
+use tokio::time::Instant;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+
+use super::{Shared, deadline, quoted, refusal};
+use crate::config::LONGEST_BUDGET;
+use crate::dispatcher::Prepared;
+use crate::telemetry::RemoteParent;
+
+/// What `Diagnose` and `RunCheck` have in common.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) target: String,
+    /// Empty for all that serve the target.
+    pub(super) selected: Vec<Selection>,
+    pub(super) vantage: Option<v1::Vantage>,
+    pub(super) budget: Option<prost_types::Duration>,
+    pub(super) endpoints: Vec<String>,
+    pub(super) carry_on: bool,
+    pub(super) trigger: v1::Trigger,
+}
+
+/// What the metadata of a call says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller {
+    /// When the client stops waiting.
+    pub(super) deadline: Option<Instant>,
+    /// Its place in its own trace.
+    pub(super) parent: Option<RemoteParent>,
+}
+
+impl Caller {
+    /// To be read at once: the deadline counts from now.
+    pub(super) fn of(metadata: &MetadataMap) -> Self {
+        let traceparent = metadata.get("traceparent").and_then(|header| header.to_str().ok());
+        Self {
+            deadline: deadline::of(metadata).and_then(|patience| Instant::now().checked_add(patience)),
+            parent: traceparent.and_then(RemoteParent::parse),
+        }
+    }
+}
+
+/// Names and texts.
+pub(super) fn arguments(arguments: Vec<v1::CheckArgument>) -> Vec<(String, String)> {
+    arguments.into_iter().map(|argument| (argument.name, argument.value)).collect()
+}
+
+/// Turns what was asked for into a run that can begin.
+pub(super) async fn prepare(
+    shared: &Shared,
+    checks: &[Arc<Check>],
+    asked: Asked,
+    caller: &Caller,
+) -> Result<Prepared, Status> {
+    let target = target(&asked.target)?;
+    let budget = budget(asked.budget, shared.config.runs.budget)?;
+    let mut grants = Grants::for_target(&target);
+    endpoints(&mut grants, &asked.endpoints)?;
+    let manifests: Vec<Manifest> = checks.iter().map(|check| check.manifest.clone()).collect();
+    let plan = Plan::new(target, &manifests, &asked.selected).map_err(|error| unplanned(&error, asked.trigger))?;
+    let planned = plan
+        .checks()
+        .iter()
+        .map(|planned| checks.iter().find(|check| check.manifest.name == planned.name).cloned())
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| refusal::internal("the plan names a check that is not there"))?;
+    let vantage = vantage(asked.vantage.as_ref()).await?;
+    Ok(Prepared {
+        plan,
+        checks: planned,
+        vantage: Arc::new(vantage),
+        asked_vantage: asked.vantage,
+        grants,
+        budget,
+        client_deadline: caller.deadline.filter(|_| !asked.carry_on),
+        probe_timeout: shared.config.runs.probe_timeout,
+        trigger: asked.trigger,
+        parent: caller.parent,
+    })
+}
+
+fn target(text: &str) -> Result<Target, Status> {
+    let text = if text.is_empty() { "host" } else { text };
+    if text.len() > LONGEST_TARGET {
+        let problem = format!("the target has {} bytes; at most {LONGEST_TARGET} are allowed", text.len());
+        return Err(refusal::invalid("target", problem));
+    }
+    text.parse().map_err(|error| refusal::invalid("target", format!("failed to {error}")))
+}
+
+fn budget(asked: Option<prost_types::Duration>, default: Duration) -> Result<Duration, Status> {
+    let Some(asked) = asked else { return Ok(default) };
+    let shown = asked.to_string();
+    Duration::try_from(asked)
+        .ok()
+        .filter(|budget| !budget.is_zero() && *budget <= LONGEST_BUDGET)
+        .ok_or_else(|| refusal::invalid("budget", format!("the budget {shown:?} is out of range; give more than 0s, at most 600s")))
+}
+
+fn endpoints(grants: &mut Grants, endpoints: &[String]) -> Result<(), Status> {
+    if endpoints.len() > MOST_ENDPOINTS {
+        let problem = format!("{} endpoints are too many; at most {MOST_ENDPOINTS} are allowed", endpoints.len());
+        return Err(refusal::invalid("endpoints", problem));
+    }
+    for (i, text) in endpoints.iter().enumerate() {
+        let endpoint: SocketAddr = text.parse().ok().filter(|endpoint: &SocketAddr| endpoint.port() != 0).ok_or_else(|| {
+            let problem = format!("{} is no endpoint; write ADDRESS:PORT, for example 10.0.0.5:443 or [fd00::5]:443", quoted(text));
+            refusal::invalid(&format!("endpoints[{i}]"), problem)
+        })?;
+        grants.add_endpoint(endpoint);
+    }
+    Ok(())
+}
+
+/// Opening one takes a few system calls, some in other namespaces: not on a worker of the API.
+async fn vantage(asked: Option<&v1::Vantage>) -> Result<Vantage, Status> {
+    let selector = match asked.and_then(|vantage| vantage.r#where.as_ref()) {
+        None => Selector::Own,
+        Some(v1::vantage::Where::NetnsPath(path)) if !path.starts_with('/') || path.contains('\0') => {
+            let problem = format!("{} is no absolute path; give one such as /run/netns/NAME", quoted(path));
+            return Err(refusal::invalid("vantage.netns_path", problem));
+        }
+        Some(v1::vantage::Where::NetnsPath(path)) => Selector::Netns(PathBuf::from(path)),
+        Some(v1::vantage::Where::Pid(pid)) if *pid == 0 || i32::try_from(*pid).is_err() => {
+            let problem = format!("{pid} is no process id; give that of a process in the daemon's pid namespace");
+            return Err(refusal::invalid("vantage.pid", problem));
+        }
+        Some(v1::vantage::Where::Pid(pid)) => Selector::Pid(*pid),
+    };
+    let opened = tokio::task::spawn_blocking(move || Vantage::open(&selector)).await;
+    match opened {
+        Ok(Ok(vantage)) => Ok(vantage),
+        Ok(Err(error)) if error.permission => Err(refusal::permission(&error.what, format!("failed to {error}"))),
+        Ok(Err(error)) => Err(refusal::precondition("VANTAGE", &error.what, format!("failed to {error}"))),
+        Err(error) => {
+            tracing::error!(%error, "opening a vantage failed");
+            Err(refusal::internal("opening the vantage failed; the daemon's log says more"))
+        }
+    }
+}
+
+fn unplanned(error: &PlanError, trigger: v1::Trigger) -> Status {
+    let problem = format!("failed to {error}");
+    let field = |list: &'static str, own: &'static str| if trigger == v1::Trigger::RunCheck { own } else { list };
+    match error {
+        PlanError::UnknownCheck { name, .. } => refusal::not_found("check", name, problem),
+        PlanError::SelectedTwice { .. } => refusal::invalid("checks", problem),
+        PlanError::UnknownParameter { .. } | PlanError::GivenTwice { .. } | PlanError::WrongValue { .. } => {
+            refusal::invalid(field("checks.arguments", "arguments"), problem)
+        }
+        PlanError::DoesNotServe { target, .. } | PlanError::NothingServes { target, .. } => {
+            refusal::precondition("TARGET", target, problem)
+        }
+        PlanError::LoadedTwice { name } => refusal::precondition("CHECKS", name, problem),
+        PlanError::Cycle { names } => refusal::precondition("CHECKS", &names.join(","), problem),
+    }
+}
+
+/// The longest URL that anything sends.
+const LONGEST_TARGET: usize = 8 << 10;
+
+/// Named by a caller.
+const MOST_ENDPOINTS: usize = 256;

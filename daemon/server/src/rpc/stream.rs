@@ -1,0 +1,69 @@
+//! The stream of a run's events to its client: it holds the client's deadline, and ends the run when the client goes away.
+
+use futures_util::{Stream, stream};
+use sonde_proto::v1;
+use sonde_proto::v1::diagnosis_event::Event;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::DropGuard;
+use tonic::Status;
+
+use super::refusal;
+use crate::dispatcher::{Entry, Reader, Running};
+
+/// The events, the finished diagnosis last. Dropped before that, it ends the run, unless the client asked to carry on.
+pub(super) fn events(
+    running: Running,
+    deadline: Option<Instant>,
+    carry_on: bool,
+    omit_evidence: bool,
+) -> impl Stream<Item = Result<v1::DiagnosisEvent, Status>> + Send {
+    let guard = (!carry_on).then(|| running.cancel.clone().drop_guard());
+    let state = State { reader: running.reader, deadline, omit_evidence, _guard: guard };
+    stream::unfold(Some(state), |state| async move {
+        let mut state = state?;
+        match state.next().await {
+            (item, Last::No) => Some((item, Some(state))),
+            (item, Last::Yes) => Some((item, None)),
+        }
+    })
+}
+
+struct State {
+    reader: Reader,
+    deadline: Option<Instant>,
+    omit_evidence: bool,
+    _guard: Option<DropGuard>,
+}
+
+enum Last {
+    Yes,
+    No,
+}
+
+impl State {
+    async fn next(&mut self) -> (Result<v1::DiagnosisEvent, Status>, Last) {
+        let entry = match self.deadline {
+            None => self.reader.next().await,
+            Some(deadline) => match timeout_at(deadline, self.reader.next()).await {
+                Ok(entry) => entry,
+                Err(_) => return (Err(refusal::deadline()), Last::Yes),
+            },
+        };
+        match entry {
+            Entry::Event(event) => (Ok(event.as_ref().clone()), Last::No),
+            // The run ended because the deadline passed: the answer is that it passed.
+            Entry::Finished(_) if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                (Err(refusal::deadline()), Last::Yes)
+            }
+            Entry::Finished(diagnosis) => {
+                let mut diagnosis = diagnosis.as_ref().clone();
+                if self.omit_evidence {
+                    diagnosis.evidence.clear();
+                }
+                let at = diagnosis.elapsed;
+                (Ok(v1::DiagnosisEvent { at, event: Some(Event::Finished(Box::new(diagnosis))) }), Last::Yes)
+            }
+            Entry::Lost => (Err(refusal::internal("the run was lost to a bug of the daemon; its log says more")), Last::Yes),
+        }
+    }
+}
