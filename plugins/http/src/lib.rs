@@ -77,7 +77,8 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
             Call::Http(get, request)
         }
         Step::Tls(address) => {
-            let request = dial::TlsRequest::to(case.endpoint(&address), &case.origin.host).within(FIRST.min(longest));
+            let request =
+                dial::TlsRequest::to(case.endpoint(&address), &case.origin.host).within(GREETING.min(longest));
             Call::Tls(address, request)
         }
     };
@@ -128,6 +129,8 @@ const CAUSES: &[&str] = &[
     "http.server_slow",
     "http.slow_body",
     "lb.backend_erroring",
+    "lb.backend_refused",
+    "tcp.port_closed",
     "app.not_responding",
     "app.dependency_hung",
     "tcp.rst_linger0",
@@ -144,5 +147,7 @@ const MOST_ROUNDS: usize = 12;
 const RESERVE: Duration = Duration::from_millis(200);
 /// Of the first request.
 const FIRST: Duration = Duration::from_millis(2500);
+/// Of the handshake that only asks whether a port speaks TLS at all.
+const GREETING: Duration = Duration::from_millis(1000);
 /// Fills two segments of any common size, and stays below the header limits of common servers (8 KiB).
 const PADDING: usize = 3000;

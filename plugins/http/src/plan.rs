@@ -3,11 +3,13 @@
 //! First the page itself, along its redirects; then, by what came, the requests that separate one cause from another. A good
 //! answer is asked for a few times more, because one bad backend of several shows only in a share of the answers.
 
+use sonde_sdk::types::Reason;
+
 use crate::case::{self, Case, End, Get, Step, Walk};
 
 /// The steps not yet taken that the case wants now; empty when it is ready to be judged.
 pub(crate) fn next(case: &Case) -> Vec<Step> {
-    let Some(walk) = case.walk() else { return Vec::new() };
+    let Some(walk) = case.walk() else { return refused(case) };
     let mut wanted = match walk {
         Walk::Next(get) => vec![Step::Get(get)],
         Walk::Ends(get, exchange) => follow_up(case, get, &case::end(exchange), case::wait_us(exchange)),
@@ -16,6 +18,24 @@ pub(crate) fn next(case: &Case) -> Vec<Step> {
     };
     wanted.retain(|step| !case.done(step));
     wanted
+}
+
+/// No address accepted a connection. Where one refused, another backend behind it may not.
+fn refused(case: &Case) -> Vec<Step> {
+    let refusing =
+        case.addresses.iter().map(|address| case.opening(address)).find(|get| case.find(get).is_some_and(refuses));
+    let mut wanted = refusing.map_or_else(Vec::new, |get| {
+        let some = case.repeats(&get).any(|exchange| matches!(case::end(exchange), End::Answered(_)));
+        repeats(&get, 1..=if some { SAMPLE + 5 } else { SAMPLE })
+    });
+    wanted.retain(|step| !case.done(step));
+    wanted
+}
+
+/// The connection was refused.
+pub(crate) fn refuses(exchange: &sonde_sdk::dial::HttpExchange) -> bool {
+    matches!(case::end(exchange), End::NoConnection)
+        && exchange.outcome.as_ref().is_err_and(|failure| failure.reason == Reason::Refused)
 }
 
 fn repeats(get: &Get, attempts: std::ops::RangeInclusive<u8>) -> Vec<Step> {
@@ -46,7 +66,7 @@ fn follow_up(case: &Case, get: &Get, end: &End, wait_us: Option<u64>) -> Vec<Ste
         }
     };
     // Some fail and some do not: how many?
-    let failed = case.repeats(get).filter(|exchange| fails(exchange)).count();
+    let failed = case.repeats(get).filter(|exchange| fails(exchange) || refuses(exchange)).count();
     if failed > 0 && failed < case.repeats(get).count() {
         steps.extend(repeats(get, SAMPLE + 1..=SAMPLE + 5));
     }

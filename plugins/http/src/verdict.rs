@@ -25,7 +25,7 @@ pub(crate) struct Judgement {
 pub(crate) fn judge(case: &Case) -> Judgement {
     let silent = |outcome| Judgement { findings: Vec::new(), outcome };
     let (get, exchange, works) = match case.walk() {
-        None => return silent(unreached(case)),
+        None => return status::refusing_backend(case).unwrap_or_else(|| silent(unreached(case))),
         Some(Walk::Next(_)) => return silent(Outcome::unclear("the budget ended before the page could be fetched")),
         Some(Walk::Circles(passed)) => return circles(case, &passed),
         Some(Walk::Ends(get, exchange)) => (get, exchange, sentence(case, get, exchange)),
@@ -58,9 +58,8 @@ fn conclude(case: &Case, get: &Get, exchange: &HttpExchange, findings: Vec<Findi
         Some(finding) => Outcome::unclear(finding.summary.clone()),
         None => Outcome::unclear(works),
     };
-    let waiting = matches!(case::end(exchange), End::Silent | End::Stuck);
-    let undecided = findings.iter().all(|f| f.stance != Stance::Supports || f.strength < Strength::Proof);
-    let outcome = if waiting && undecided {
+    let silent = findings.iter().any(|f| f.stance == Stance::Supports && f.cause == "app.not_responding");
+    let outcome = if silent {
         outcome.next(format!("on the server {}: sonde diagnose :{}", get.address, case.origin.port))
     } else {
         outcome

@@ -67,15 +67,17 @@ pub(super) fn judge(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding
         return vec![not_responding(case, get, first).build()];
     }
     // Why the server is silent - stopped, out of descriptors, or waiting itself - shows only on the server.
+    let again: Vec<u64> =
+        small.iter().skip(1).filter(|exchange| waits(exchange)).map(|exchange| exchange.evidence).collect();
     let mut findings = vec![
-        not_responding(case, get, first).strong().citing(acknowledged.iter().copied()).build(),
         supports("app.dependency_hung")
             .about(&at)
             .because("the server may itself be waiting for something that does not answer")
             .citing([first.evidence])
             .build(),
     ];
-    if let Some(large) = padded.filter(|large| delivered(&large.connection)) {
+    let large = padded.filter(|large| delivered(&large.connection));
+    if let Some(large) = large {
         findings.push(
             refutes("l3.pmtu_blackhole")
                 .proof()
@@ -85,6 +87,20 @@ pub(super) fn judge(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding
                 .build(),
         );
     }
+    if !again.is_empty() {
+        findings.push(
+            refutes("http.server_slow")
+                .strong()
+                .about(case.origin.url(&get.path))
+                .because("asked again, with more patience, there is still no answer")
+                .citing(again.iter().copied())
+                .build(),
+        );
+    }
+    let support = not_responding(case, get, first);
+    // Answered never, however often, and delivered always.
+    let proven = large.is_some() && !again.is_empty() && acknowledged.len() == small.len();
+    findings.insert(0, if proven { support.proof() } else { support.strong().citing(acknowledged) }.build());
     findings
 }
 

@@ -1,16 +1,20 @@
 //! The server answered: what its status says, and whether it says so every time.
 
+use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::{HttpExchange, Verification};
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::Measure;
 
-use super::same_again;
+use super::{Judgement, same_again};
 use crate::case::{self, Case, End, Get};
 use crate::plan;
 
 /// Judges a complete answer, and its repetitions.
 pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) -> Vec<Finding> {
+    if let Some(findings) = refusals(case, get) {
+        return findings;
+    }
     let all: Vec<&HttpExchange> = case.repeats(get).collect();
     let (bad, good): (Vec<&HttpExchange>, Vec<&HttpExchange>) = all.iter().partition(|exchange| plan::fails(exchange));
     let good: Vec<&HttpExchange> = good.into_iter().filter(|e| matches!(case::end(e), End::Answered(..400))).collect();
@@ -170,6 +174,39 @@ fn share(case: &Case, get: &Get, bad: &[&HttpExchange], good: &[&HttpExchange]) 
             .citing(good.iter().map(|exchange| exchange.evidence))
             .build(),
     ]
+}
+
+/// The first try was refused, and others were not.
+pub(super) fn refusing_backend(case: &Case) -> Option<Judgement> {
+    let findings = case.addresses.iter().map(|address| case.opening(address)).find_map(|get| refusals(case, &get))?;
+    let outcome = Outcome::broken(findings[0].summary.clone());
+    Some(Judgement { findings, outcome })
+}
+
+/// Some connections are refused and some are not: one backend of several.
+fn refusals(case: &Case, get: &Get) -> Option<Vec<Finding>> {
+    let at = case.endpoint(&get.address);
+    let (bad, good): (Vec<&HttpExchange>, Vec<&HttpExchange>) =
+        case.repeats(get).partition(|exchange| plan::refuses(exchange));
+    let good: Vec<&HttpExchange> = good.into_iter().filter(|e| matches!(case::end(e), End::Answered(_))).collect();
+    if bad.is_empty() || good.is_empty() {
+        return None;
+    }
+    let total = bad.len() + good.len();
+    let support = supports("lb.backend_refused")
+        .about(&at)
+        .because(format!("{} of {total} connections to {at} are refused, the others are accepted", bad.len()))
+        .citing(bad.iter().map(|exchange| exchange.evidence))
+        .measuring(Measure::count("refused connections", i64::try_from(bad.len()).unwrap_or(i64::MAX)));
+    Some(vec![
+        if bad.len() > 1 && good.len() > 1 { support.proof() } else { support }.build(),
+        refutes("tcp.port_closed")
+            .strong()
+            .about(&at)
+            .because(format!("{} of {total} connections are accepted", good.len()))
+            .citing(good.iter().map(|exchange| exchange.evidence))
+            .build(),
+    ])
 }
 
 fn subject(case: &Case, get: &Get) -> String {

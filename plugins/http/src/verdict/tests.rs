@@ -2,7 +2,7 @@
 
 use sonde_sdk::check::Conclusion;
 use sonde_sdk::dial::Verification;
-use sonde_sdk::report::Strength;
+use sonde_sdk::report::{Stance, Strength};
 use sonde_sdk::testkit::{self, is_proven, refuted, supported};
 use sonde_sdk::types::{Phase, Reason};
 
@@ -32,6 +32,11 @@ fn suspects(judgement: &Judgement, cause: &str) {
 fn is_healthy(judgement: &Judgement) {
     assert_eq!(judgement.outcome.conclusion, Conclusion::Works, "{judgement:#?}");
     assert!(supported(&judgement.findings, Strength::Weak).is_empty(), "{judgement:#?}");
+}
+
+/// The look-alike is ruled out weakly only, which keeps the confidence below certainty.
+fn is_uncertain(judgement: &Judgement) -> bool {
+    judgement.findings.iter().all(|f| f.stance == Stance::Supports || f.strength == Strength::Weak)
 }
 
 #[test]
@@ -108,6 +113,14 @@ fn one_failure_among_many_is_only_hinted_at() {
 }
 
 #[test]
+fn one_refusing_backend_of_three_is_found_wherever_the_turn_begins() {
+    for start in 0..3 {
+        let net = Net::new(move |_, n| if (n + start) % 3 == 0 { unconnected(Reason::Refused) } else { answer(200) });
+        names(&net.run(), "lb.backend_refused", "tcp.port_closed");
+    }
+}
+
+#[test]
 fn a_page_that_always_begins_late_is_a_slow_server() {
     let judgement = Net::new(|_, _| after(1500)).run();
     names(&judgement, "http.server_slow", "l3.packet_loss");
@@ -139,10 +152,10 @@ fn an_answer_that_needs_more_than_the_first_patience_is_a_slow_server() {
 }
 
 #[test]
-fn a_server_that_takes_every_request_and_answers_none_is_suspected() {
+fn a_server_that_takes_every_request_and_answers_none_is_not_responding() {
     let judgement = Net::new(|_, _| unanswered(Reason::TimedOut)).run();
-    suspects(&judgement, "app.not_responding");
-    assert_eq!(refuted(&judgement.findings), ["l3.pmtu_blackhole"]);
+    names(&judgement, "app.not_responding", "l3.pmtu_blackhole");
+    assert_eq!(refuted(&judgement.findings), ["http.server_slow", "l3.pmtu_blackhole"]);
     assert_eq!(judgement.outcome.next_step.as_deref(), Some("on the server 192.0.2.80: sonde diagnose :80"));
 }
 
@@ -177,13 +190,17 @@ fn an_answer_cut_by_the_end_of_the_connection_is_truncated() {
 }
 
 #[test]
-fn a_reset_within_the_answer_is_suspected_to_be_on_purpose() {
-    suspects(&Net::new(|_, _| broken_off(Reason::Reset)).run(), "tcp.rst_linger0");
+fn a_reset_within_the_answer_is_probably_on_purpose() {
+    let judgement = Net::new(|_, _| broken_off(Reason::Reset)).run();
+    names(&judgement, "tcp.rst_linger0", "tcp.rst_unread_data");
+    assert!(is_uncertain(&judgement));
 }
 
 #[test]
-fn a_reset_instead_of_an_answer_is_suspected_to_leave_the_request_unread() {
-    suspects(&Net::new(|_, _| unanswered(Reason::Reset)).run(), "tcp.rst_unread_data");
+fn a_reset_instead_of_an_answer_probably_leaves_the_request_unread() {
+    let judgement = Net::new(|_, _| unanswered(Reason::Reset)).run();
+    names(&judgement, "tcp.rst_unread_data", "tcp.rst_linger0");
+    assert!(is_uncertain(&judgement));
 }
 
 #[test]

@@ -75,28 +75,30 @@ pub(super) fn tls_required(case: &Case, get: &Get, exchange: &HttpExchange) -> O
     ])
 }
 
-/// RST: the client sees that it came, not why. Its time says which reason is likelier.
+/// RST: the client sees that it came, not why. Its time says which reason is likelier, and no more.
 fn reset(case: &Case, get: &Get, exchange: &HttpExchange, begun: bool, again: &[u64]) -> Vec<Finding> {
     let at = case.endpoint(&get.address);
-    let evidence: Vec<u64> = std::iter::once(exchange.evidence).chain(again.iter().copied()).collect();
-    let (likely, other, because) = if begun {
+    let (likely, other, because, why) = if begun {
         (
             "tcp.rst_linger0",
             "tcp.rst_unread_data",
             format!("{at} resets the connection in the middle of its answer ({})", received(exchange)),
+            "asked again, the answer has begun before the reset, so the request was probably read",
         )
     } else {
         (
             "tcp.rst_unread_data",
             "tcp.rst_linger0",
             format!("{at} takes the request for {} and resets the connection without an answer", get.path),
+            "asked again, the reset comes before any answer, as when a request is left unread",
         )
     };
-    let support = supports(likely).about(&at).because(&because).citing(evidence.iter().copied());
-    vec![
-        if again.is_empty() { support } else { support.strong() }.build(),
-        supports(other).about(&at).because(because).citing(evidence).build(),
-    ]
+    let support = supports(likely).about(&at).because(&because).citing([exchange.evidence]);
+    if again.is_empty() {
+        return vec![support.build(), supports(other).about(&at).because(because).citing([exchange.evidence]).build()];
+    }
+    // Named, but without certainty: only the server's own counters tell the two apart.
+    vec![support.proof().build(), refutes(other).about(&at).because(why).citing(again.iter().copied()).build()]
 }
 
 fn received(exchange: &HttpExchange) -> String {

@@ -67,7 +67,8 @@ fn bogus(case: &Case, server: usize, name: &str, failed: &[&Asked], unchecked: &
     let (kind, words) = match () {
         () if codes.contains(&7) || expired.is_some() => ("dns.dnssec_expired", "its signature has expired"),
         () if codes.contains(&8) || early.is_some() => ("dns.dnssec_not_yet_valid", "its signature is not valid yet"),
-        () if codes.contains(&9) => {
+        // A server says the same of keys whose signature is out of date: only dates that hold leave the keys themselves.
+        () if codes.contains(&9) && now.is_some() && !signatures.is_empty() => {
             ("dns.dnssec_anchor_mismatch", "its keys do not match the trust anchor or DS record")
         }
         () => ("dns.dnssec_bogus", "its data and signature do not fit"),
@@ -135,17 +136,25 @@ struct Validity {
     expiration: i64,
 }
 
-/// The dates of the RRSIG records of an answer (RFC 4034 section 3.2: type, algorithm, labels, TTL, expiration, inception).
+/// The dates of the RRSIG records of an answer.
 fn validities(asked: &Asked) -> Vec<Validity> {
     asked.answer().map_or_else(Vec::new, |answer| {
-        answer
-            .of_type(RRSIG)
-            .filter_map(|record| {
-                let mut words = record.rdata.split_whitespace().skip(4);
-                Some(Validity { expiration: instant(words.next()?)?, inception: instant(words.next()?)? })
-            })
-            .collect()
+        let records = answer.answers.iter().chain(&answer.authorities).filter(|record| record.rtype == RRSIG);
+        records.filter_map(|record| validity(&record.rdata)).collect()
     })
+}
+
+/// The dates of one RRSIG (RFC 4034 section 3): in its own presentation form - type, algorithm, labels, TTL, expiration,
+/// inception - or in the generic one of RFC 3597 section 5, `\# LENGTH HEX`.
+fn validity(rdata: &str) -> Option<Validity> {
+    let mut words = rdata.split_whitespace();
+    if let Some(generic) = rdata.strip_prefix("\\#") {
+        let hex: String = generic.split_whitespace().skip(1).collect();
+        let number = |from: usize| Some(i64::from(u32::from_str_radix(hex.get(from..from + 8)?, 16).ok()?));
+        return Some(Validity { expiration: number(16)?, inception: number(24)? });
+    }
+    let expiration = instant(words.nth(4)?)?;
+    Some(Validity { expiration, inception: instant(words.next()?)? })
 }
 
 /// `YYYYMMDDHHMMSS` or Unix seconds, both allowed by RFC 4034 section 3.2.
@@ -169,7 +178,7 @@ fn instant(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::instant;
+    use super::{Validity, instant, validity};
 
     #[test]
     fn both_spellings_of_a_signature_date_are_read() {
@@ -178,5 +187,15 @@ mod tests {
         assert_eq!(instant("19700101000000"), Some(0));
         assert_eq!(instant("20269921023700"), None);
         assert_eq!(instant("soon"), None);
+    }
+
+    #[test]
+    fn both_forms_of_a_signature_record_are_read() {
+        let dates = Some(Validity { expiration: 0x6afe_6fa7, inception: 0x6ad9_85a7 });
+        assert_eq!(validity("\\# 91 00010d030000003c6afe6fa76ad985a7faf9 03736563036c616200"), dates);
+        assert_eq!(validity("A 13 3 60 1795059623 1792640423 64249 sec.example. AAAA"), dates);
+        for broken in ["", "\\#", "\\# 4 00010d03", "\\# 91 00010d030000003czzzzzzzz6ad985a7", "A 13 3 60 1795059623"] {
+            assert_eq!(validity(broken), None, "{broken}");
+        }
     }
 }

@@ -153,6 +153,14 @@ fn a_signature_of_the_future_is_not_yet_valid() {
 }
 
 #[test]
+fn keys_are_blamed_only_where_the_dates_hold() {
+    let net = Net::new("www.example", |q: &Question| signed(q, 9, "20271101000000", "20260101000000"));
+    names(&net.run(), "dns.dnssec_anchor_mismatch", "dns.dnssec_bogus");
+    let net = Net::new("www.example", |q: &Question| signed(q, 9, "20261101000000", "20261001000000"));
+    names(&net.run(), "dns.dnssec_expired", "host.clock_skew");
+}
+
+#[test]
 fn an_expiry_that_only_the_resolver_claims_is_bogus_first() {
     let net = Net::new("www.example", |q: &Question| signed(q, 7, "20271101000000", "20260101000000"));
     let judgement = net.run();

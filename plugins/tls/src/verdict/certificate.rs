@@ -299,23 +299,29 @@ fn issuer(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, lea
                 .build(),
         ];
     }
-    // One certificate alone: the authority's own leaf, or an intermediate left out. Only the issuer's certificate would tell.
+    // One certificate alone: the authority's own leaf, or an intermediate left out. Only the issuer's certificate would tell;
+    // its name is a hint, so the likelier is named without certainty.
     let root = leaf.issuer.to_ascii_lowercase().contains("root");
-    let incomplete = supports("tls.chain_incomplete")
-        .about(at)
-        .because(format!("the server sends no certificate of {}, which issued the one of {}", leaf.issuer, case.host))
-        .citing([first.evidence])
-        .citing(again.iter().copied());
-    let unknown = supports("tls.unknown_ca")
-        .about(at)
-        .because(format!("{}, which issued the certificate of {}, is not trusted here", leaf.issuer, case.host))
-        .citing([first.evidence])
-        .citing(again.iter().copied());
-    if root {
-        vec![unknown.strong().build(), incomplete.build()]
+    let (likely, other, because, why) = if root {
+        (
+            "tls.unknown_ca",
+            "tls.chain_incomplete",
+            format!("{}, which issued the certificate of {}, is not trusted here", leaf.issuer, case.host),
+            "asked again: by its name the issuer is a root, above which nothing is missing",
+        )
     } else {
-        vec![incomplete.strong().build(), unknown.build()]
+        (
+            "tls.chain_incomplete",
+            "tls.unknown_ca",
+            format!("the server sends no certificate of {}, which issued the one of {}", leaf.issuer, case.host),
+            "asked again: the chain ends below its issuer, which by its name is no root",
+        )
+    };
+    let support = supports(likely).about(at).because(because).citing([first.evidence]);
+    if again.is_empty() {
+        return vec![support.strong().build()];
     }
+    vec![support.proof().build(), refutes(other).about(at).because(why).citing(again).build()]
 }
 
 /// Later handshakes that showed the same leaf.
