@@ -16,7 +16,7 @@ use sonde_sdk::timer;
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait::{self, Either, select};
 
-use crate::observe::{Control, Observations, Path, is_unresolved};
+use crate::observe::{Control, Observations, Path, has_lost, is_steady, is_unresolved};
 
 /// At most so many addresses, at most so many of one family.
 const ADDRESSES: usize = 6;
@@ -34,8 +34,17 @@ const LAST_ROUTER: Duration = Duration::from_millis(2200);
 /// Ports that hosts often have open, and one that they hardly have: a host that is alive accepts or refuses, unless filtered.
 const CONTROL_PORTS: [u16; 4] = [443, 80, 22, 1];
 const CONTROLS: usize = 3;
-/// Between the repetitions that a round trip is judged by.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Between the repetitions that a round trip is judged by: a queue fills and drains meanwhile.
+const PAUSE: Duration = Duration::from_millis(120);
+const MEASURES: u32 = 5;
+/// An address so near is dialled a few times more: one of several backends behind it may fail, or the path lose packets.
+const NEAR: Duration = Duration::from_millis(50);
+const SAMPLE: usize = 3;
+/// Where one of them failed, so many more tell a share from an accident.
+const LOSSES: usize = 8;
+const FLAPS: usize = 8;
+/// A port that hardly anything listens on: its RST comes from the kernel, so a lost one is lost on the path.
+const LOSS_PORT: u16 = 1;
 /// Kept back for the judgement.
 const RESERVE: Duration = Duration::from_millis(200);
 
@@ -84,7 +93,7 @@ pub(crate) async fn observe(endpoints: Vec<Endpoint>, latency: Duration, budget:
     }
     wait::all(work.into_iter().map(|work| async move {
         match work {
-            Work::Timing(path) => time_again(path, latency, clock).await,
+            Work::Timing(path) => time_again(path, alone, latency, clock).await,
             Work::Failure { path, elsewhere } => look_closer(path, elsewhere, clock).await,
         }
     }))
@@ -170,22 +179,56 @@ async fn next_hop(address: &str) -> (RouteAnswer, Option<NeighbourAnswer>) {
     (route, entry)
 }
 
-/// A slow or repaired handshake is judged by several.
-async fn time_again(path: &mut Path, latency: Duration, clock: Clock) {
-    let slow = path
-        .dials
-        .iter()
-        .any(|d| d.connection.rtt().is_some_and(|rtt| rtt > latency) || d.connection.syn_retransmits > 0);
-    if !slow {
-        return;
+/// An open address: does it accept each time, at once, and over a path of steady length?
+async fn time_again(path: &mut Path, alone: bool, latency: Duration, clock: Clock) {
+    if path.dials.iter().any(|d| d.connection.rtt().is_some_and(|rtt| rtt > latency)) {
+        return measure(path, clock).await;
     }
-    for _ in 0..2 {
+    let near = path.dials.iter().all(|d| d.connection.rtt().is_some_and(|rtt| rtt < NEAR));
+    if alone && near && !is_loopback(&path.endpoint.address) {
+        dial_together(path, SAMPLE, clock).await;
+    }
+    if path.dials.iter().any(has_lost) && clock.has(FIRST) {
+        let other = Endpoint::new(&path.endpoint.address, LOSS_PORT);
+        let others = wait::all((0..LOSSES).map(|_| tcp(clock.dial(&other, FIRST))));
+        let (dials, others) =
+            wait::join(wait::all((0..LOSSES).map(|_| tcp(clock.dial(&path.endpoint, FIRST)))), others).await;
+        path.dials.extend(dials);
+        path.controls.extend(others.into_iter().map(|dial| Control { port: LOSS_PORT, dial }));
+    } else if path.dials.iter().any(is_refused) {
+        flap(path, clock).await;
+    }
+}
+
+/// One after the other: what refuses in between is one of several backends, what refused before is one that started.
+async fn flap(path: &mut Path, clock: Clock) {
+    for _ in 0..FLAPS {
         if !clock.has(FIRST) {
+            return;
+        }
+        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
+    }
+}
+
+async fn measure(path: &mut Path, clock: Clock) {
+    for round in 0..MEASURES {
+        if !clock.has(FIRST) || (round >= 2 && is_steady(path)) {
             return;
         }
         timer::sleep(PAUSE).await;
         path.dials.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
     }
+}
+
+async fn dial_together(path: &mut Path, count: usize, clock: Clock) {
+    if clock.has(FIRST) {
+        let dials = wait::all((0..count).map(|_| tcp(clock.dial(&path.endpoint, FIRST)))).await;
+        path.dials.extend(dials);
+    }
+}
+
+fn is_refused(dial: &TcpDial) -> bool {
+    dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::Refused)
 }
 
 /// What tells the reasons of a failure apart, by the failure.
@@ -205,6 +248,13 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
         Reason::Denied(_) | Reason::BudgetExhausted(_) | Reason::InvalidRequest(_) | Reason::Unavailable(_) => return,
         _ if gave_up => {}
         _ => path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await),
+    }
+    if path.is_open() {
+        return if path.dials.iter().any(is_refused) {
+            flap(path, clock).await
+        } else {
+            time_again(path, true, FIRST, clock).await
+        };
     }
     let (route, entry) = next_hop(&path.endpoint.address).await;
     if route.outcome.is_ok() || path.route.is_none() {
@@ -256,6 +306,10 @@ async fn silence(path: &mut Path, watched: bool, elsewhere: bool, clock: Clock) 
 /// Repetitions of the SYN failed inside this host.
 pub(crate) fn keeps_packets_here(dial: &TcpDial) -> bool {
     dial.deltas.as_ref().and_then(|d| d.moved("TcpExt.TCPRetransFail")).is_some_and(|n| n > 0)
+}
+
+fn is_loopback(address: &str) -> bool {
+    address.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback())
 }
 
 async fn controls(path: &Path, count: usize, clock: Clock) -> Vec<Control> {

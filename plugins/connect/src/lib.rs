@@ -45,9 +45,8 @@ impl Check for Connect {
     }
 }
 
-const CAUSES: [&str; 27] = [
+const CAUSES: [&str; 31] = [
     "host.ephemeral_ports_connect",
-    "host.fd_process_limit",
     "host.fd_system_limit",
     "host.source_addr_missing",
     "l2.carrier_lost",
@@ -62,6 +61,7 @@ const CAUSES: [&str; 27] = [
     "l3.ipv6_no_route",
     "l3.no_route",
     "l3.packet_loss",
+    "l3.return_path_drop",
     "l3.route_blackhole",
     "l3.route_policy_reject",
     "l3.routing_loop",
@@ -71,6 +71,10 @@ const CAUSES: [&str; 27] = [
     "fw.drop_remote",
     "fw.reject_icmp",
     "fw.reject_rst",
+    "tcp.accept_queue_overflow",
+    "tcp.listen_wrong_addr",
+    "tcp.port_closed",
+    "tcp.syn_queue_full",
     "lb.backend_blackholed",
     "lb.backend_refused",
 ];

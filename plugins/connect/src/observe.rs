@@ -160,6 +160,17 @@ impl Observations {
     }
 }
 
+/// A SYN or its answer was lost: it had to be repeated, or nothing came.
+pub(crate) fn has_lost(dial: &TcpDial) -> bool {
+    dial.connection.syn_retransmits > 0 || dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut)
+}
+
+/// The round trips of the path agree: the largest is at most half as long again as the smallest.
+pub(crate) fn is_steady(path: &Path) -> bool {
+    let trips = || path.dials.iter().filter_map(|d| d.connection.rtt());
+    trips().min().is_none_or(|shortest| trips().all(|trip| trip <= shortest.mul_f64(1.5)))
+}
+
 /// No link-layer address was learnt.
 pub(crate) fn is_unresolved(entry: &NeighbourEntry) -> bool {
     matches!(entry.state.as_str(), "FAILED" | "INCOMPLETE")

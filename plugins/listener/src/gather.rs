@@ -9,12 +9,14 @@ use sonde_sdk::system::links;
 use sonde_sdk::types::Endpoint;
 use sonde_sdk::{timer, wait};
 
-use crate::observe::{Dial, Look, Observations};
+use crate::observe::{Dial, Look, Observations, is_silent, serves};
 
 /// Between two looks. Together more than a second: what is unread or unclosed for so long is not in flight.
 const INTERVAL: Duration = Duration::from_millis(550);
 /// A local connection takes microseconds; a dropped SYN is not worth its repetition.
 const LOCAL: Duration = Duration::from_millis(400);
+/// Long enough for one repetition of the SYN, which tells whether it left.
+const REPEATED: Duration = Duration::from_millis(1300);
 /// Addresses of this host that are dialled.
 const DIALS: usize = 4;
 
@@ -37,6 +39,10 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
             Dial { dial: tcp(request).await, address }
         }))
         .await;
+        if let Some(address) = silent(&observed) {
+            let request = TcpRequest::to(Endpoint::new(&address, port)).within(REPEATED).with_deltas();
+            observed.dials.push(Dial { dial: tcp(request).await, address });
+        }
         let none = observed.looks[0].listeners.outcome.as_ref().is_ok_and(Vec::is_empty);
         if none {
             observed.table = Some(listeners(None).await);
@@ -67,6 +73,14 @@ async fn look(port: Option<u16>) -> Look {
     };
     let (listeners, counters, sockets) = wait::join3(listeners(port), counters(), sockets).await;
     Look { listeners, counters, sockets }
+}
+
+/// A bound address that did not answer although its queue has room.
+fn silent(observed: &Observations) -> Option<String> {
+    let listeners = observed.looks[0].listeners.outcome.as_ref().ok()?;
+    let silent = observed.dials.iter().filter(|d| is_silent(&d.dial));
+    let has_room = |d: &&Dial| listeners.iter().any(|l| serves(l, &d.address) && l.queued <= l.backlog);
+    silent.filter(has_room).map(|d| d.address.clone()).next()
 }
 
 /// What to dial: the bound addresses, loopback for "any"; and one address that others would use.

@@ -36,22 +36,29 @@ impl Check for ListenerCheck {
     }
 }
 
-const CAUSES: [&str; 15] = [
-    "app.not_responding",
-    "fw.reject_icmp",
-    "fw.reject_rst",
+const CAUSES: [&str; 22] = [
     "host.fd_process_limit",
+    "host.fd_system_limit",
     "host.process_stopped",
+    "l3.packet_loss",
     "l3.return_path_drop",
     "l3.rp_filter_drop",
+    "fw.drop_local_input",
+    "fw.drop_local_output",
+    "fw.drop_remote",
+    "fw.reject_icmp",
+    "fw.reject_rst",
     "tcp.accept_queue_overflow",
     "tcp.close_wait_leak",
+    "tcp.fin_wait_stuck",
     "tcp.listen_wrong_addr",
     "tcp.port_closed",
     "tcp.syn_backlog_sysctl",
     "tcp.syn_flood",
     "tcp.syn_queue_full",
     "udp.rcvbuf_overflow",
+    "app.dependency_hung",
+    "app.not_responding",
 ];
 
 sonde_sdk::export!(ListenerCheck);

@@ -8,7 +8,7 @@ use sonde_sdk::dial::TcpDial;
 use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer};
 use sonde_sdk::system::LinksAnswer;
-use sonde_sdk::types::{EvidenceId, Failure};
+use sonde_sdk::types::{EvidenceId, Failure, Reason};
 
 /// Everything the judgement sees.
 #[derive(Clone, Debug)]
@@ -195,6 +195,11 @@ pub(crate) fn serves(listener: &Listener, address: &str) -> bool {
         "::" => address.contains(':') || !listener.v6only,
         bound => bound == address,
     }
+}
+
+/// Nothing came back.
+pub(crate) fn is_silent(dial: &TcpDial) -> bool {
+    dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut)
 }
 
 /// Only processes of this host reach it.

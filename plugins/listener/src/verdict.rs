@@ -1,6 +1,7 @@
 //! Judges the listeners. Pure.
 
 mod bound;
+mod filtered;
 mod half_open;
 mod process;
 #[cfg(test)]
@@ -50,6 +51,9 @@ fn one(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
         process::judge(observed, listener, verdict);
     }
     half_open::judge(observed, watched, verdict);
+    if verdict.faults.is_empty() {
+        filtered::judge(observed, watched, verdict);
+    }
     if verdict.faults.is_empty() {
         unread::judge(observed, watched, verdict);
         bound::judge(observed, watched, verdict);

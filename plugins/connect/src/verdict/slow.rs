@@ -1,32 +1,37 @@
-//! The addresses accept connections: but at once, and over a path of reasonable length?
+//! The addresses accept connections: but each time, at once, and over a path of reasonable and steady length?
 
 use std::time::Duration;
 
 use sonde_sdk::check::Outcome;
-use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::dial::TcpDial;
+use sonde_sdk::finding::{Draft, refutes, supports};
+use sonde_sdk::report::Finding;
 use sonde_sdk::types::{EvidenceId, Measure, Reason};
 
-use crate::observe::{Judgement, Observations, Path};
+use crate::observe::{Judgement, Observations, Path, has_lost, is_steady};
 
-/// Handshakes that differ by more than this share of the smallest meet a queue, not a length.
-const SPREAD: f64 = 0.5;
-/// Below, two measurements cannot agree.
+/// Below, measurements cannot agree.
 const ROUNDS: usize = 2;
+/// Segments of others in the window of one dial, from which on the path is loaded.
+const LOADED: i64 = 10;
+/// Failures among many, from which on they are no accident.
+const REPEATED: usize = 2;
+/// Handshakes that a share is told from.
+const MANY: usize = 8;
 
 /// Judges the open addresses.
 pub(super) fn judge(observed: &Observations, open: &[&Path]) -> Judgement {
-    let mut findings = vec![];
-    let mut remarks = vec![];
+    let mut notes = Notes::default();
     for path in open {
-        if let Some(remark) = long(observed.latency, path, &mut findings).or_else(|| lossy(path, &mut findings)) {
-            remarks.push(remark);
-        }
+        notes.path(observed.latency, path);
     }
-    let summary = match remarks.as_slice() {
-        [] => accepting(open),
-        remarks => format!("{}; {}", accepting(open), remarks.join("; ")),
+    let summary = [accepting(open)].into_iter().chain(notes.remarks).collect::<Vec<_>>().join("; ");
+    let outcome = match (notes.broken, notes.unclear) {
+        (true, _) => Outcome::broken(summary),
+        (false, true) => Outcome::unclear(summary),
+        (false, false) => Outcome::works(summary),
     };
-    Judgement { findings, outcome: Outcome::works(summary) }
+    Judgement { findings: notes.findings, outcome }
 }
 
 fn accepting(open: &[&Path]) -> String {
@@ -41,69 +46,170 @@ fn accepting(open: &[&Path]) -> String {
     }
 }
 
-/// Smoothed and smallest round trip are both over the threshold, each time.
-fn long(limit: Duration, path: &Path, findings: &mut Vec<sonde_sdk::report::Finding>) -> Option<String> {
-    let trips: Vec<(EvidenceId, Duration)> = path
-        .dials
-        .iter()
-        .filter_map(|d| Some((d.evidence, d.connection.rtt()?, d.connection.min_rtt()?)))
-        .map(|(id, rtt, min)| (id, rtt.min(min)))
-        .collect();
-    let (first, rest) = trips.split_first()?;
-    let shortest = trips.iter().map(|(_, t)| *t).min()?;
-    let longest = trips.iter().map(|(_, t)| *t).max()?;
-    if shortest <= limit {
-        return None;
-    }
-    let sentence = format!("a round trip to {} takes {} ms", path.endpoint.address, milliseconds(shortest));
-    let finding = supports("l3.high_latency")
-        .about(&path.endpoint)
-        .because(&sentence)
-        .citing([first.0])
-        .measuring(Measure::duration("rtt", shortest));
-    let steady = longest.as_secs_f64() <= shortest.as_secs_f64() * (1.0 + SPREAD);
-    if trips.len() >= ROUNDS && steady {
-        findings.push(finding.proof().build());
-        findings.push(
-            refutes("l3.bufferbloat")
-                .strong()
-                .about(&path.endpoint)
-                .because(format!(
-                    "repeated, the kernel's own figure is the same ({} to {} ms): a length, not a queue that fills",
-                    milliseconds(shortest),
-                    milliseconds(longest)
-                ))
-                .citing(rest.iter().map(|(id, _)| *id))
-                .build(),
-        );
-    } else {
-        findings.push(finding.strong().build());
-        findings.push(
-            supports("l3.bufferbloat")
-                .about(&path.endpoint)
-                .because("the round trips differ from one another")
-                .citing(trips.iter().map(|(id, _)| *id))
-                .build(),
-        );
-    }
-    Some(sentence)
+/// What is said of the open addresses.
+#[derive(Debug, Default)]
+struct Notes {
+    findings: Vec<Finding>,
+    remarks: Vec<String>,
+    broken: bool,
+    unclear: bool,
 }
 
-/// A SYN had to be repeated, or a dial got no answer, while others did.
-fn lossy(path: &Path, findings: &mut Vec<sonde_sdk::report::Finding>) -> Option<String> {
-    let lost: Vec<EvidenceId> = path
-        .dials
-        .iter()
-        .filter(|d| d.connection.syn_retransmits > 0 || d.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut))
-        .map(|d| d.evidence)
-        .collect();
-    if lost.is_empty() {
-        return None;
+impl Notes {
+    fn path(&mut self, limit: Duration, path: &Path) {
+        if !self.flapping(path) && !self.lossy(path) {
+            self.long(limit, path);
+        }
     }
-    let sentence = format!("{} of {} handshakes with {} lost a packet", lost.len(), path.dials.len(), path.endpoint);
-    let finding = supports("l3.packet_loss").about(&path.endpoint).because(&sentence).citing(lost.iter().copied());
-    findings.push(if lost.len() >= 2 { finding.strong() } else { finding }.build());
-    Some(sentence)
+
+    fn add(&mut self, path: &Path, draft: Draft) {
+        self.findings.push(draft.about(&path.endpoint).build());
+    }
+
+    /// Some dials are refused and some accepted.
+    fn flapping(&mut self, path: &Path) -> bool {
+        let refused = |d: &TcpDial| d.outcome.as_ref().is_err_and(|f| f.reason == Reason::Refused && f.icmp.is_none());
+        let refusals: Vec<EvidenceId> = path.dials.iter().filter(|d| refused(d)).map(|d| d.evidence).collect();
+        if refusals.is_empty() {
+            return false;
+        }
+        let accepted: Vec<EvidenceId> = path.dials.iter().filter(|d| d.outcome.is_ok()).map(|d| d.evidence).collect();
+        // Refused, accepted, refused: neither a service that has just started nor one that has just ended.
+        let first = path.dials.iter().position(|d| d.outcome.is_ok());
+        let again = first.is_some_and(|first| path.dials[first..].iter().any(refused));
+        let last = path.dials.iter().rposition(|d| d.outcome.is_ok());
+        let before = last.is_some_and(|last| path.dials[..last].iter().any(refused));
+        let sentence = format!(
+            "{} refuses {} of {} connections and accepts the others",
+            path.endpoint,
+            refusals.len(),
+            path.dials.len()
+        );
+        let finding = supports("lb.backend_refused").because(&sentence).citing(refusals.iter().copied());
+        self.remarks.push(sentence);
+        if refusals.len() < REPEATED || accepted.len() < REPEATED || !again || !before {
+            self.add(path, finding.strong());
+            self.unclear = true;
+            return true;
+        }
+        self.add(path, finding.proof());
+        self.add(
+            path,
+            refutes("tcp.port_closed")
+                .proof()
+                .because("a closed port refuses every connection; these were accepted in between")
+                .citing(accepted),
+        );
+        self.broken = true;
+        true
+    }
+
+    /// A SYN had to be repeated, or a dial got no answer, while others did.
+    fn lossy(&mut self, path: &Path) -> bool {
+        let lost: Vec<EvidenceId> = path.dials.iter().filter(|d| has_lost(d)).map(|d| d.evidence).collect();
+        if lost.is_empty() {
+            return false;
+        }
+        let sentence =
+            format!("{} of {} handshakes with {} lost a packet", lost.len(), path.dials.len(), path.endpoint);
+        let others: Vec<&TcpDial> = path.controls.iter().map(|c| &c.dial).collect();
+        let lost_elsewhere: Vec<EvidenceId> =
+            others.iter().filter(|d| has_lost(d) && d.connection.syn_retransmits > 0).map(|d| d.evidence).collect();
+        let answered = others
+            .iter()
+            .filter(|d| d.outcome.as_ref().is_err_and(|f| f.reason == Reason::Refused) || d.outcome.is_ok())
+            .count();
+        let at_once: Vec<EvidenceId> =
+            path.dials.iter().filter(|d| d.outcome.is_ok() && !has_lost(d)).map(|d| d.evidence).collect();
+        let finding = supports("l3.packet_loss").because(&sentence).citing(lost.iter().copied());
+        self.remarks.push(sentence);
+        let share = path.dials.len() >= MANY && lost.len() >= REPEATED && at_once.len() >= REPEATED;
+        if !share || lost_elsewhere.is_empty() || answered < REPEATED {
+            // A listener that drops some SYNs looks the same where no other port is seen to lose any.
+            self.add(path, if lost.len() >= REPEATED { finding.strong() } else { finding });
+            self.unclear |= share;
+            return true;
+        }
+        self.add(path, finding.proof().citing(lost_elsewhere));
+        self.add(
+            path,
+            refutes("fw.drop_remote")
+                .proof()
+                .because(format!("{} handshakes with the same port succeed at once", at_once.len()))
+                .citing(at_once),
+        );
+        self.broken = true;
+        true
+    }
+
+    /// The round trip is over the threshold.
+    fn long(&mut self, limit: Duration, path: &Path) {
+        let trips: Vec<(EvidenceId, Duration)> = path
+            .dials
+            .iter()
+            .filter_map(|d| Some((d.evidence, d.connection.rtt()?, d.connection.min_rtt()?)))
+            .map(|(id, rtt, min)| (id, rtt.min(min)))
+            .collect();
+        let Some(shortest) = trips.iter().map(|(_, t)| *t).min() else { return };
+        let Some(longest) = trips.iter().map(|(_, t)| *t).max() else { return };
+        if longest <= limit {
+            return;
+        }
+        let range = format!("{} to {} ms", milliseconds(shortest), milliseconds(longest));
+        if shortest > limit && is_steady(path) {
+            self.steady(path, &trips, shortest, &range);
+        } else {
+            self.queueing(path, limit, &trips, &range);
+        }
+    }
+
+    /// Long each time.
+    fn steady(&mut self, path: &Path, trips: &[(EvidenceId, Duration)], shortest: Duration, range: &str) {
+        let Some((first, rest)) = trips.split_first() else { return };
+        let sentence = format!("a round trip to {} takes {} ms", path.endpoint.address, milliseconds(shortest));
+        let finding = supports("l3.high_latency")
+            .because(&sentence)
+            .citing([first.0])
+            .measuring(Measure::duration("rtt", shortest));
+        self.remarks.push(sentence);
+        if trips.len() < ROUNDS {
+            return self.add(path, finding.strong());
+        }
+        self.add(path, finding.proof());
+        self.add(
+            path,
+            refutes("l3.bufferbloat")
+                .strong()
+                .because(format!(
+                    "repeated, the kernel's own figure is the same ({range}): a length, not a queue that fills"
+                ))
+                .citing(rest.iter().map(|(id, _)| *id)),
+        );
+    }
+
+    /// Long at times, and much shorter at others: a queue, if somebody fills it.
+    fn queueing(&mut self, path: &Path, limit: Duration, trips: &[(EvidenceId, Duration)], range: &str) {
+        let long: Vec<EvidenceId> = trips.iter().filter(|(_, t)| *t > limit).map(|(id, _)| *id).collect();
+        let shortest = trips.iter().map(|(_, t)| *t).min().unwrap_or_default();
+        let short: Vec<EvidenceId> = trips.iter().filter(|(_, t)| *t <= limit).map(|(id, _)| *id).collect();
+        let far_apart = trips.iter().any(|(_, t)| *t >= shortest * 2);
+        let loaded = path.dials.iter().filter_map(|d| d.deltas.as_ref()?.moved("Tcp.InSegs")).any(|n| n >= LOADED);
+        let finding = supports("l3.bufferbloat")
+            .because(format!("the round trip to {} varies with the load: {range}", path.endpoint.address))
+            .citing(long.iter().copied());
+        if long.len() < REPEATED || short.is_empty() || !far_apart || !loaded {
+            return self.add(path, finding);
+        }
+        self.remarks.push(format!("the round trip to {} varies with the load: {range}", path.endpoint.address));
+        self.add(path, finding.proof());
+        self.add(
+            path,
+            refutes("l3.high_latency")
+                .proof()
+                .because(format!("the path itself is short: {} ms at best", milliseconds(shortest)))
+                .citing(short),
+        );
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "tenths of milliseconds, for people")]

@@ -82,6 +82,10 @@ fn assert_proven(judgement: &Judgement, cause: &str, look_alike: &str) {
     assert!(is_proven(&judgement.findings, cause), "{judgement:#?}");
     assert!(refuted(&judgement.findings).contains(&look_alike), "{judgement:#?}");
     assert!(
+        judgement.findings.iter().all(|f| crate::CAUSES.contains(&f.cause.as_str())),
+        "the manifest lists every cause"
+    );
+    assert!(
         judgement.findings.iter().all(|f| !f.evidence.is_empty() && !f.summary.is_empty() && !f.subject.is_empty())
     );
     assert_eq!(judgement.outcome.conclusion, Conclusion::Broken, "{judgement:#?}");
@@ -340,6 +344,36 @@ fn growth_of_the_reverse_path_filter_that_keeps_everyone_out_is_named() {
     assert_proven(&judge(&steady(&[queue(0, 128)], &counters, &[])), "l3.rp_filter_drop", "fw.drop_local_input");
     let others = [("ESTAB", "198.51.100.1", "40001", 0)];
     assert_healthy(&judge(&steady(&[queue(0, 128)], &counters, &others)));
+}
+
+fn vanishing(moved: &[(&str, i64)]) -> Observations {
+    let mut observed = steady(&[queue(0, 128)], &[], &[]);
+    let mut watched = failed(2, "127.0.0.1", Reason::TimedOut);
+    watched.dial.deltas = Some(testkit::deltas(moved));
+    observed.dials = vec![failed(1, "127.0.0.1", Reason::TimedOut), watched];
+    observed
+}
+
+#[test]
+fn a_local_syn_that_vanishes_before_a_listener_with_room_is_the_hosts_own_filter() {
+    let judgement = judge(&vanishing(&[("TcpExt.TCPSynRetrans", 1)]));
+    assert_proven(&judgement, "fw.drop_local_input", "tcp.accept_queue_overflow");
+}
+
+#[test]
+fn a_local_syn_that_something_else_dropped_is_undecided() {
+    for counter in ["TcpExt.ListenDrops", "TcpExt.IPReversePathFilter", "TcpExt.TCPRetransFail"] {
+        assert_undecided(&judge(&vanishing(&[(counter, 1)])));
+    }
+}
+
+#[test]
+fn a_local_syn_that_vanishes_in_a_shared_window_is_undecided() {
+    let mut observed = vanishing(&[]);
+    if let Some(deltas) = &mut observed.dials[1].dial.deltas {
+        deltas.quiet = false;
+    }
+    assert_undecided(&judge(&observed));
 }
 
 #[test]
