@@ -30,7 +30,8 @@ pub(crate) async fn look() -> Abilities {
     let capabilities = fs::read_to_string("/proc/self/status").map(|status| effective(&status)).unwrap_or_default();
     let kernel_release =
         fs::read_to_string("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()).unwrap_or_default();
-    let inode = |name: &str| fs::metadata(format!("/proc/self/ns/{name}")).map(|metadata| metadata.ino()).unwrap_or_default();
+    let inode =
+        |name: &str| fs::metadata(format!("/proc/self/ns/{name}")).map(|metadata| metadata.ino()).unwrap_or_default();
     let features = features(&kernel_release, &capabilities).await;
     Abilities { network_namespace: inode("net"), mount_namespace: inode("mnt"), capabilities, kernel_release, features }
 }
@@ -41,7 +42,11 @@ async fn features(release: &str, capabilities: &[String]) -> Vec<KernelFeature> 
     let mut features = vec![KernelFeature {
         name: "icmp-in-syn-sent".into(),
         available: at_least(release, 5, 8),
-        detail: if at_least(release, 5, 8) { String::new() } else { "needs Linux 5.8; below it counters decide".into() },
+        detail: if at_least(release, 5, 8) {
+            String::new()
+        } else {
+            "needs Linux 5.8; below it counters decide".into()
+        },
     }];
     match Vantage::open(&Selector::Own) {
         Err(error) => features.extend(["sock-diag", "rtnetlink", "counters"].map(|name| KernelFeature {

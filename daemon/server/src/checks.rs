@@ -23,7 +23,8 @@ pub(crate) async fn load(host: &Arc<Host>, folder: Option<&Path>) -> Result<Vec<
             Err(problem) => warn!(path = %path.display(), problem, "a check was not loaded"),
             Ok(check) => match checks.iter().find(|other| other.manifest.name == check.manifest.name) {
                 Some(other) => {
-                    let problem = format!("its name is {:?}, as that of another ({:?})", check.manifest.name, other.origin);
+                    let problem =
+                        format!("its name is {:?}, as that of another ({:?})", check.manifest.name, other.origin);
                     warn!(path = %path.display(), problem, "a check was not loaded");
                 }
                 None => {
@@ -92,7 +93,8 @@ mod tests {
         }
         fs::create_dir(folder.path().join("c.wasm")).expect("it is ours");
 
-        let names: Vec<_> = components(folder.path()).iter().filter_map(|path| path.file_name().map(ToOwned::to_owned)).collect();
+        let names: Vec<_> =
+            components(folder.path()).iter().filter_map(|path| path.file_name().map(ToOwned::to_owned)).collect();
 
         assert_eq!(names, ["a.wasm", "b.wasm"]);
     }

@@ -78,7 +78,9 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file is larger than any configuration.
-    #[error("read the configuration {path:?}: it is larger than {MAX_BYTES} bytes; a configuration is a short TOML file")]
+    #[error(
+        "read the configuration {path:?}: it is larger than {MAX_BYTES} bytes; a configuration is a short TOML file"
+    )]
     TooLarge {
         /// As given.
         path: PathBuf,

@@ -23,8 +23,8 @@ use tracing::{debug, error, info};
 pub(crate) use self::fold::{MOST_BYTES, summary};
 pub(crate) use self::journal::{Entry, Reader};
 pub(crate) use self::prepared::Prepared;
-pub(crate) use self::shelf::{Found, Running};
 use self::shelf::Shelf;
+pub(crate) use self::shelf::{Found, Running};
 use crate::config::Runs;
 use crate::telemetry::Exporter;
 

@@ -52,7 +52,9 @@ impl Listener {
         match listen {
             Listen::Tcp(address) => match TcpListener::bind(address).await {
                 Ok(listener) => Ok(Self::Tcp(listener)),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(BindError::Taken { listen: listen.clone() }),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    Err(BindError::Taken { listen: listen.clone() })
+                }
                 Err(source) => Err(refused(listen, "bind")(source)),
             },
             Listen::Unix(path) => {
@@ -69,7 +71,9 @@ impl Listener {
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Unix(_, file) => Listen::Unix(file.path.clone()).to_string(),
-            Self::Tcp(listener) => listener.local_addr().map_or_else(|_| "tcp".to_owned(), |address| address.to_string()),
+            Self::Tcp(listener) => {
+                listener.local_addr().map_or_else(|_| "tcp".to_owned(), |address| address.to_string())
+            }
         }
     }
 }

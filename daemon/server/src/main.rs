@@ -36,7 +36,8 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::load(arguments.config.as_deref())?;
     telemetry::init(Logs::Daemon);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the daemon's threads")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the daemon's threads")?;
     runtime.block_on(async {
         let shutdown = async {
             if let Err(error) = terminated().await {

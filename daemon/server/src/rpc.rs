@@ -13,7 +13,6 @@ mod stream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sonde_core::manifest::Manifest;
 use sonde_host::{Check, Host};
 use sonde_proto::v1::cause_service_server::CauseServiceServer;
 use sonde_proto::v1::check_service_server::CheckServiceServer;
@@ -39,10 +38,6 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn manifests(&self) -> Vec<Manifest> {
-        self.checks.iter().map(|check| check.manifest.clone()).collect()
-    }
-
     fn check(&self, name: &str) -> Option<&Arc<Check>> {
         self.checks.iter().find(|check| check.manifest.name == name)
     }

@@ -72,9 +72,7 @@ async fn serve_one(
             router.serve_with_incoming_shutdown(incoming, stopped).await
         }
         // The file goes when clients can no longer be served.
-        Listener::Unix(listener, _file) => {
-            router.serve_with_incoming_shutdown(accepted(listener), stopped).await
-        }
+        Listener::Unix(listener, _file) => router.serve_with_incoming_shutdown(accepted(listener), stopped).await,
     };
     served.map_err(|error| StartError::Serve(crate::chain(&error)))
 }

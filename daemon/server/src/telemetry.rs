@@ -17,7 +17,10 @@ pub(crate) use self::traceparent::RemoteParent;
 
 /// The environment variables that telemetry honours, each with one line of help.
 pub const ENVIRONMENT: &[(&str, &str)] = &[
-    ("OTEL_EXPORTER_OTLP_ENDPOINT", "where traces go, by OTLP over gRPC (http://127.0.0.1:4317); without it nothing is exported"),
+    (
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "where traces go, by OTLP over gRPC (http://127.0.0.1:4317); without it nothing is exported",
+    ),
     ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "the same, for traces alone"),
     ("OTEL_EXPORTER_OTLP_HEADERS", "metadata sent along, as name=value,... (also _TRACES_HEADERS)"),
     ("OTEL_EXPORTER_OTLP_TIMEOUT", "bound of one export in milliseconds, 10000 unless given (also _TRACES_TIMEOUT)"),
@@ -28,7 +31,10 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("OTEL_SDK_DISABLED", "true switches the export off"),
     ("OTEL_TRACES_SAMPLER", "which traces are exported, parentbased_always_on unless given"),
     ("OTEL_TRACES_SAMPLER_ARG", "the share of traces for the samplers by ratio, 0 to 1"),
-    ("OTEL_BSP_SCHEDULE_DELAY", "how long spans wait for company in milliseconds, 5000 unless given (also the other OTEL_BSP_*)"),
+    (
+        "OTEL_BSP_SCHEDULE_DELAY",
+        "how long spans wait for company in milliseconds, 5000 unless given (also the other OTEL_BSP_*)",
+    ),
     ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "most attributes of a span, 128 unless given"),
     ("OTEL_SPAN_EVENT_COUNT_LIMIT", "most events of a span, 128 unless given"),
 ];

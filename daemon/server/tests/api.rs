@@ -8,9 +8,9 @@ use sonde_proto::v1::daemon_service_client::DaemonServiceClient;
 use sonde_proto::v1::diagnosis_event::Event;
 use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
 use sonde_proto::v1::{
-    CancelDiagnosisRequest, CheckArgument, CheckSelection, DiagnoseRequest, DiagnoseResponse, Diagnosis, GetCauseRequest,
-    GetCheckRequest, GetDiagnosisRequest, GetInfoRequest, ListCausesRequest, ListChecksRequest, ListDiagnosesRequest,
-    OnDisconnect, RunCheckRequest, RunState, Vantage, run_check_request, vantage,
+    CancelDiagnosisRequest, CheckArgument, CheckSelection, DiagnoseRequest, DiagnoseResponse, Diagnosis,
+    GetCauseRequest, GetCheckRequest, GetDiagnosisRequest, GetInfoRequest, ListCausesRequest, ListChecksRequest,
+    ListDiagnosesRequest, OnDisconnect, RunCheckRequest, RunState, Vantage, run_check_request, vantage,
 };
 use sonded::config::Config;
 use sonded::{Embedded, embedded};
@@ -117,11 +117,14 @@ async fn a_diagnosis_streams_from_its_start_to_its_verdict() {
     };
 
     assert!(matches!(next(&mut stream).await, Ok(None)), "the verdict is the last event");
-    let place = |kind: &str| kinds.iter().position(|other| other == kind).unwrap_or_else(|| panic!("no {kind}: {kinds:?}"));
+    let place =
+        |kind: &str| kinds.iter().position(|other| other == kind).unwrap_or_else(|| panic!("no {kind}: {kinds:?}"));
     assert!(place("started connect") < place("evidence of connect"));
     assert!(place("evidence of connect") < place("ended connect"));
     assert_eq!((diagnosis.run_id.as_str(), diagnosis.state()), (run_id.as_str(), RunState::Finished));
-    assert!(diagnosis.evidence.iter().any(|line| line.failure.as_ref().is_some_and(|f| f.errno_name == "ECONNREFUSED")));
+    assert!(
+        diagnosis.evidence.iter().any(|line| line.failure.as_ref().is_some_and(|f| f.errno_name == "ECONNREFUSED"))
+    );
     assert!(diagnosis.verdict.is_some());
     assert_eq!(diagnosis.trace_id.len(), 32);
     daemon.shutdown().await;
@@ -152,7 +155,11 @@ async fn a_request_that_makes_no_sense_is_refused_by_field_with_what_would_be_ri
         (DiagnoseRequest { budget: seconds(-1), ..closed().await }, "budget", "-1s"),
         (DiagnoseRequest { budget: seconds(0), ..closed().await }, "budget", "0s"),
         (DiagnoseRequest { budget: seconds(601), ..closed().await }, "budget", "601s"),
-        (DiagnoseRequest { endpoints: vec!["10.0.0.1:1".into(), "x".into()], ..closed().await }, "endpoints[1]", "\"x\""),
+        (
+            DiagnoseRequest { endpoints: vec!["10.0.0.1:1".into(), "x".into()], ..closed().await },
+            "endpoints[1]",
+            "\"x\"",
+        ),
         (DiagnoseRequest { vantage: at("blue"), ..closed().await }, "vantage.netns_path", "\"blue\""),
         (DiagnoseRequest { vantage: pid(0), ..closed().await }, "vantage.pid", "0"),
         (DiagnoseRequest { checks: bogus, ..closed().await }, "checks.arguments", "\"bogus\""),
@@ -199,7 +206,10 @@ async fn an_unknown_name_is_not_found_and_the_nearest_is_offered() {
         refused(&daemon, DiagnoseRequest { checks: selected, ..closed().await }).await,
         checks.get_check(GetCheckRequest { name: "conect".into() }).await.expect_err("there is none"),
         causes.get_cause(GetCauseRequest { id: "fw.drop-remote".into() }).await.expect_err("there is none"),
-        diagnoses(&daemon).get_diagnosis(GetDiagnosisRequest { run_id: "nope".into() }).await.expect_err("there is none"),
+        diagnoses(&daemon)
+            .get_diagnosis(GetDiagnosisRequest { run_id: "nope".into() })
+            .await
+            .expect_err("there is none"),
     ];
 
     for (status, (kind, name, near)) in statuses.iter().zip([
@@ -272,7 +282,11 @@ async fn when_only_the_budget_passes_the_verdict_so_far_is_the_answer() {
     assert!(diagnosis.verdict.is_some());
     let elapsed = Duration::try_from(diagnosis.elapsed.expect("always there")).expect("positive");
     assert!(elapsed < Duration::from_millis(2_500), "{elapsed:?}");
-    assert!(diagnosis.checks.iter().all(|check| check.state() != sonde_proto::v1::CheckState::Running), "{:?}", diagnosis.checks);
+    assert!(
+        diagnosis.checks.iter().all(|check| check.state() != sonde_proto::v1::CheckState::Running),
+        "{:?}",
+        diagnosis.checks
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -379,14 +393,18 @@ async fn checks_and_causes_name_each_other() {
 
     let listed = checks.list_checks(ListChecksRequest::default()).await.expect("it answers").into_inner().checks;
     let names: Vec<_> = listed.iter().map(|check| check.name.as_str()).collect();
-    let connect = listed.iter().find(|check| check.name == "connect").unwrap_or_else(|| panic!("no connect: {names:?}"));
+    let connect =
+        listed.iter().find(|check| check.name == "connect").unwrap_or_else(|| panic!("no connect: {names:?}"));
     let cause = causes.get_cause(GetCauseRequest { id: connect.causes[0].clone() }).await.expect("of the catalogue");
     let layer = ListCausesRequest { layer: "dns".into(), ..ListCausesRequest::default() };
     let dns = causes.list_causes(layer).await.expect("a layer").into_inner();
 
     assert!(cause.into_inner().cause.expect("always there").checks.contains(&"connect".to_owned()));
     assert_eq!((connect.origin.as_str(), connect.digest.len()), ("builtin", 64));
-    assert!(dns.next_page_token.is_empty() && dns.causes.iter().all(|cause| cause.layer == "dns" && !cause.remedy.is_empty()));
+    assert!(
+        dns.next_page_token.is_empty()
+            && dns.causes.iter().all(|cause| cause.layer == "dns" && !cause.remedy.is_empty())
+    );
     let status = causes.list_causes(ListCausesRequest { layer: "dsn".into(), ..ListCausesRequest::default() }).await;
     assert_eq!(violation(&status.expect_err("no such layer")).0, "layer");
 }

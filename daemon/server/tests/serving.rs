@@ -22,7 +22,8 @@ async fn connect(path: PathBuf) -> Channel {
         async move { UnixStream::connect(path).await.map(TokioIo::new) }
     });
     for _ in 0..500 {
-        if let Ok(channel) = Endpoint::from_static("http://sonde.local").connect_with_connector(connector.clone()).await {
+        if let Ok(channel) = Endpoint::from_static("http://sonde.local").connect_with_connector(connector.clone()).await
+        {
             return channel;
         }
         sleep(Duration::from_millis(20)).await;

@@ -49,11 +49,14 @@ impl FromStr for Listen {
             return match path {
                 "" => Err(malformed("the path is missing")),
                 path if path.contains('\0') => Err(malformed("the path holds a zero byte")),
-                path if path.len() > LONGEST_SOCKET_PATH => Err(malformed("the path is longer than the 107 bytes of a unix socket's")),
+                path if path.len() > LONGEST_SOCKET_PATH => {
+                    Err(malformed("the path is longer than the 107 bytes of a unix socket's"))
+                }
                 path => Ok(Self::Unix(PathBuf::from(path))),
             };
         }
-        let address: SocketAddr = text.parse().map_err(|_| malformed("it is neither a socket path nor an IP address with a port"))?;
+        let address: SocketAddr =
+            text.parse().map_err(|_| malformed("it is neither a socket path nor an IP address with a port"))?;
         if address.ip().to_canonical().is_loopback() {
             Ok(Self::Tcp(address))
         } else {
@@ -80,7 +83,8 @@ impl<'de> Deserialize<'de> for Listen {
 /// `/run/sonde/sonde.sock`; for users other than root `$XDG_RUNTIME_DIR/sonde/sonde.sock`, where that is set.
 pub fn default_socket() -> PathBuf {
     // The owner of /proc/self is the effective user.
-    let root = std::fs::metadata("/proc/self").is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0);
+    let root =
+        std::fs::metadata("/proc/self").is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0);
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute() && !root);
     runtime.unwrap_or_else(|| PathBuf::from("/run")).join("sonde/sonde.sock")
 }

@@ -121,7 +121,8 @@ mod tests {
             next_step: Some("ask on the server".into()),
         };
 
-        let run = ended(v1::CheckRun { check: "connect".into(), ..v1::CheckRun::default() }, &CheckEnd::Concluded(outcome));
+        let run =
+            ended(v1::CheckRun { check: "connect".into(), ..v1::CheckRun::default() }, &CheckEnd::Concluded(outcome));
 
         assert_eq!(run.check, "connect");
         assert_eq!(run.conclusion(), v1::Conclusion::Broken);

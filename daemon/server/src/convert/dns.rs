@@ -79,7 +79,10 @@ fn edns(edns: &core::Edns) -> v1::DnsEdns {
         extended_errors: edns
             .extended_errors
             .iter()
-            .map(|error| v1::DnsExtendedError { info_code: error.info_code.into(), extra_text: error.extra_text.clone() })
+            .map(|error| v1::DnsExtendedError {
+                info_code: error.info_code.into(),
+                extra_text: error.extra_text.clone(),
+            })
             .collect(),
     }
 }

@@ -37,9 +37,7 @@ fn call(call: &Call) -> Message {
         Call::Counters { answer } => {
             Message::Counters(answer.as_ref().map_or_else(|_| v1::Counters::default(), sockets::counters))
         }
-        Call::RouteTo { address, answer } => {
-            Message::RouteLookup(system::route_lookup(*address, answer.as_ref().ok()))
-        }
+        Call::RouteTo { address, answer } => Message::RouteLookup(system::route_lookup(*address, answer.as_ref().ok())),
         Call::DefaultRoutes { answer } => {
             Message::DefaultRoutes(system::default_routes(answer.as_deref().unwrap_or_default()))
         }

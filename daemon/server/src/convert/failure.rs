@@ -171,7 +171,12 @@ mod tests {
             phase: core::Phase::Connect,
             reason,
             errno,
-            icmp: Some(core::IcmpError { sender: Some(Ipv4Addr::new(10, 0, 0, 1).into()), icmp_type: 3, code: 13, mtu: None }),
+            icmp: Some(core::IcmpError {
+                sender: Some(Ipv4Addr::new(10, 0, 0, 1).into()),
+                icmp_type: 3,
+                code: 13,
+                mtu: None,
+            }),
             elapsed: Duration::from_millis(2),
             detail: "no answer".into(),
         })

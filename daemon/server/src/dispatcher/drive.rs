@@ -83,7 +83,8 @@ pub(super) fn begin(
         host: Arc::clone(host),
         exporter,
         clock,
-        deadline: left.map_or(run.budget, |left| left.min(run.budget)),
+        budget: run.budget,
+        over: left.map_or(run.budget, |left| left.min(run.budget)),
         machine: Machine::new(run.plan, catalogue()),
         host_run,
         checks: JoinSet::new(),
@@ -104,8 +105,11 @@ struct Driver {
     host: Arc<Host>,
     exporter: Option<Arc<Exporter>>,
     clock: RunClock,
-    /// On the run's clock.
-    deadline: Duration,
+    /// The checks know of it, and hurry.
+    budget: Duration,
+    /// When the run ends at the latest, on the run's clock: at its budget, or at its client's deadline, which checks do not know
+    /// of: an answer that was hurried for it would come too late as often as not.
+    over: Duration,
     machine: Machine,
     host_run: Arc<HostRun>,
     checks: JoinSet<CheckEnd>,
@@ -129,7 +133,7 @@ struct Finish {
 
 impl Driver {
     async fn run(mut self, mut happened: mpsc::Receiver<HostEvent>, cancel: CancellationToken) -> Arc<v1::Diagnosis> {
-        let over = Instant::from_std(self.clock.instant(self.deadline));
+        let over = Instant::from_std(self.clock.instant(self.over));
         self.learn();
         let mut finish = self.step(Event::Begin);
         while finish.is_none() {
@@ -173,7 +177,7 @@ impl Driver {
     fn start_check(&mut self, name: &str) {
         let Some((check, arguments)) = self.progress.begin(name, self.clock.now()) else { return };
         self.publish(Published::CheckStarted(v1::CheckStarted { check: name.to_owned() }));
-        let (host, run, deadline) = (Arc::clone(&self.host), Arc::clone(&self.host_run), self.deadline);
+        let (host, run, deadline) = (Arc::clone(&self.host), Arc::clone(&self.host_run), self.budget);
         let task = self.checks.spawn(async move { host.run(&check, &run, arguments, deadline).await });
         self.names.insert(task.id(), name.to_owned());
     }
@@ -251,7 +255,8 @@ impl Driver {
             self.happen(event);
         }
         let now = self.clock.now();
-        let ends: Vec<_> = self.machine.checks().iter().filter_map(|check| Some((check.name.clone(), check.end.clone()?))).collect();
+        let ends: Vec<_> =
+            self.machine.checks().iter().filter_map(|check| Some((check.name.clone(), check.end.clone()?))).collect();
         for (check, end) in ends {
             if let Some(run) = self.progress.end(&check, now, &end) {
                 self.publish(Published::CheckEnded(run));

@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_running_diagnosis_shows_what_happened_so_far() {
-        let check = |name: &str| CheckRun { check: name.into(), state: CheckState::Pending.into(), ..CheckRun::default() };
+        let check =
+            |name: &str| CheckRun { check: name.into(), state: CheckState::Pending.into(), ..CheckRun::default() };
         let start = Diagnosis {
             run_id: "1".into(),
             state: RunState::Running.into(),

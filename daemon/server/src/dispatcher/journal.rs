@@ -126,8 +126,8 @@ const MOST_EVENTS: usize = 50_000;
 
 #[cfg(test)]
 mod tests {
-    use sonde_proto::v1::diagnosis_event::Event;
     use sonde_proto::v1::CheckStarted;
+    use sonde_proto::v1::diagnosis_event::Event;
 
     use super::*;
 

@@ -86,7 +86,12 @@ impl Shelf {
 
     /// At most `size` runs older than the place, newest first, each with its place.
     pub(super) fn before(&self, place: Option<u64>, size: usize) -> Vec<(u64, Found)> {
-        self.runs.range(..place.unwrap_or(u64::MAX)).rev().take(size).map(|(place, run)| (*place, run.clone())).collect()
+        self.runs
+            .range(..place.unwrap_or(u64::MAX))
+            .rev()
+            .take(size)
+            .map(|(place, run)| (*place, run.clone()))
+            .collect()
     }
 
     /// Every run going on.
@@ -210,7 +215,9 @@ mod tests {
 
         shelf.finish(place, None);
 
-        assert!(matches!(shelf.find("a"), Some(Found::Finished(diagnosis)) if diagnosis.state() == RunState::Cancelled));
+        assert!(
+            matches!(shelf.find("a"), Some(Found::Finished(diagnosis)) if diagnosis.state() == RunState::Cancelled)
+        );
         assert_eq!(shelf.running(), 0);
     }
 }

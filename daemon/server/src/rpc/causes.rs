@@ -30,10 +30,8 @@ impl CauseService for Causes {
         }
         let listing = Listing { name: "causes", filter: &request.layer, default_size: 1_000 };
         let page = listing.page(request.page_size, &request.page_token)?;
-        let causes: Vec<&Cause> = catalogue()
-            .iter()
-            .filter(|cause| request.layer.is_empty() || cause.id.layer() == request.layer)
-            .collect();
+        let causes: Vec<&Cause> =
+            catalogue().iter().filter(|cause| request.layer.is_empty() || cause.id.layer() == request.layer).collect();
         let (causes, next_page_token) = slice(listing, page, &causes);
         let causes = causes.into_iter().map(|cause| self.message(cause)).collect();
         Ok(Response::new(v1::ListCausesResponse { causes, next_page_token }))

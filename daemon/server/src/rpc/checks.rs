@@ -85,7 +85,8 @@ impl CheckService for Checks {
 impl Checks {
     fn unknown(&self, name: &str) -> Status {
         let known: Vec<&str> = self.0.checks.iter().map(|check| check.manifest.name.as_str()).collect();
-        let hint = nearest(name, known.iter().copied()).first().map(|near| format!("perhaps {near:?}; ")).unwrap_or_default();
+        let hint =
+            nearest(name, known.iter().copied()).first().map(|near| format!("perhaps {near:?}; ")).unwrap_or_default();
         let problem = format!("there is no check {}; {hint}the checks here are {}", quoted(name), known.join(", "));
         refusal::not_found("check", name, problem)
     }
@@ -97,7 +98,9 @@ impl Checks {
             Ok(Err(error)) => {
                 Err(refusal::invalid("component", format!("failed to load the component: {}", chain(&error))))
             }
-            Err(_) => Err(refusal::invalid("component", format!("failed to load the component: it took over {COMPILE:?}"))),
+            Err(_) => {
+                Err(refusal::invalid("component", format!("failed to load the component: it took over {COMPILE:?}")))
+            }
         }
     }
 }

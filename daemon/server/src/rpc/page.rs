@@ -31,7 +31,8 @@ impl Listing<'_> {
             Ok(0) => self.default_size,
             Ok(size) if size <= LARGEST => size,
             _ => {
-                let problem = format!("page_size {size} is out of range; give 1 to {LARGEST}, or 0 for {}", self.default_size);
+                let problem =
+                    format!("page_size {size} is out of range; give 1 to {LARGEST}, or 0 for {}", self.default_size);
                 return Err(refusal::invalid("page_size", problem));
             }
         };
@@ -53,7 +54,8 @@ impl Listing<'_> {
         };
         read().ok_or_else(|| {
             let shown: String = token.chars().take(64).collect();
-            let problem = format!("page_token {shown:?} is none of this list; give next_page_token of its last page, or nothing");
+            let problem =
+                format!("page_token {shown:?} is none of this list; give next_page_token of its last page, or nothing");
             refusal::invalid("page_token", problem)
         })
     }
@@ -112,7 +114,13 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_and_quoted() {
-        for token in ["x", "0000000000000002", "ä000000000000002ä000000000000002", &CHECKS.token(2).replace('2', "3"), "+000000000000002"] {
+        for token in [
+            "x",
+            "0000000000000002",
+            "ä000000000000002ä000000000000002",
+            &CHECKS.token(2).replace('2', "3"),
+            "+000000000000002",
+        ] {
             let status = CHECKS.page(1, token).expect_err("it is none of ours");
             assert!(status.message().starts_with(&format!("page_token {token:?}")), "{}", status.message());
         }

@@ -49,7 +49,8 @@ pub(crate) fn ending() -> Status {
 
 /// DEADLINE_EXCEEDED: the client's deadline has passed.
 pub(crate) fn deadline() -> Status {
-    let problem = "the deadline of the call has passed; allow more time, or a smaller budget to get the verdict so far".to_owned();
+    let problem = "the deadline of the call has passed; allow more time, or a smaller budget to get the verdict so far"
+        .to_owned();
     refuse(Code::DeadlineExceeded, "CLIENT_DEADLINE", problem, &mut ErrorDetails::new())
 }
 

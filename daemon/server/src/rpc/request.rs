@@ -106,10 +106,9 @@ fn target(text: &str) -> Result<Target, Status> {
 fn budget(asked: Option<prost_types::Duration>, default: Duration) -> Result<Duration, Status> {
     let Some(asked) = asked else { return Ok(default) };
     let shown = asked.to_string();
-    Duration::try_from(asked)
-        .ok()
-        .filter(|budget| !budget.is_zero() && *budget <= LONGEST_BUDGET)
-        .ok_or_else(|| refusal::invalid("budget", format!("the budget {shown:?} is out of range; give more than 0s, at most 600s")))
+    Duration::try_from(asked).ok().filter(|budget| !budget.is_zero() && *budget <= LONGEST_BUDGET).ok_or_else(|| {
+        refusal::invalid("budget", format!("the budget {shown:?} is out of range; give more than 0s, at most 600s"))
+    })
 }
 
 fn endpoints(grants: &mut Grants, endpoints: &[String]) -> Result<(), Status> {
@@ -118,10 +117,14 @@ fn endpoints(grants: &mut Grants, endpoints: &[String]) -> Result<(), Status> {
         return Err(refusal::invalid("endpoints", problem));
     }
     for (i, text) in endpoints.iter().enumerate() {
-        let endpoint: SocketAddr = text.parse().ok().filter(|endpoint: &SocketAddr| endpoint.port() != 0).ok_or_else(|| {
-            let problem = format!("{} is no endpoint; write ADDRESS:PORT, for example 10.0.0.5:443 or [fd00::5]:443", quoted(text));
-            refusal::invalid(&format!("endpoints[{i}]"), problem)
-        })?;
+        let endpoint: SocketAddr =
+            text.parse().ok().filter(|endpoint: &SocketAddr| endpoint.port() != 0).ok_or_else(|| {
+                let problem = format!(
+                    "{} is no endpoint; write ADDRESS:PORT, for example 10.0.0.5:443 or [fd00::5]:443",
+                    quoted(text)
+                );
+                refusal::invalid(&format!("endpoints[{i}]"), problem)
+            })?;
         grants.add_endpoint(endpoint);
     }
     Ok(())

@@ -63,7 +63,9 @@ impl State {
                 let at = diagnosis.elapsed;
                 (Ok(v1::DiagnosisEvent { at, event: Some(Event::Finished(Box::new(diagnosis))) }), Last::Yes)
             }
-            Entry::Lost => (Err(refusal::internal("the run was lost to a bug of the daemon; its log says more")), Last::Yes),
+            Entry::Lost => {
+                (Err(refusal::internal("the run was lost to a bug of the daemon; its log says more")), Last::Yes)
+            }
         }
     }
 }

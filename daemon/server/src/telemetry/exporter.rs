@@ -79,7 +79,8 @@ impl Exporter {
             return;
         }
         for plan in plans {
-            let parent = SpanContext::new(trace, SpanId::from(plan.parent), TraceFlags::SAMPLED, false, TraceState::default());
+            let parent =
+                SpanContext::new(trace, SpanId::from(plan.parent), TraceFlags::SAMPLED, false, TraceState::default());
             let inside = Context::new().with_remote_span_context(parent);
             self.emit(plan, trace, &inside);
         }
@@ -92,8 +93,7 @@ impl Exporter {
             .with_start_time(plan.start)
             .with_attributes(plan.attributes)
             .with_events(plan.events.into_iter().map(event).collect());
-        let mut span =
-            with_ids(trace, SpanId::from(plan.id), || self.tracer.build_with_context(builder, parent));
+        let mut span = with_ids(trace, SpanId::from(plan.id), || self.tracer.build_with_context(builder, parent));
         if let Some(description) = plan.error {
             span.set_status(Status::error(description));
         }

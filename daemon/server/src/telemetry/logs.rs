@@ -21,9 +21,9 @@ pub fn init(logs: Logs) {
         Logs::Embedded => "error,sonded::telemetry=warn",
     };
     let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
-        Ok(directives) if !directives.trim().is_empty() => EnvFilter::builder()
-            .with_default_directive(LevelFilter::ERROR.into())
-            .parse_lossy(directives),
+        Ok(directives) if !directives.trim().is_empty() => {
+            EnvFilter::builder().with_default_directive(LevelFilter::ERROR.into()).parse_lossy(directives)
+        }
         _ => EnvFilter::new(fallback),
     };
     let subscriber = tracing_subscriber::fmt()

@@ -63,7 +63,12 @@ impl Plan {
 }
 
 /// The spans of one host call, its own first. `began` is the wall clock at the run's begin; `fresh` makes ids for phases.
-pub(super) fn of_call(observation: &Observation, parent: u64, began: Duration, fresh: &mut dyn FnMut() -> u64) -> Vec<Plan> {
+pub(super) fn of_call(
+    observation: &Observation,
+    parent: u64,
+    began: Duration,
+    fresh: &mut dyn FnMut() -> u64,
+) -> Vec<Plan> {
     let own = Plan {
         id: observation.id.0,
         parent,

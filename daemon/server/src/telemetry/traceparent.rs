@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn the_example_of_the_specification_is_understood() {
-        let parent = RemoteParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").expect("it is right");
+        let parent =
+            RemoteParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").expect("it is right");
 
         assert_eq!(parent.trace_id, 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
         assert_eq!(parent.span_id, 0x00f0_67aa_0ba9_02b7);

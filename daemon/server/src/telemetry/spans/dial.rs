@@ -77,7 +77,13 @@ pub(super) fn http(own: Plan, request: &HttpRequest, exchange: &HttpExchange, ph
     rest(plan, failure)
 }
 
-fn connect(phases: &mut Phases<'_>, remote: Endpoint, facts: &Connection, timing: Timing, failure: &mut Option<&Failure>) {
+fn connect(
+    phases: &mut Phases<'_>,
+    remote: Endpoint,
+    facts: &Connection,
+    timing: Timing,
+    failure: &mut Option<&Failure>,
+) {
     // Without a socket there was no connect.
     if failure.is_some_and(|failure| failure.phase == Phase::Socket) {
         return;

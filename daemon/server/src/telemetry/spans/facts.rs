@@ -59,7 +59,9 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
         }
         Call::Rejected { function, .. } => format!("rejected {function}").into(),
         // The network's own, handled beside this module.
-        Call::DnsQuery { .. } | Call::DialTcp { .. } | Call::DialTls { .. } | Call::DialHttp { .. } => "host call".into(),
+        Call::DnsQuery { .. } | Call::DialTcp { .. } | Call::DialTls { .. } | Call::DialHttp { .. } => {
+            "host call".into()
+        }
     };
     match call.failure() {
         Some(failure) => own.failed_by(failure),

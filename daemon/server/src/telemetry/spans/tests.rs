@@ -1,6 +1,8 @@
 use std::net::Ipv4Addr;
 
-use sonde_core::observation::dial::{Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, TlsDial, TlsRequest, TlsSession, Verification};
+use sonde_core::observation::dial::{
+    Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, TlsDial, TlsRequest, TlsSession, Verification,
+};
 use sonde_core::observation::dns::{Answer, Exchange, Query, Transport};
 use sonde_core::observation::{EvidenceId, Phase, Reason};
 
@@ -56,7 +58,10 @@ fn tls_dial(outcome: Result<(), Failure>, session: Option<TlsSession>, handshake
         deltas: false,
     };
     let connection = Connection { connect: timing(10, 5), ..Connection::default() };
-    spans(Call::DialTls { request, answer: TlsDial { timing: timing(10, 30), connection, handshake, session, outcome, deltas: None } })
+    spans(Call::DialTls {
+        request,
+        answer: TlsDial { timing: timing(10, 30), connection, handshake, session, outcome, deltas: None },
+    })
 }
 
 fn session(verification: Verification) -> TlsSession {
@@ -78,7 +83,10 @@ fn session(verification: Verification) -> TlsSession {
 fn a_tls_dial_has_its_phases_as_children_with_their_measured_times() {
     let spans = tls_dial(Ok(()), Some(session(Verification::Accepted)), Some(timing(15, 25)));
 
-    assert_eq!(names(&spans), ["dial 10.0.0.5:8443", "socket connect 10.0.0.5:8443", "TLS client handshake orders.lab"]);
+    assert_eq!(
+        names(&spans),
+        ["dial 10.0.0.5:8443", "socket connect 10.0.0.5:8443", "TLS client handshake orders.lab"]
+    );
     assert_eq!((spans[0].id, spans[0].parent), (7, 3));
     assert!(spans[1..].iter().all(|span| span.parent == 7));
     assert_eq!(spans[2].start, UNIX_EPOCH + Duration::from_millis(1_000_015));
