@@ -42,7 +42,10 @@ impl Authority {
         serving(config, serve)
     }
 
-    fn wanting_a_client_certificate(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> Endpoint {
+    pub(crate) fn wanting_a_client_certificate(
+        &self,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Endpoint {
         let (leaf, key) = self.leaf(&["orders.lab"]);
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
@@ -232,4 +235,25 @@ async fn a_name_that_cannot_be_sent_is_an_invalid_request() {
         let failure = dial.outcome.unwrap_err();
         assert!(matches!(failure.reason, Reason::InvalidRequest(_)), "{name:?}: {failure:?}");
     }
+}
+
+#[tokio::test]
+async fn a_dropped_dial_resets_its_connection_at_once() {
+    let (told, ended) = std::sync::mpsc::channel();
+    let remote = peer::tcp(move |mut stream| {
+        let end = loop {
+            match stream.read(&mut [0; 4096]) {
+                Ok(0) => break None,
+                Ok(_) => {}
+                Err(error) => break error.raw_os_error(),
+            }
+        };
+        told.send(end).unwrap();
+    });
+    let (vantage, clock) = here();
+    let request = TlsRequest { timeout: peer::PATIENCE, ..request(remote) };
+    let dial = dial::tls(&vantage, &clock, &request);
+    tokio::time::timeout(Duration::from_millis(200), dial).await.expect_err("the peer is silent");
+    let end = tokio::task::spawn_blocking(move || ended.recv_timeout(SECOND)).await.unwrap();
+    assert_eq!(end, Ok(Some(libc::ECONNRESET)));
 }

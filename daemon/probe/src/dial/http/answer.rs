@@ -3,8 +3,8 @@
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::iter;
 use std::pin::{Pin, pin};
-use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -36,7 +36,9 @@ pub(super) struct Problem(hyper::Error);
 
 impl Problem {
     pub(super) fn fault(&self, phase: Phase, doing: &str) -> Fault {
-        if let Some(error) = self.0.source().and_then(|source| source.downcast_ref::<io::Error>()) {
+        // hyper wraps its own errors: a request is cancelled because the connection failed because reading did.
+        let mut causes = iter::successors(self.0.source(), |&cause| cause.source());
+        if let Some(error) = causes.find_map(|cause| cause.downcast_ref::<io::Error>()) {
             // hyper's word for broken framing of a body.
             let is_framing = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
             if is_framing && error.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>()) {
@@ -135,13 +137,8 @@ impl<C: Future<Output = hyper::Result<()>>> Driver<'_, C> {
         let mut wanted = pin!(wanted);
         poll_fn(|cx| {
             // How the connection ended is told through what is wanted of it.
-            if !self.ended && self.connection.as_mut().poll(cx).is_ready() {
-                self.ended = true;
-            }
-            match wanted.as_mut().poll(cx) {
-                Poll::Ready(output) => Poll::Ready(output),
-                Poll::Pending => Poll::Pending,
-            }
+            self.ended = self.ended || self.connection.as_mut().poll(cx).is_ready();
+            wanted.as_mut().poll(cx)
         })
         .await
     }

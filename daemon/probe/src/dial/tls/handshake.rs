@@ -111,7 +111,7 @@ pub(in crate::dial) async fn shake(
 }
 
 /// The trust store; a vantage that does not answer in time has none.
-async fn roots(vantage: &Vantage, attempt: &Attempt) -> Result<rustls::RootCertStore, String> {
+async fn roots(vantage: &Vantage, attempt: &Attempt) -> Result<Arc<rustls::RootCertStore>, String> {
     match timeout(attempt.remaining() + ROOTS_GRACE, roots::load(vantage)).await {
         Ok(roots) => roots,
         Err(_) => Err("the trust store could not be read in time".to_owned()),
@@ -161,7 +161,7 @@ pub(in crate::dial) async fn late_refusal(
 fn session(
     capture: &Capture,
     settings: &Settings,
-    roots: &Result<rustls::RootCertStore, String>,
+    roots: &Result<Arc<rustls::RootCertStore>, String>,
     negotiated: Option<&ClientConnection>,
     plaintext: Option<Vec<u8>>,
 ) -> TlsSession {

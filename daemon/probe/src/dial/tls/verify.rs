@@ -4,6 +4,7 @@
 //! trust, name. Absent: revocation lists and OCSP.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -13,6 +14,9 @@ use rustls::{CertificateError, Error, RootCertStore};
 use sonde_core::observation::dial::Verification;
 
 use super::certificate::{Link, is_signed_by};
+
+/// ring verifies no shorter ones, as the CA/Browser Forum's baseline requirements demand (section 6.1.5).
+const LEAST_RSA_BITS: u32 = 2048;
 
 /// What is judged.
 pub(super) struct Case<'a> {
@@ -25,7 +29,7 @@ pub(super) struct Case<'a> {
     /// The name that must be covered.
     pub(super) name: &'a ServerName<'static>,
     /// The trust store, or why there is none.
-    pub(super) roots: &'a Result<RootCertStore, String>,
+    pub(super) roots: &'a Result<Arc<RootCertStore>, String>,
     /// Wall clock, since the Unix epoch.
     pub(super) now: Duration,
 }
@@ -76,8 +80,11 @@ impl Case<'_> {
             problems.extend(trust.map(|error| self.distrust(&error, &path)));
         }
         if let Some(error) = self.signature {
-            let text = format!("the handshake's signature is not by the key of {}: {error}", self.title(0));
-            problems.push(Problem { verification: of_error(error), depth: 0, text });
+            problems.push(self.weak_key(&[0]).unwrap_or_else(|| {
+                let text =
+                    format!("the handshake's signature is not by the key of {}: {}", self.title(0), plain(error));
+                Problem { verification: of_error(error), depth: 0, text }
+            }));
         }
         if let Some(leaf) = &leaf
             && verify_server_name(leaf, self.name).is_err()
@@ -95,7 +102,7 @@ impl Case<'_> {
             None => &ParsedCertificate::try_from(self.chain.first().ok_or(Error::NoCertificatesPresented)?)?,
         };
         let empty = RootCertStore::empty();
-        let roots = self.roots.as_ref().unwrap_or(&empty);
+        let roots = self.roots.as_deref().unwrap_or(&empty);
         let issuers = self.chain.get(1..).unwrap_or_default();
         let now = UnixTime::since_unix_epoch(moment);
         match verify_server_cert_signed_by_trust_anchor(leaf, roots, issuers, now, algorithms.all) {
@@ -179,7 +186,7 @@ impl Case<'_> {
         }
         let bad_signature = matches!(error, Error::InvalidCertificate(CertificateError::BadSignature));
         if bad_signature {
-            return self.forged(path).unwrap_or_else(|| {
+            return self.weak_key(path).or_else(|| self.forged(path)).unwrap_or_else(|| {
                 // A root that was made anew under its old name: OpenSSL and Go call it unknown, too.
                 let text = format!("{}: a trusted root has its issuer's name, but not its key", self.title(top));
                 Problem { verification: Verification::UnknownIssuer, depth: top, text }
@@ -187,6 +194,16 @@ impl Case<'_> {
         }
         let text = format!("{}: {}", self.title(0), plain(error));
         Problem { verification: of_error(error), depth: 0, text }
+    }
+
+    /// A key of the path that is too short for any signature by it to be accepted.
+    fn weak_key(&self, path: &[usize]) -> Option<Problem> {
+        path.iter().find_map(|depth| {
+            let key = self.links.get(*depth)?.certificate.key.as_str();
+            let bits = key.strip_prefix("RSA ")?.parse::<u32>().ok().filter(|bits| *bits < LEAST_RSA_BITS)?;
+            let text = format!("{} has an RSA key of {bits} bits; {LEAST_RSA_BITS} are needed", self.title(*depth));
+            Some(Problem { verification: Verification::Unsupported, depth: *depth, text })
+        })
     }
 
     /// A certificate of the path that the issuer which was sent with it did not sign.
@@ -296,13 +313,13 @@ mod tests {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as a case has it")]
-    fn store(root: &CertificateDer<'static>) -> Result<RootCertStore, String> {
+    fn store(root: &CertificateDer<'static>) -> Result<Arc<RootCertStore>, String> {
         let mut store = RootCertStore::empty();
         store.add(root.clone()).expect("a root");
-        Ok(store)
+        Ok(Arc::new(store))
     }
 
-    fn judged(chain: &[CertificateDer<'static>], name: &str, roots: &Result<RootCertStore, String>) -> Judgement {
+    fn judged(chain: &[CertificateDer<'static>], name: &str, roots: &Result<Arc<RootCertStore>, String>) -> Judgement {
         let links: Vec<Link> = chain.iter().map(link).collect();
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         judge(&Case { chain, links: &links, signature: None, name: &name, roots, now: NOW })
@@ -424,6 +441,21 @@ mod tests {
         let judgement = judged(&[leaf(&new, (2025, 2027))], "orders.lab", &store(old.der()));
         assert_eq!(seen(&judgement), (Verification::UnknownIssuer, Some(0)), "{judgement:?}");
         assert!(judgement.detail.contains("but not its key"), "{}", judgement.detail);
+    }
+
+    #[test]
+    fn a_short_rsa_key_is_unsupported() {
+        // RSA 1024 with SHA-256, self-signed, 2026 to 2126.
+        let der = CertificateDer::from(include_bytes!("../../../fixtures/tls/rsa1024.der").to_vec());
+        let links = [link(&der)];
+        let name = ServerName::try_from("weak.lab").expect("a name");
+        let error = Error::InvalidCertificate(CertificateError::BadSignature);
+        let (chain, roots) = ([der.clone()], store(&der));
+        let now = Duration::from_secs(u64::try_from(links[0].certificate.not_before).expect("after 1970"));
+        let case = Case { chain: &chain, links: &links, signature: Some(&error), name: &name, roots: &roots, now };
+        let judgement = judge(&case);
+        assert_eq!(seen(&judgement), (Verification::Unsupported, Some(0)), "{judgement:?}");
+        assert!(judgement.detail.contains("1024 bits; 2048 are needed"), "{}", judgement.detail);
     }
 
     #[test]
