@@ -55,15 +55,15 @@ pub(crate) enum ConnectionError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// None was named, none is there, and this build has none inside.
-    #[error("no daemon can be asked: {reason}; start sonded, or name one with --endpoint")]
+    #[error("no daemon can be asked: {reason}; start one with `sonde daemon run`, or name one with --endpoint")]
     NoDaemon {
         /// What was tried.
         reason: String,
     },
     /// The daemon inside this process does not start.
     #[cfg(feature = "embedded")]
-    #[error("failed to start the daemon inside this process")]
-    Start(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("failed to {0}")]
+    Start(sonded::StartError),
 }
 
 impl Session {
@@ -142,8 +142,9 @@ impl Session {
 
     #[cfg(feature = "embedded")]
     async fn inside(reason: String) -> Result<Self, ConnectionError> {
+        sonded::telemetry::init(sonded::telemetry::Logs::Embedded);
         let config = sonded::config::Config::default();
-        let embedded = sonded::embedded(config).await.map_err(|error| ConnectionError::Start(Box::new(error)))?;
+        let embedded = sonded::embedded(config).await.map_err(ConnectionError::Start)?;
         Ok(Self {
             channel: embedded.channel.clone(),
             origin: Origin::Embedded { reason },

@@ -59,14 +59,14 @@ pub(crate) enum CommandError {
     Json(#[from] JsonError),
     /// The JSON does not fit YAML.
     #[error("failed to print the answer as YAML")]
-    Yaml(#[from] serde_yaml_ng::Error),
+    Yaml(#[source] serde_json::Error),
     /// The runtime does not start.
     #[error("failed to start the threads of the client")]
     Runtime(#[source] io::Error),
     /// `sonde daemon run` failed.
     #[cfg(feature = "embedded")]
-    #[error("failed to run the daemon")]
-    Daemon(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("failed to {0}")]
+    Daemon(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl CommandError {

@@ -140,7 +140,12 @@ fn component(path: &Path) -> Result<Vec<u8>, CommandError> {
     if metadata.len() > LARGEST_COMPONENT_BYTES {
         return Err(unreadable(format!("it has {} bytes; a component has at most 32 MiB", metadata.len())));
     }
-    fs::read(path).map_err(|error| unreadable(error.to_string()))
+    let component = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    if component.starts_with(b"\0asm") {
+        Ok(component)
+    } else {
+        Err(unreadable("it is no WebAssembly component".into()))
+    }
 }
 
 /// As in the contract.

@@ -58,6 +58,26 @@ async fn status(global: &Global, output: &Output) -> Result<u8, CommandError> {
 }
 
 impl Run {
+    /// Until SIGTERM or SIGINT. Its log goes to stderr.
+    #[cfg(feature = "embedded")]
+    async fn run(self) -> Result<u8, CommandError> {
+        let daemon = |error: Box<dyn std::error::Error + Send + Sync>| CommandError::Daemon(error);
+        let listen = self.listen.iter().map(|text| text.parse());
+        let overrides = sonded::Overrides {
+            listen: listen
+                .collect::<Result<_, _>>()
+                .map_err(|error: sonded::config::ListenError| daemon(error.into()))?,
+        };
+        let config = sonded::config::Config::load(self.config.as_deref()).map_err(|error| daemon(error.into()))?;
+        sonded::telemetry::init(sonded::telemetry::Logs::Daemon);
+        // Signals that cannot be received end the daemon at once: better than one that cannot be ended.
+        let mut signals = Ok(());
+        let shutdown = async { signals = sonded::terminated().await };
+        sonded::serve(config, overrides, shutdown).await.map_err(|error| daemon(error.into()))?;
+        signals.map_err(CommandError::Runtime)?;
+        Ok(exit::HEALTHY)
+    }
+
     #[cfg(not(feature = "embedded"))]
     #[expect(clippy::unused_async, reason = "with the daemon inside, it waits")]
     async fn run(self) -> Result<u8, CommandError> {

@@ -42,7 +42,7 @@ pub(crate) fn question(evidence: &Evidence) -> String {
 /// What came back.
 pub(crate) fn answer(evidence: &Evidence) -> String {
     if let Some(failure) = &evidence.failure {
-        return failed(failure, evidence.call.as_ref());
+        return failed(failure, evidence);
     }
     match &evidence.call {
         Some(Call::DnsQuery(query)) => resolved(query),
@@ -87,9 +87,13 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
 }
 
 /// How a call failed, with the ICMP error behind it and the certificate in front of it.
-fn failed(failure: &Failure, call: Option<&Call>) -> String {
-    let mut text =
-        if failure.detail.is_empty() { failure.error_type.replace('_', " ") } else { failure.detail.clone() };
+fn failed(failure: &Failure, evidence: &Evidence) -> String {
+    let call = evidence.call.as_ref();
+    let mut text = if failure.detail.is_empty() {
+        failure.error_type.replace('_', " ")
+    } else {
+        unrepeated(&failure.detail, &question(evidence))
+    };
     if failure.detail.is_empty() && !failure.reason.is_empty() {
         text = format!("{text}: {}", failure.reason);
     }
@@ -104,6 +108,14 @@ fn failed(failure: &Failure, call: Option<&Call>) -> String {
     match seen.and_then(|session| session.chain.first()) {
         Some(leaf) => format!("{text}; {}", certificate(leaf)),
         None => text,
+    }
+}
+
+/// `connect to 10.0.0.5:80: connection refused` without what the question has said.
+fn unrepeated(detail: &str, question: &str) -> String {
+    match detail.split_once(": ") {
+        Some((asked, rest)) if asked.rsplit(' ').next().is_some_and(|last| question.contains(last)) => rest.to_owned(),
+        _ => detail.to_owned(),
     }
 }
 

@@ -116,7 +116,7 @@ fn name(check: &str, shown: Option<&Evidence>) -> String {
     .to_owned()
 }
 
-/// The calls of a check that are of the highest kind it made.
+/// The calls of a check that are of the kind it is about, else of the highest kind it made.
 fn telling_calls<'a>(check: &CheckRun, diagnosis: &'a Diagnosis) -> Vec<&'a Evidence> {
     let own = || diagnosis.evidence.iter().filter(|evidence| evidence.check == check.check);
     let highest = own().map(rank).min();
@@ -146,9 +146,13 @@ fn succeeded(evidence: &Evidence) -> bool {
     evidence.failure.is_none() && !empty
 }
 
-/// The higher the layer of a call, the more of the path it covers.
+/// What a built-in check is about comes first; else the higher the layer of a call, the more of the path it covers.
 fn rank(evidence: &Evidence) -> u8 {
     match &evidence.call {
+        Some(Call::DnsQuery(_)) if evidence.check == "resolve" => 0,
+        Some(Call::TcpDial(_)) if evidence.check == "connect" => 0,
+        Some(Call::TlsDial(_)) if evidence.check == "tls" => 0,
+        Some(Call::Listeners(_)) if evidence.check == "listener" => 0,
         Some(Call::HttpExchange(_)) => 0,
         Some(Call::TlsDial(_)) => 1,
         Some(Call::TcpDial(_)) => 2,

@@ -48,7 +48,7 @@ impl Output {
         let text = match self.format {
             Format::Table | Format::Wide => return self.text(&table(message, width())),
             Format::Json => json::to_string_pretty(message)? + "\n",
-            Format::Yaml => serde_yaml_ng::to_string(&json::to_value(message)?)?,
+            Format::Yaml => yaml(&json::to_string(message)?)?,
             Format::Jsonl => lines(message)?.into_iter().map(|line| line + "\n").collect(),
         };
         raw(&text)
@@ -88,6 +88,12 @@ fn width() -> usize {
     let terminal = comfy_table::Table::new().width().map(usize::from);
     let told = || env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     terminal.or_else(told).filter(|columns| *columns > 0).unwrap_or(WIDTH_WITHOUT_TERMINAL)
+}
+
+/// The same document with its fields in the same order.
+fn yaml(json: &str) -> Result<String, CommandError> {
+    let value: serde_yaml_ng::Value = serde_json::from_str(json).map_err(CommandError::Yaml)?;
+    serde_yaml_ng::to_string(&value).map_err(|error| CommandError::Stdout(io::Error::other(error)))
 }
 
 fn raw(text: &str) -> Result<(), CommandError> {

@@ -2,6 +2,7 @@
 
 use sonde_proto::v1::{Argument, Diagnosis, RankedCause, Verdict, VerdictState};
 
+use crate::render::call::{answer, question};
 use crate::render::page::Page;
 use crate::render::style::Mark;
 
@@ -13,7 +14,7 @@ pub(crate) fn draw(page: &mut Page, diagnosis: &Diagnosis) {
     };
     match verdict.state() {
         VerdictState::Healthy => healthy(page, verdict),
-        VerdictState::Fault => fault(page, verdict),
+        VerdictState::Fault => fault(page, verdict, diagnosis),
         VerdictState::Undecided | VerdictState::Unspecified => undecided(page, verdict),
     }
     page.list("next step", next_steps(diagnosis, verdict));
@@ -37,21 +38,21 @@ fn healthy(page: &mut Page, verdict: &Verdict) {
     page.list("but", verdict.causes.iter().map(|cause| format!("{}: {}", ranked(cause), cause.summary)));
 }
 
-fn fault(page: &mut Page, verdict: &Verdict) {
+fn fault(page: &mut Page, verdict: &Verdict, diagnosis: &Diagnosis) {
     let [first, others @ ..] = verdict.causes.as_slice() else {
         page.headline(Mark::Broken, &headed("fault", &verdict.summary));
         return;
     };
     page.headline(Mark::Broken, &format!("fault: {}", ranked(first)));
     page.paragraph(if first.summary.is_empty() { &verdict.summary } else { &first.summary });
-    cause(page, first);
+    cause(page, first, diagnosis);
     for other in others {
         page.gap();
         let mark = if other.proven { Mark::Broken } else { Mark::Unclear };
         page.headline(mark, &format!("{}: {}", if other.proven { "also" } else { "perhaps" }, ranked(other)));
         page.paragraph(&other.summary);
         if other.proven {
-            cause(page, other);
+            cause(page, other, diagnosis);
         }
     }
 }
@@ -65,14 +66,21 @@ fn undecided(page: &mut Page, verdict: &Verdict) {
     }
 }
 
-fn cause(page: &mut Page, cause: &RankedCause) {
+fn cause(page: &mut Page, cause: &RankedCause, diagnosis: &Diagnosis) {
     if let Some(culprit) = &cause.culprit {
         page.field("culprit", format!("{} {}", culprit.component, culprit.object).trim());
     }
-    page.list("proof", arguments(&cause.proof));
+    page.list("proof", cause.proof.iter().flat_map(|argument| proof(argument, cause, diagnosis)));
     page.list("ruled out", ruled_out(&cause.ruled_out));
     page.field("explains", &cause.explains.join(", "));
     page.field("remedy", &cause.remedy);
+}
+
+/// The argument's sentence; where the cause has said it already, the host calls behind it.
+fn proof(argument: &Argument, cause: &RankedCause, diagnosis: &Diagnosis) -> Vec<String> {
+    let cited = diagnosis.evidence.iter().filter(|call| argument.evidence_ids.contains(&call.id));
+    let calls: Vec<String> = cited.map(|call| format!("{}: {}", question(call), answer(call))).collect();
+    if argument.summary == cause.summary && !calls.is_empty() { calls } else { vec![argument.summary.clone()] }
 }
 
 fn arguments(arguments: &[Argument]) -> impl Iterator<Item = String> {
