@@ -20,13 +20,13 @@ struct Resolve;
 
 impl Check for Resolve {
     fn describe() -> Manifest {
-        use TargetKind::{Dns, Host, Http, Https, Tcp, Tls, Udp};
+        use TargetKind::{Dns, Host, Http, Https, Tcp, Tls};
         Manifest::new(
             "resolve",
             env!("CARGO_PKG_VERSION"),
             "Resolves the target's name as this host would, asking each name server directly.",
         )
-        .serving([Https, Http, Tcp, Tls, Udp, Dns, Host])
+        .serving([Https, Http, Tcp, Tls, Dns, Host])
         .calling(["dns", "dial", "sockets", "system"])
         .deciding(CAUSES.iter().copied())
         .costing(CostClass::Moderate)
