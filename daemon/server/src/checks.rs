@@ -19,20 +19,20 @@ pub(crate) async fn load(host: &Arc<Host>, folder: Option<&Path>) -> Result<Vec<
     let mut checks = host.builtins()?;
     let Some(folder) = folder else { return Ok(checks) };
     for path in components(folder) {
-        match load_one(host, &path).await {
-            Err(problem) => warn!(path = %path.display(), problem, "a check was not loaded"),
-            Ok(check) => match checks.iter().find(|other| other.manifest.name == check.manifest.name) {
-                Some(other) => {
-                    let problem =
-                        format!("its name is {:?}, as that of another ({:?})", check.manifest.name, other.origin);
-                    warn!(path = %path.display(), problem, "a check was not loaded");
-                }
-                None => {
-                    info!(path = %path.display(), name = check.manifest.name, "check loaded");
-                    checks.push(check);
-                }
-            },
+        let check = match load_one(host, &path).await {
+            Ok(check) => check,
+            Err(problem) => {
+                warn!(path = %path.display(), problem, "a check was not loaded");
+                continue;
+            }
+        };
+        if let Some(other) = checks.iter().find(|other| other.manifest.name == check.manifest.name) {
+            let problem = format!("its name is {:?}, as that of another ({:?})", check.manifest.name, other.origin);
+            warn!(path = %path.display(), problem, "a check was not loaded");
+            continue;
         }
+        info!(path = %path.display(), name = check.manifest.name, "check loaded");
+        checks.push(check);
     }
     Ok(checks)
 }
@@ -79,7 +79,7 @@ const MOST_BYTES: u64 = 32 << 20;
 const MOST_CHECKS: usize = 256;
 
 /// Bound of compiling one.
-const COMPILE: Duration = Duration::from_secs(60);
+const COMPILE: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests {

@@ -84,6 +84,7 @@ impl Daemon {
     /// The API, for one listener.
     pub(crate) fn router(&self) -> Router {
         Server::builder()
+            .trace_fn(|request| tracing::info_span!("rpc", method = request.uri().path()))
             // A client that vanished without a word is noticed, and its runs end.
             .http2_keepalive_interval(Some(Duration::from_secs(10)))
             .http2_keepalive_timeout(Some(Duration::from_secs(10)))

@@ -96,8 +96,8 @@ impl Task {
         (Dispatcher { inbox }, self.run(commands))
     }
 
-    async fn run(self, mut commands: mpsc::Receiver<Command>) {
-        let mut shelf = Shelf::new(self.bounds.history, self.bounds.history_bytes);
+    async fn run(self, mut inbox: mpsc::Receiver<Command>) {
+        let mut known = Shelf::new(self.bounds.history, self.bounds.history_bytes);
         let mut runs: JoinSet<Arc<Diagnosis>> = JoinSet::new();
         let mut places: HashMap<Id, u64> = HashMap::new();
         let mut ending = false;
@@ -105,34 +105,34 @@ impl Task {
             tokio::select! {
                 () = self.ending.cancelled(), if !ending => {
                     ending = true;
-                    shelf.all_running().for_each(|run| run.cancel.cancel());
+                    known.all_running().for_each(|run| run.cancel.cancel());
                 }
                 Some(ended) = runs.join_next_with_id() => {
                     let (id, diagnosis) = outcome(ended);
                     if let Some(place) = places.remove(&id) {
-                        shelf.finish(place, diagnosis);
+                        known.finish(place, diagnosis);
                     }
                 }
-                command = commands.recv() => match command {
+                command = inbox.recv() => match command {
                     // Nobody can ask any more: what goes on has no one to tell.
                     None => self.ending.cancel(),
                     Some(Command::Begin { reply, .. }) if ending => answer(reply, Err(Refusal::Ending)),
-                    Some(Command::Begin { reply, .. }) if shelf.running() >= self.bounds.concurrent => {
-                        answer(reply, Err(Refusal::Busy(shelf.running())));
+                    Some(Command::Begin { reply, .. }) if known.running() >= self.bounds.concurrent => {
+                        answer(reply, Err(Refusal::Busy(known.running())));
                     }
                     Some(Command::Begin { run, reply }) => {
                         let (running, driver) = drive::begin(&self.host, self.exporter.clone(), *run);
                         let id = runs.spawn(driver).id();
-                        places.insert(id, shelf.begin(running.clone()));
+                        places.insert(id, known.begin(running.clone()));
                         let cancel = running.cancel.clone();
                         if reply.send(Ok(running)).is_err() {
                             // The client went away before it learnt of the run.
                             cancel.cancel();
                         }
                     }
-                    Some(Command::Find { run_id, reply }) => answer(reply, shelf.find(&run_id)),
-                    Some(Command::Before { place, size, reply }) => answer(reply, shelf.before(place, size)),
-                    Some(Command::Count { reply }) => answer(reply, shelf.running()),
+                    Some(Command::Find { run_id, reply }) => answer(reply, known.find(&run_id)),
+                    Some(Command::Before { place, size, reply }) => answer(reply, known.before(place, size)),
+                    Some(Command::Count { reply }) => answer(reply, known.running()),
                 }
             }
         }

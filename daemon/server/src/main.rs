@@ -51,11 +51,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn environment() -> String {
-    let mut help = "Environment:\n  RUST_LOG  what is logged, info unless given\n".to_owned();
-    for (name, meaning) in sonded::ENVIRONMENT {
-        help.push_str(&format!("  {name}  {meaning}\n"));
-    }
-    help
+    let lines = sonded::ENVIRONMENT.iter().map(|(name, meaning)| format!("\n  {name}  {meaning}"));
+    format!("Environment:\n  RUST_LOG  what is logged, info unless given{}", lines.collect::<String>())
 }
 
 /// As the exit codes of `sonde`.

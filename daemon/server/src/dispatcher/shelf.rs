@@ -150,10 +150,10 @@ mod tests {
         Running { start: Arc::new(start), reader: Journal::open().1, cancel: CancellationToken::new() }
     }
 
-    fn finished(run_id: &str, evidence_bytes: usize) -> Option<Arc<Diagnosis>> {
+    fn finished(run_id: &str, evidence_bytes: usize) -> Arc<Diagnosis> {
         let evidence = vec![Evidence { check: "x".repeat(evidence_bytes), ..Evidence::default() }];
         let state = RunState::Finished.into();
-        Some(Arc::new(Diagnosis { run_id: run_id.into(), state, evidence, ..Diagnosis::default() }))
+        Arc::new(Diagnosis { run_id: run_id.into(), state, evidence, ..Diagnosis::default() })
     }
 
     fn ids(found: &[(u64, Found)]) -> Vec<String> {
@@ -170,7 +170,7 @@ mod tests {
     fn runs_are_listed_newest_first_from_any_place() {
         let mut shelf = Shelf::new(10, 1 << 20);
         let places: Vec<_> = ["a", "b", "c"].into_iter().map(|id| shelf.begin(running(id))).collect();
-        shelf.finish(places[1], finished("b", 1));
+        shelf.finish(places[1], Some(finished("b", 1)));
 
         let page = shelf.before(None, 2);
         let rest = shelf.before(page.last().map(|(place, _)| *place), 2);
@@ -185,7 +185,7 @@ mod tests {
         shelf.begin(running("old but running"));
         for id in ["a", "b", "c"] {
             let place = shelf.begin(running(id));
-            shelf.finish(place, finished(id, 1));
+            shelf.finish(place, Some(finished(id, 1)));
         }
 
         assert_eq!(ids(&shelf.before(None, 10)), ["c", "b", "old but running"]);
@@ -198,7 +198,7 @@ mod tests {
         let mut shelf = Shelf::new(10, 2_500);
         for id in ["a", "b", "c"] {
             let place = shelf.begin(running(id));
-            shelf.finish(place, finished(id, 1_000));
+            shelf.finish(place, Some(finished(id, 1_000)));
         }
 
         let evidence = |id| match shelf.find(id) {

@@ -117,4 +117,4 @@ fn message(check: &Check) -> v1::Check {
 const SENT: &str = "(sent by the client)";
 
 /// Bound of compiling a component; the largest allowed takes a few seconds.
-const COMPILE: Duration = Duration::from_secs(60);
+const COMPILE: Duration = Duration::from_mins(1);

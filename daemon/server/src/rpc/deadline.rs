@@ -34,8 +34,8 @@ mod tests {
 
     #[test]
     fn every_unit_is_understood() {
-        assert_eq!(parse("2H"), Some(Duration::from_secs(7_200)));
-        assert_eq!(parse("1M"), Some(Duration::from_secs(60)));
+        assert_eq!(parse("2H"), Some(Duration::from_hours(2)));
+        assert_eq!(parse("1M"), Some(Duration::from_mins(1)));
         assert_eq!(parse("10S"), Some(Duration::from_secs(10)));
         assert_eq!(parse("700m"), Some(Duration::from_millis(700)));
         assert_eq!(parse("5u"), Some(Duration::from_micros(5)));

@@ -70,7 +70,7 @@ impl DiagnosisService for Diagnoses {
         let page = listing.page(request.page_size, &request.page_token)?;
         // One more than asked for tells whether there is a next page.
         let found = self.0.dispatcher.before(page.cursor, page.size + 1).await?;
-        let mut diagnoses = Vec::new();
+        let mut listed = Vec::new();
         let mut bytes = 0;
         let mut last = None;
         let more = found.len() > page.size;
@@ -86,11 +86,11 @@ impl DiagnosisService for Diagnoses {
                 cut = true;
                 break;
             }
-            diagnoses.push(diagnosis);
+            listed.push(diagnosis);
             last = Some(place);
         }
         let next_page_token = last.filter(|_| more || cut).map(|place| listing.token(place)).unwrap_or_default();
-        Ok(Response::new(v1::ListDiagnosesResponse { diagnoses, next_page_token }))
+        Ok(Response::new(v1::ListDiagnosesResponse { diagnoses: listed, next_page_token }))
     }
 
     async fn cancel_diagnosis(

@@ -53,7 +53,11 @@ impl Exporter {
             let _entered = runtime.enter();
             opentelemetry_otlp::SpanExporter::builder().with_tonic().build().map_err(|error| error.to_string())?
         };
-        let processor = BatchSpanProcessor::builder(Reporting { exporter, failing: AtomicBool::new(false) }).build();
+        Ok(Self::over(Reporting { exporter, failing: AtomicBool::new(false) }, Some(runtime)))
+    }
+
+    fn over(exporter: impl SpanExporter + 'static, runtime: Option<Runtime>) -> Self {
+        let processor = BatchSpanProcessor::builder(exporter).build();
         let provider = SdkTracerProvider::builder()
             .with_id_generator(ChosenIds::default())
             .with_resource(resource())
@@ -61,7 +65,7 @@ impl Exporter {
             .build();
         let scope = InstrumentationScope::builder("sonde").with_version(env!("CARGO_PKG_VERSION")).build();
         let tracer = provider.tracer_with_scope(scope);
-        Ok(Self { provider, tracer, runtime: Some(runtime) })
+        Self { provider, tracer, runtime }
     }
 
     /// Hands over a finished run. Never blocks.
@@ -201,4 +205,84 @@ fn resource() -> Resource {
 
 fn event(event: Event) -> opentelemetry::trace::Event {
     opentelemetry::trace::Event::new(event.name, event.at, event.attributes, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use sonde_core::target::Target;
+    use sonde_core::verdict::{Verdict, VerdictState};
+
+    use super::super::{CheckTrace, RemoteParent};
+    use super::*;
+
+    #[derive(Clone, Debug, Default)]
+    struct Collected(Arc<Mutex<Vec<SpanData>>>);
+
+    impl SpanExporter for Collected {
+        async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+            self.0.lock().expect("no test panics holding it").extend(batch);
+            Ok(())
+        }
+    }
+
+    /// What arrives of a run with one check.
+    async fn exported(parent: Option<RemoteParent>) -> Vec<SpanData> {
+        let target: Target = "tcp://10.0.0.5:5432".parse().expect("a target");
+        let verdict =
+            Verdict { state: VerdictState::Healthy, summary: String::new(), causes: vec![], next_steps: vec![] };
+        let collected = Collected::default();
+        let exporter = Exporter::over(collected.clone(), None);
+        exporter.export(&RunTrace {
+            trace_id: 0xabc,
+            root_id: 1,
+            parent,
+            run_id: "r",
+            target: &target,
+            method: "m",
+            began: Duration::from_secs(1_000),
+            elapsed: Duration::from_millis(5),
+            network_namespace: 1,
+            checks: vec![CheckTrace {
+                name: "connect",
+                version: "0.1.0",
+                digest: "ab",
+                span_id: 2,
+                at: Duration::ZERO,
+                elapsed: Duration::from_millis(4),
+                end: None,
+            }],
+            findings: &[],
+            observations: &[],
+            verdict: &verdict,
+        });
+        exporter.shutdown(Duration::from_secs(5)).await;
+        collected.0.lock().expect("no test panics holding it").clone()
+    }
+
+    #[tokio::test]
+    async fn spans_have_the_ids_the_parents_and_the_times_of_the_run() {
+        let spans = exported(None).await;
+
+        let seen: Vec<_> = spans
+            .iter()
+            .map(|span| (span.span_context.trace_id(), span.span_context.span_id(), span.parent_span_id))
+            .collect();
+        let (trace, root, check) = (TraceId::from(0xabc), SpanId::from(1), SpanId::from(2));
+        assert_eq!(seen, [(trace, root, SpanId::INVALID), (trace, check, root)]);
+        let took = spans[1].end_time.duration_since(spans[1].start_time).expect("forward");
+        assert_eq!(took, Duration::from_millis(4));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_samples_is_joined_and_one_that_does_not_is_respected() {
+        let parent = |sampled| Some(RemoteParent { trace_id: 0xabc, span_id: 77, sampled });
+
+        let joined = exported(parent(true)).await;
+
+        assert_eq!(joined[0].parent_span_id, SpanId::from(77));
+        assert!(joined[0].parent_span_is_remote);
+        assert!(exported(parent(false)).await.is_empty());
+    }
 }

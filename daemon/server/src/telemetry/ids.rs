@@ -12,11 +12,11 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 pub(super) struct ChosenIds(RandomIdGenerator);
 
 /// While `build` runs on this thread, the generator answers with these.
-pub(super) fn with_ids<T>(trace: TraceId, span: SpanId, build: impl FnOnce() -> T) -> T {
-    CHOSEN.set(Some((trace, span)));
-    let built = build();
+pub(super) fn with_ids<T>(trace: TraceId, id: SpanId, build: impl FnOnce() -> T) -> T {
+    CHOSEN.set(Some((trace, id)));
+    let span = build();
     CHOSEN.set(None);
-    built
+    span
 }
 
 impl IdGenerator for ChosenIds {

@@ -11,6 +11,9 @@ use sonde_proto::v1;
 use crate::telemetry::CheckTrace;
 use crate::{convert, random};
 
+/// Names and texts.
+type Arguments = Vec<(String, String)>;
+
 /// The checks in the plan's order.
 #[derive(Debug)]
 pub(super) struct Progress(Vec<Entry>);
@@ -18,7 +21,7 @@ pub(super) struct Progress(Vec<Entry>);
 #[derive(Debug)]
 struct Entry {
     check: Arc<Check>,
-    arguments: Vec<(String, String)>,
+    arguments: Arguments,
     span_id: u64,
     /// Since the run's begin; absent while it waits.
     at: Option<Duration>,
@@ -29,7 +32,7 @@ struct Entry {
 impl Progress {
     /// Of a plan and its checks, which have the same order.
     pub(super) fn new(plan: &Plan, checks: &[Arc<Check>]) -> Self {
-        let entry = |(check, arguments): (&Arc<Check>, &Vec<(String, String)>)| Entry {
+        let entry = |(check, arguments): (&Arc<Check>, &Arguments)| Entry {
             check: Arc::clone(check),
             arguments: arguments.clone(),
             span_id: random::id_64(),
@@ -46,7 +49,7 @@ impl Progress {
     }
 
     /// A check begins: itself, and its arguments.
-    pub(super) fn begin(&mut self, name: &str, at: Duration) -> Option<(Arc<Check>, Vec<(String, String)>)> {
+    pub(super) fn begin(&mut self, name: &str, at: Duration) -> Option<(Arc<Check>, Arguments)> {
         let entry = self.entry(name)?;
         entry.at = Some(at);
         Some((Arc::clone(&entry.check), entry.arguments.clone()))
