@@ -31,7 +31,10 @@ fn main() {
     for (name, samples) in &rows {
         let call = median(samples, |s| s.first_call).map_or("-".to_owned(), show);
         let verdict = median(samples, |s| s.verdict).map_or("-".to_owned(), show);
-        println!("{name:<24} {:>10} {call:>18} {verdict:>14}", median(samples, |s| Some(s.wall)).map_or_else(String::new, show));
+        println!(
+            "{name:<24} {:>10} {call:>18} {verdict:>14}",
+            median(samples, |s| Some(s.wall)).map_or_else(String::new, show)
+        );
     }
     let wall = |i: usize| median(&rows[i].1, |s| Some(s.wall)).unwrap_or_default().as_secs_f64();
     println!("unwritable / warm HOME: {:.2}   sonde / curl: {:.2}", wall(0) / wall(1), wall(0) / wall(2));

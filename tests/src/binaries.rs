@@ -9,7 +9,11 @@ use std::path::{Path, PathBuf};
 pub fn profile_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("a running test has a path");
     let deps = exe.parent().expect("invariant: a file has a parent");
-    if deps.ends_with("deps") { deps.parent().expect("invariant: deps has a parent").to_owned() } else { deps.to_owned() }
+    if deps.ends_with("deps") {
+        deps.parent().expect("invariant: deps has a parent").to_owned()
+    } else {
+        deps.to_owned()
+    }
 }
 
 /// A binary of the workspace, `sonde` or `sonded`.

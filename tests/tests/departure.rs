@@ -78,34 +78,6 @@ fn a_run_that_was_asked_to_carry_on_finishes_without_its_client() {
     assert_eq!(state.expect("the run can be read"), RunState::Finished);
 }
 
-#[test]
-fn a_clients_deadline_holds_over_the_whole_stream() {
-    let daemon = Daemon::start("").expect("the daemon starts");
-    let silent = Silent::start();
-    let runtime = runtime();
-
-    let status = runtime.block_on(async {
-        let mut client = DiagnosisServiceClient::new(connect(&daemon).await?);
-        let mut request = tonic::Request::new(DiagnoseRequest { target: silent.target(), ..DiagnoseRequest::default() });
-        request.set_timeout(Duration::from_millis(700));
-        let mut stream = client.diagnose(request).await?.into_inner();
-        anyhow::Ok(loop {
-            match stream.message().await {
-                Ok(Some(_)) => {}
-                Ok(None) => break None,
-                Err(status) => break Some(status),
-            }
-        })
-    });
-
-    let status = status.expect("the call begins").expect("the stream ends in an error");
-    assert_eq!(status.code(), tonic::Code::DeadlineExceeded, "{status:?}");
-    eventually(Duration::from_secs(2), "no run and no connection", || {
-        Ok(running(&daemon, &runtime)? == 0 && silent.connections()? == 0)
-    })
-    .expect("the deadline ends the run");
-}
-
 /// A server that accepts, and never answers.
 struct Silent {
     _process: Process,

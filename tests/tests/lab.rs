@@ -39,8 +39,7 @@ fn each_decided_cause_has_a_scenario_and_a_look_alike() {
     let all = scenarios();
     let caused: BTreeSet<_> = all.iter().filter_map(|s| s.cause.as_deref()).collect();
     let looked_like: BTreeSet<_> = all.iter().flat_map(|s| &s.never).map(String::as_str).collect();
-    let missing: Vec<_> =
-        DECIDED.iter().filter(|id| !caused.contains(*id) || !looked_like.contains(*id)).collect();
+    let missing: Vec<_> = DECIDED.iter().filter(|id| !caused.contains(*id) || !looked_like.contains(*id)).collect();
     assert!(missing.is_empty(), "without a scenario or without a look-alike: {missing:?}");
     assert!(all.iter().filter(|s| s.healthy).count() >= 3);
 }

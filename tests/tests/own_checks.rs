@@ -42,7 +42,8 @@ fn a_component_in_the_daemons_folder_is_listed_and_runs_beside_the_built_in_ones
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::copy(component("hello").expect("the guest builds"), folder.path().join("hello.wasm")).expect("copied");
     std::fs::write(folder.path().join("broken.wasm"), b"not wasm").expect("written");
-    let daemon = Daemon::start(&format!("checks = {:?}\n", folder.path())).expect("a bad component is no reason not to start");
+    let daemon = Daemon::start(&format!("checks_directory = {:?}\n", folder.path()))
+        .expect("a bad component is no reason not to start");
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let open = listener.local_addr().expect("bound").to_string();
     let endpoint = format!("http://{}", daemon.address());
@@ -66,7 +67,10 @@ fn a_file_that_is_no_component_is_one_clear_line() {
 
     let text = show(&output);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(output.stdout.is_empty() && String::from_utf8_lossy(&output.stderr).trim_end().lines().count() == 1, "{text}");
+    assert!(
+        output.stdout.is_empty() && String::from_utf8_lossy(&output.stderr).trim_end().lines().count() == 1,
+        "{text}"
+    );
 }
 
 fn sonde(arguments: &[&str]) -> Output {

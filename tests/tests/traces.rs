@@ -59,14 +59,21 @@ fn a_diagnosis_is_one_trace_with_measured_phases_and_the_verdict_on_its_root() {
     let lookups = named("DNS lookup");
     assert!(!lookups.is_empty() && lookups.iter().all(|s| tag(s, "dns.question.name").is_some()), "{lookups:#?}");
     let connects = named("socket connect");
-    assert!(connects.iter().any(|s| tag(s, "network.peer.port") == Some(Value::from(port.parse::<u16>().expect("a port")))
-        || tag(s, "network.peer.port").is_some_and(|v| v.to_string().contains(&port))), "{connects:#?}");
+    assert!(
+        connects.iter().any(|s| tag(s, "network.peer.port") == Some(Value::from(port.parse::<u16>().expect("a port")))
+            || tag(s, "network.peer.port").is_some_and(|v| v.to_string().contains(&port))),
+        "{connects:#?}"
+    );
     assert!(!named("TLS client handshake").is_empty(), "{spans:#?}");
     for evidence in diagnosis["evidence"].as_array().expect("evidence") {
         let id = evidence["id"].as_str().expect("an id");
         assert!(by_id.contains_key(id), "evidence {id} has no span of that id: {evidence}");
     }
-    assert!(spans.iter().all(|s| tag(s, "otel.status_code") != Some(Value::from("ERROR")) || tag(s, "error.type").is_some()));
+    assert!(
+        spans
+            .iter()
+            .all(|s| tag(s, "otel.status_code") != Some(Value::from("ERROR")) || tag(s, "error.type").is_some())
+    );
 }
 
 /// The spans of a trace, once Jaeger has them.

@@ -47,7 +47,9 @@ enum Service {
 
 fn main() -> Result<()> {
     match Service::parse() {
-        Service::Http { listen, delay_ms } => serve(listen, move |stream| answer(stream, Duration::from_millis(delay_ms))),
+        Service::Http { listen, delay_ms } => {
+            serve(listen, move |stream| answer(stream, Duration::from_millis(delay_ms)))
+        }
         Service::Silent { listen } => serve(listen, |mut stream| {
             let mut sink = [0; 4096];
             while stream.read(&mut sink)? > 0 {}

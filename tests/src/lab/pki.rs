@@ -12,20 +12,21 @@ pub fn write(dir: &Path, name: &str) -> Result<()> {
     let (trusted, trusted_pem) = authority("Lab Root")?;
     let (unknown, unknown_pem) = authority("Somebody Else's Root")?;
     std::fs::write(dir.join("ca.pem"), trusted_pem)?;
-    let leaf = |kind: &str, name: &str, from: i32, to: i32, issuer: Option<&Issuer<'_, KeyPair>>, extra: &str| -> Result<()> {
-        let mut params = CertificateParams::new(vec![name.to_owned()])?;
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.not_before = date_time_ymd(from, 1, 1);
-        params.not_after = date_time_ymd(to, 1, 1);
-        let key = KeyPair::generate()?;
-        let certificate = match issuer {
-            Some(issuer) => params.signed_by(&key, issuer)?,
-            None => params.self_signed(&key)?,
+    let leaf =
+        |kind: &str, name: &str, from: i32, to: i32, issuer: Option<&Issuer<'_, KeyPair>>, extra: &str| -> Result<()> {
+            let mut params = CertificateParams::new(vec![name.to_owned()])?;
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.not_before = date_time_ymd(from, 1, 1);
+            params.not_after = date_time_ymd(to, 1, 1);
+            let key = KeyPair::generate()?;
+            let certificate = match issuer {
+                Some(issuer) => params.signed_by(&key, issuer)?,
+                None => params.self_signed(&key)?,
+            };
+            std::fs::write(dir.join(format!("{kind}.pem")), certificate.pem() + extra)?;
+            std::fs::write(dir.join(format!("{kind}.key")), key.serialize_pem())?;
+            Ok(())
         };
-        std::fs::write(dir.join(format!("{kind}.pem")), certificate.pem() + extra)?;
-        std::fs::write(dir.join(format!("{kind}.key")), key.serialize_pem())?;
-        Ok(())
-    };
     leaf("good", name, 2020, 2090, Some(&trusted), "")?;
     leaf("expired", name, 2020, 2022, Some(&trusted), "")?;
     leaf("future", name, 2080, 2090, Some(&trusted), "")?;
