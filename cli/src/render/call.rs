@@ -18,10 +18,11 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         }
         Some(Call::DnsConfig(_)) => "resolver configuration".to_owned(),
         Some(Call::TcpDial(dial)) => endpoint(dial.remote.as_ref()),
-        Some(Call::TlsDial(dial)) => match dial.server_name.as_str() {
-            "" => endpoint(dial.remote.as_ref()),
-            name => format!("{} for {name}", endpoint(dial.remote.as_ref())),
-        },
+        Some(Call::TlsDial(dial)) => {
+            let remote = endpoint(dial.remote.as_ref());
+            let name = &dial.server_name;
+            if remote.contains(name.as_str()) { remote } else { format!("{remote} for {name}") }
+        }
         Some(Call::HttpExchange(exchange)) => {
             format!("{} {} @{}", exchange.method, exchange.path, endpoint(exchange.remote.as_ref()))
         }
