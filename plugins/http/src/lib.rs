@@ -148,6 +148,6 @@ const RESERVE: Duration = Duration::from_millis(200);
 /// Of the first request.
 const FIRST: Duration = Duration::from_millis(2500);
 /// Of the handshake that only asks whether a port speaks TLS at all.
-const GREETING: Duration = Duration::from_millis(1000);
+const GREETING: Duration = Duration::from_secs(1);
 /// Fills two segments of any common size, and stays below the header limits of common servers (8 KiB).
 const PADDING: usize = 3000;
