@@ -3,6 +3,8 @@
 //!
 //! `cargo build --release --workspace && cargo bench -p sonde-tests --bench start`
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -52,16 +54,16 @@ fn sonde(port: u16, home: &Path) -> Sample {
     let mut command = Command::new(binary("sonde"));
     command.args(["diagnose", &format!("tcp://127.0.0.1:{port}"), "-o", "json"]);
     command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).stderr(Stdio::null());
-    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let begin = Instant::now();
+    let exec = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let clock = Instant::now();
     let output = command.output().expect("sonde runs");
-    let wall = begin.elapsed();
+    let wall = clock.elapsed();
     let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let began = json["startedAt"].as_str().and_then(unix_time);
     let first = json["evidence"].as_array().and_then(|e| {
         e.iter().filter_map(|e| e["at"].as_str()?.strip_suffix('s')?.parse::<f64>().ok()).min_by(f64::total_cmp)
     });
-    let since_exec = |offset: f64| Some((began? + Duration::from_secs_f64(offset)).saturating_sub(at));
+    let since_exec = |offset: f64| Some((began? + Duration::from_secs_f64(offset)).saturating_sub(exec));
     Sample {
         wall,
         first_call: first.and_then(since_exec),
@@ -73,9 +75,9 @@ fn sonde(port: u16, home: &Path) -> Sample {
 fn curl(port: u16) -> Sample {
     let mut command = Command::new("curl");
     command.args(["-s", &format!("http://127.0.0.1:{port}/")]).stdin(Stdio::null());
-    let begin = Instant::now();
+    let clock = Instant::now();
     command.output().expect("curl runs");
-    Sample { wall: begin.elapsed(), ..Sample::default() }
+    Sample { wall: clock.elapsed(), ..Sample::default() }
 }
 
 /// `2026-01-02T03:04:05.678Z`, as far as this benchmark needs it: the time of day, and the day from the running clock.

@@ -28,7 +28,7 @@ pub fn component(name: &str) -> Result<PathBuf> {
     cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
     cargo.args(["build", "--quiet", "--locked", "--profile", "guest", "--target", "wasm32-wasip2"]);
     cargo.args(["-p", &format!("sonde-guest-{name}"), "--target-dir"]).arg(&target);
-    let output = run(&mut cargo, Duration::from_secs(300))?;
+    let output = run(&mut cargo, Duration::from_mins(5))?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let path = target.join(format!("wasm32-wasip2/guest/sonde_guest_{name}.wasm"));
     built.insert(name.to_owned(), path.clone());

@@ -106,7 +106,8 @@ fn mode(how: &str) -> CheckArgument {
 fn daemon() -> (Daemon, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::copy(component("hostile").expect("the guest builds"), folder.path().join("hostile.wasm")).expect("copied");
-    let daemon = Daemon::start(&format!("checks_directory = {:?}\n", folder.path())).expect("the daemon starts");
+    let daemon =
+        Daemon::start(&format!("checks_directory = \"{}\"\n", folder.path().display())).expect("the daemon starts");
     (daemon, folder)
 }
 

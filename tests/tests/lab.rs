@@ -18,7 +18,7 @@ fn every_scenario_gets_the_verdict_it_deserves() {
     if !can_make_namespaces() {
         return;
     }
-    let failures = over_all(true, |scenario, answer| complaint(scenario, answer));
+    let failures = over_all(true, complaint);
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 

@@ -42,7 +42,7 @@ fn a_component_in_the_daemons_folder_is_listed_and_runs_beside_the_built_in_ones
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::copy(component("hello").expect("the guest builds"), folder.path().join("hello.wasm")).expect("copied");
     std::fs::write(folder.path().join("broken.wasm"), b"not wasm").expect("written");
-    let daemon = Daemon::start(&format!("checks_directory = {:?}\n", folder.path()))
+    let daemon = Daemon::start(&format!("checks_directory = \"{}\"\n", folder.path().display()))
         .expect("a bad component is no reason not to start");
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let open = listener.local_addr().expect("bound").to_string();

@@ -112,6 +112,6 @@ fn answer(mut stream: TcpStream, delay: Duration) -> Result<()> {
 
 fn park() -> Result<()> {
     loop {
-        std::thread::sleep(Duration::from_secs(3600));
+        std::thread::sleep(Duration::from_hours(1));
     }
 }

@@ -12,37 +12,18 @@ impl Names {
     /// Everything follows from the seed.
     pub fn new(seed: u64) -> Self {
         let mut draw = Draw(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        let (a, b) = (draw.below(200) + 20, draw.below(240) + 5);
-        let (c, s, d) = (10, 20 + draw.below(100), 130 + draw.below(100));
+        let network = draw.below(240) + 5;
         let host = draw.below(100) + 2;
+        let subnets = [10, 20 + draw.below(100), 130 + draw.below(100)];
         let zone: String = (0..6).map(|_| char::from(b'a' + u8::try_from(draw.below(26)).unwrap_or(0))).collect();
         let mut words = BTreeMap::new();
-        for (side, net) in [("client", c), ("server", s), ("dns", d)] {
-            let prefix = format!("{a}.{b}.{net}").replacen(&format!("{a}."), "10.", 1);
-            let key = |suffix: &str| -> &'static str {
-                match (side, suffix) {
-                    ("client", "") => "client",
-                    ("client", "net") => "client_net",
-                    ("client", "gw") => "client_gw",
-                    ("client", "2") => "onlink",
-                    ("client", _) => "client_dead",
-                    ("server", "") => "server",
-                    ("server", "net") => "server_net",
-                    ("server", "gw") => "server_gw",
-                    ("server", "2") => "server2",
-                    ("server", _) => "server_dead",
-                    (_, "") => "dns",
-                    (_, "net") => "dns_net",
-                    (_, "gw") => "dns_gw",
-                    (_, "2") => "dns2",
-                    _ => "dns_dead",
-                }
-            };
-            words.insert(key(""), format!("{prefix}.{host}"));
-            words.insert(key("net"), format!("{prefix}.0/24"));
-            words.insert(key("gw"), format!("{prefix}.1"));
-            words.insert(key("2"), format!("{prefix}.{}", host + 1));
-            words.insert(key("dead"), format!("{prefix}.{}", host + 90));
+        for ([own, net, gateway, second, dead], subnet) in SIDES.into_iter().zip(subnets) {
+            let prefix = format!("10.{network}.{subnet}");
+            words.insert(own, format!("{prefix}.{host}"));
+            words.insert(net, format!("{prefix}.0/24"));
+            words.insert(gateway, format!("{prefix}.1"));
+            words.insert(second, format!("{prefix}.{}", host + 1));
+            words.insert(dead, format!("{prefix}.{}", host + 90));
         }
         let base = 2000 + draw.below(5000);
         words.insert("port", base.to_string());
@@ -91,6 +72,13 @@ impl Names {
     }
 }
 
+/// Of each side: its address, its subnet, its gateway, a second address, and one that nobody owns.
+const SIDES: [[&str; 5]; 3] = [
+    ["client", "client_net", "client_gw", "onlink", "client_dead"],
+    ["server", "server_net", "server_gw", "server2", "server_dead"],
+    ["dns", "dns_net", "dns_gw", "dns2", "dns_dead"],
+];
+
 /// A small seeded generator (xorshift64*): scenarios must be the same for the same seed.
 struct Draw(u64);
 
@@ -116,7 +104,7 @@ mod tests {
     #[test]
     fn words_are_filled_and_doubled_braces_are_braces() {
         let names = Names::new(1);
-        assert_eq!(names.fill("a {{ {port} }}").unwrap(), format!("a {{ {} }}", names.get("port")));
+        assert_eq!(names.fill("a {{ {port} }}").expect("known words"), format!("a {{ {} }}", names.get("port")));
         assert!(names.fill("{nonsense}").is_err());
     }
 }

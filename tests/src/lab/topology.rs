@@ -120,36 +120,32 @@ impl Topology {
     }
 
     fn build(&self) -> Result<()> {
-        let ns = |side: &str| self.namespace(side);
-        let router = ns("router");
-        let mut script = String::from("set -e\n");
-        for side in SIDES {
-            script += &format!("ip netns add {}\n", ns(side));
-            script += &format!(
-                "ip netns exec {} sh -c 'for f in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 > $f; done'\n",
-                ns(side)
-            );
-            script += &format!("ip -n {} link set lo up\n", ns(side));
+        let router = self.namespace("router");
+        let mut script = vec!["set -e".to_owned()];
+        for namespace in SIDES.map(|side| self.namespace(side)) {
+            script.push(format!("ip netns add {namespace}"));
+            // Duplicate address detection costs a second for each address.
+            let no_dad = "for f in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 > $f; done";
+            script.push(format!("ip netns exec {namespace} sh -c '{no_dad}'"));
+            script.push(format!("ip -n {namespace} link set lo up"));
         }
-        for (side, near) in [("client", "c0"), ("server", "s0"), ("dns", "d0")] {
-            let word = |suffix: &str| self.names.get(&format!("{side}{suffix}")).to_owned();
-            let second = self.names.get(match side {
-                "client" => "onlink",
-                "server" => "server2",
-                _ => "dns2",
-            });
-            let host = ns(side);
-            script += &format!("ip link add eth0 netns {host} type veth peer name {near} netns {router}\n");
-            script += &format!("ip -n {host} link set eth0 up\nip -n {router} link set {near} up\n");
-            script += &format!("ip -n {host} addr add {}/24 dev eth0\n", word(""));
-            script += &format!("ip -n {router} addr add {}/24 dev {near}\n", word("_gw"));
-            script += &format!("ip -n {host} route add default via {}\n", word("_gw"));
+        for (side, near, second) in [("client", "c0", "onlink"), ("server", "s0", "server2"), ("dns", "d0", "dns2")] {
+            let host = self.namespace(side);
+            let (address, gateway) = (self.names.get(side), self.names.get(&format!("{side}_gw")));
             // The second address of the client's subnet lives on the router: an on-link peer of the client.
             let (owner, device) = if side == "client" { (&router, near) } else { (&host, "eth0") };
-            script += &format!("ip -n {owner} addr add {second}/24 dev {device}\n");
+            script.extend([
+                format!("ip link add eth0 netns {host} type veth peer name {near} netns {router}"),
+                format!("ip -n {host} link set eth0 up"),
+                format!("ip -n {router} link set {near} up"),
+                format!("ip -n {host} addr add {address}/24 dev eth0"),
+                format!("ip -n {router} addr add {gateway}/24 dev {near}"),
+                format!("ip -n {host} route add default via {gateway}"),
+                format!("ip -n {owner} addr add {}/24 dev {device}", self.names.get(second)),
+            ]);
         }
-        script += &format!("ip netns exec {router} sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'\n");
-        let output = run(Command::new("sh").args(["-c", &script]), Duration::from_secs(30))?;
+        script.push(format!("ip netns exec {router} sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'"));
+        let output = run(Command::new("sh").args(["-c", &script.join("\n")]), Duration::from_secs(30))?;
         if !output.status.success() {
             bail!("building the namespaces failed: {}", String::from_utf8_lossy(&output.stderr));
         }
