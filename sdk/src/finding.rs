@@ -98,3 +98,25 @@ impl From<Draft> for Finding {
         draft.build()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{evidence, is_proven};
+
+    #[test]
+    fn a_draft_is_weak_until_it_says_more_and_cites_each_call_once() {
+        let finding = supports("tcp.port_closed").about("192.0.2.1:80").citing([evidence(1), evidence(1)]).build();
+        assert_eq!((finding.strength, finding.evidence.as_slice()), (Strength::Weak, [evidence(1)].as_slice()));
+        assert_eq!(supports("tcp.port_closed").proof().build().strength, Strength::Proof);
+    }
+
+    #[test]
+    fn a_cause_needs_a_look_alike_refuted_on_other_evidence() {
+        let proof = supports("tcp.port_closed").proof().citing([evidence(1)]).build();
+        let same = refutes("fw.reject_icmp").proof().citing([evidence(1)]).build();
+        let other = refutes("fw.reject_icmp").proof().citing([evidence(2)]).build();
+        assert!(!is_proven(&[proof.clone(), same], "tcp.port_closed"));
+        assert!(is_proven(&[proof, other], "tcp.port_closed"));
+    }
+}

@@ -86,3 +86,34 @@ impl Measure {
         Self::new(name, value as f64, "1")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{deltas, failure};
+
+    #[test]
+    fn an_endpoint_is_written_as_people_write_it() {
+        assert_eq!(Endpoint::new("192.0.2.1", 80).to_string(), "192.0.2.1:80");
+        assert_eq!(Endpoint::new("2001:db8::1", 80).to_string(), "[2001:db8::1]:80");
+    }
+
+    #[test]
+    fn deltas_of_a_shared_window_say_nothing() {
+        let quiet = deltas(&[("Tcp.AttemptFails", 1)]);
+        assert_eq!((quiet.moved("Tcp.AttemptFails"), quiet.moved("Tcp.OutRsts")), (Some(1), Some(0)));
+        let shared = CounterDeltas { quiet: false, ..quiet };
+        assert_eq!(shared.moved("Tcp.AttemptFails"), None);
+    }
+
+    #[test]
+    fn a_denial_is_our_own_and_a_refusal_is_the_networks() {
+        assert!(failure(Phase::Connect, Reason::Denied("no".into()), 0).is_our_own());
+        assert!(!failure(Phase::Connect, Reason::Refused, 0).is_our_own());
+    }
+
+    #[test]
+    fn a_measure_is_always_a_number() {
+        assert!(Measure::new("ratio", f64::NAN, "1").value.abs() < f64::EPSILON);
+    }
+}

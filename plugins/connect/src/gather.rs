@@ -188,6 +188,11 @@ async fn time_again(path: &mut Path, alone: bool, latency: Duration, clock: Cloc
     if alone && near && !is_loopback(&path.endpoint.address) {
         dial_together(path, SAMPLE, clock).await;
     }
+    shares(path, clock).await;
+}
+
+/// Some dials of an open address failed: which share of many?
+async fn shares(path: &mut Path, clock: Clock) {
     if path.dials.iter().any(has_lost) && clock.has(FIRST) {
         let other = Endpoint::new(&path.endpoint.address, LOSS_PORT);
         let others = wait::all((0..LOSSES).map(|_| tcp(clock.dial(&other, FIRST))));
@@ -250,11 +255,7 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
         _ => path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await),
     }
     if path.is_open() {
-        return if path.dials.iter().any(is_refused) {
-            flap(path, clock).await
-        } else {
-            time_again(path, true, FIRST, clock).await
-        };
+        return shares(path, clock).await;
     }
     let (route, entry) = next_hop(&path.endpoint.address).await;
     if route.outcome.is_ok() || path.route.is_none() {
