@@ -151,7 +151,7 @@ fn what_the_daemon_refuses_is_one_line_that_quotes_the_value() {
         (&["check", "run", "conect", "host"], "conect"),
         (&["check", "run", "connect", "host", "--param", "speed=9"], "speed"),
         (&["check", "run", &not_wasm, "host"], &not_wasm),
-        (&["cause", "explain", "fw.dorp_remote"], "fw.dorp_remote"),
+        (&["cause", "explain", "fw.drop_remot"], "fw.drop_remot"),
     ];
     for (arguments, quoted) in cases {
         let output = run(arguments);
