@@ -74,7 +74,7 @@ impl Path {
         self.dials.iter().any(|d| d.outcome.is_ok())
     }
 
-    /// Every dial of the endpoint succeeded, the first at once.
+    /// The dials of the endpoint that failed, each with its failure.
     pub(crate) fn failures(&self) -> impl Iterator<Item = (&TcpDial, &Failure)> {
         self.dials.iter().filter_map(|d| Some((d, d.outcome.as_ref().err()?)))
     }
