@@ -98,8 +98,9 @@ pub(super) fn judge(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding
         );
     }
     let support = not_responding(case, get, first);
-    // Answered never, however often, and delivered always.
-    let proven = large.is_some() && !again.is_empty() && acknowledged.len() == small.len();
+    // Answered never, however often, and delivered always; a large request that was lost would say something else.
+    let stuck = padded.is_some_and(|large| lost(&large.connection));
+    let proven = !again.is_empty() && acknowledged.len() == small.len() && !stuck;
     findings.insert(0, if proven { support.proof() } else { support.strong().citing(acknowledged) }.build());
     findings
 }

@@ -160,6 +160,12 @@ fn a_server_that_takes_every_request_and_answers_none_is_not_responding() {
 }
 
 #[test]
+fn a_silent_server_whose_queue_is_full_by_the_third_connection_is_not_responding() {
+    let net = Net::new(|get, _| if get.padded { unconnected(Reason::TimedOut) } else { unanswered(Reason::TimedOut) });
+    names(&net.run(), "app.not_responding", "http.server_slow");
+}
+
+#[test]
 fn large_requests_that_are_lost_where_small_ones_are_not_meet_a_small_mtu() {
     let judgement = Net::new(|get, _| if get.padded { lost() } else { unanswered(Reason::TimedOut) }).run();
     names(&judgement, "l3.pmtu_blackhole", "app.not_responding");
