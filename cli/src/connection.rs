@@ -63,7 +63,7 @@ pub(crate) enum ConnectionError {
     /// The daemon inside this process does not start.
     #[cfg(feature = "embedded")]
     #[error("failed to {0}")]
-    Start(sonded::StartError),
+    Start(#[source] sonded::StartError),
 }
 
 impl Session {

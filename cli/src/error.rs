@@ -66,7 +66,7 @@ pub(crate) enum CommandError {
     /// `sonde daemon run` failed.
     #[cfg(feature = "embedded")]
     #[error("failed to {0}")]
-    Daemon(Box<dyn std::error::Error + Send + Sync>),
+    Daemon(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl CommandError {

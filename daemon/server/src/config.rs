@@ -70,11 +70,11 @@ pub struct Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("read the configuration {path:?}: {source}; give the path of a readable TOML file")]
+    #[error("read the configuration {path:?}, which must be a readable TOML file")]
     Unreadable {
         /// As given.
         path: PathBuf,
-        /// The system's word, part of the line since it is what one must know.
+        /// The system's word.
         source: io::Error,
     },
     /// The file is larger than any configuration.
@@ -251,7 +251,7 @@ mod tests {
     fn a_named_file_must_exist() {
         let error = Config::load(Some(Path::new("/nonexistent/sonded.toml"))).expect_err("there is none");
 
-        insta::assert_snapshot!(error, @r#"read the configuration "/nonexistent/sonded.toml": No such file or directory (os error 2); give the path of a readable TOML file"#);
+        insta::assert_snapshot!(crate::chain(&error), @r#"read the configuration "/nonexistent/sonded.toml", which must be a readable TOML file: No such file or directory (os error 2)"#);
     }
 
     #[test]

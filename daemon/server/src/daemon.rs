@@ -13,27 +13,27 @@ use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tracing::warn;
 
+use crate::checks;
 use crate::config::Config;
 use crate::dispatcher::{DRAIN, Task};
 use crate::listen::BindError;
 use crate::rpc::{self, Shared};
 use crate::telemetry::Exporter;
-use crate::{chain, checks};
 
-/// Why a daemon does not start. One line each.
+/// Why a daemon does not start, or stops. Messages complete "failed to ...".
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The wasm host or a built-in check.
-    #[error("start the daemon: {}", chain(.0))]
+    #[error("start the wasm host")]
     Host(#[source] HostError),
     /// A place to listen at.
-    #[error("{0}")]
+    #[error(transparent)]
     Bind(#[from] BindError),
     /// The descriptors of the API: a bug in the build.
-    #[error("start the daemon: describe its API for reflection: {0}")]
+    #[error("describe the API for reflection: {0}")]
     Reflection(String),
     /// The connection inside this process.
-    #[error("start the daemon: connect to it inside this process: {0}")]
+    #[error("connect to the daemon inside this process: {0}")]
     Connect(String),
     /// Accepting clients.
     #[error("serve clients: {0}")]
@@ -106,7 +106,7 @@ impl Daemon {
             warn!("a run did not end in time, and is left behind");
         }
         self.tasks.shutdown().await;
-        if let Some(exporter) = self.exporter.and_then(Arc::into_inner) {
+        if let Some(exporter) = &self.exporter {
             exporter.shutdown(FLUSH).await;
         }
     }

@@ -35,13 +35,13 @@ pub enum BindError {
         listen: Listen,
     },
     /// The system refuses.
-    #[error("listen on {listen}: {what}: {source}; choose a place that can be used with --listen")]
+    #[error("listen on {listen}: {what}; choose another place with --listen")]
     Refused {
         /// As configured.
         listen: Listen,
-        /// What was tried.
+        /// What cannot be done.
         what: &'static str,
-        /// The system's word, part of the line since it is what one must know.
+        /// The system's word.
         source: io::Error,
     },
 }
@@ -55,13 +55,13 @@ impl Listener {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                     Err(BindError::Taken { listen: listen.clone() })
                 }
-                Err(source) => Err(refused(listen, "bind")(source)),
+                Err(source) => Err(refused(listen, "it cannot be bound")(source)),
             },
             Listen::Unix(path) => {
-                make_folder(path).map_err(refused(listen, "make its folder"))?;
+                make_folder(path).map_err(refused(listen, "its folder cannot be made"))?;
                 remove_leftover(listen, path).await?;
-                let listener = bind(path).map_err(refused(listen, "bind"))?;
-                let file = SocketFile::of(path).map_err(refused(listen, "look at it"))?;
+                let listener = bind(path).map_err(refused(listen, "it cannot be bound"))?;
+                let file = SocketFile::of(path).map_err(refused(listen, "it cannot be looked at"))?;
                 Ok(Self::Unix(listener, file))
             }
         }
@@ -124,10 +124,10 @@ async fn remove_leftover(listen: &Listen, path: &Path) -> Result<(), BindError> 
     }
     match UnixStream::connect(path).await {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).map_err(refused(listen, "remove the socket left behind"))
+            fs::remove_file(path).map_err(refused(listen, "the socket left behind there cannot be removed"))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(refused(listen, "see whether someone listens")(source)),
+        Err(source) => Err(refused(listen, "whether someone listens there cannot be told")(source)),
         Ok(_) => Err(BindError::Taken { listen: listen.clone() }),
     }
 }

@@ -1,14 +1,16 @@
 //! Serving until told to stop: listeners, accepting, and an end in order: no new clients, no more runs, a bounded wait.
 
+use std::future::poll_fn;
 use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::UnixStream;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::Router;
 use tracing::{info, warn};
 
 use crate::config::{Config, Listen};
@@ -60,29 +62,34 @@ pub async fn serve(
     ended
 }
 
-async fn serve_one(
-    listener: Listener,
-    router: tonic::transport::server::Router,
-    stop: CancellationToken,
-) -> Result<(), StartError> {
+async fn serve_one(listener: Listener, router: Router, stop: CancellationToken) -> Result<(), StartError> {
     let stopped = stop.cancelled_owned();
     let served = match listener {
         Listener::Tcp(listener) => {
-            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-            router.serve_with_incoming_shutdown(incoming, stopped).await
+            let clients = accepted(move |context| {
+                // Events are small, and late ones are of no use.
+                let quick = |(stream, _): (TcpStream, _)| stream.set_nodelay(true).map(|()| stream);
+                listener.poll_accept(context).map(|accepted| accepted.and_then(quick))
+            });
+            router.serve_with_incoming_shutdown(clients, stopped).await
         }
         // The file goes when clients can no longer be served.
-        Listener::Unix(listener, _file) => router.serve_with_incoming_shutdown(accepted(listener), stopped).await,
+        Listener::Unix(listener, _file) => {
+            let clients = accepted(move |context| listener.poll_accept(context).map_ok(|(stream, _)| stream));
+            router.serve_with_incoming_shutdown(clients, stopped).await
+        }
     };
     served.map_err(|error| StartError::Serve(crate::chain(&error)))
 }
 
-/// The clients of a unix socket. What fails (no descriptors left) is tried again: a daemon does not end by it.
-fn accepted(listener: tokio::net::UnixListener) -> impl Stream<Item = io::Result<UnixStream>> {
-    futures_util::stream::unfold(listener, |listener| async move {
+/// The clients of a listener. What fails (no descriptors left) is tried again: a daemon does not end by it.
+fn accepted<S: Send>(
+    accept: impl FnMut(&mut Context<'_>) -> Poll<io::Result<S>> + Send,
+) -> impl Stream<Item = io::Result<S>> + Send {
+    futures_util::stream::unfold(accept, |mut accept| async move {
         loop {
-            match listener.accept().await {
-                Ok((stream, _)) => return Some((Ok(stream), listener)),
+            match poll_fn(&mut accept).await {
+                Ok(stream) => return Some((Ok(stream), accept)),
                 Err(error) => {
                     warn!(%error, "a client was not accepted");
                     sleep(RETRY).await;

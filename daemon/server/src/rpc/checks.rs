@@ -70,7 +70,7 @@ impl CheckService for Checks {
             vantage: request.vantage,
             budget: request.budget,
             endpoints: request.endpoints,
-            carry_on: request.on_disconnect == v1::OnDisconnect::CarryOn as i32,
+            carry_on: request::carry_on(request.on_disconnect)?,
             trigger: v1::Trigger::RunCheck,
         };
         let carry_on = asked.carry_on;

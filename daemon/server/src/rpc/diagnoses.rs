@@ -39,7 +39,7 @@ impl DiagnosisService for Diagnoses {
             vantage: request.vantage,
             budget: request.budget,
             endpoints: request.endpoints,
-            carry_on: request.on_disconnect == v1::OnDisconnect::CarryOn as i32,
+            carry_on: request::carry_on(request.on_disconnect)?,
             trigger: v1::Trigger::Diagnose,
         };
         let carry_on = asked.carry_on;

@@ -60,6 +60,19 @@ pub(super) fn arguments(arguments: Vec<v1::CheckArgument>) -> Vec<(String, Strin
     arguments.into_iter().map(|argument| (argument.name, argument.value)).collect()
 }
 
+/// What happens when the client goes away.
+pub(super) fn carry_on(on_disconnect: i32) -> Result<bool, Status> {
+    match v1::OnDisconnect::try_from(on_disconnect) {
+        Ok(v1::OnDisconnect::CarryOn) => Ok(true),
+        Ok(v1::OnDisconnect::Cancel | v1::OnDisconnect::Unspecified) => Ok(false),
+        Err(_) => {
+            let problem =
+                format!("{on_disconnect} is no OnDisconnect; give ON_DISCONNECT_CANCEL or ON_DISCONNECT_CARRY_ON");
+            Err(refusal::invalid("on_disconnect", problem))
+        }
+    }
+}
+
 /// Turns what was asked for into a run that can begin.
 pub(super) async fn prepare(
     shared: &Shared,

@@ -105,17 +105,14 @@ impl Exporter {
         span.span_context().is_sampled()
     }
 
-    /// Sends what waits, for at most `patience`, and ends.
-    pub(crate) async fn shutdown(mut self, patience: Duration) {
+    /// Sends what waits, for at most `patience`. Nothing is exported afterwards.
+    pub(crate) async fn shutdown(&self, patience: Duration) {
         let provider = self.provider.clone();
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(patience));
         match tokio::time::timeout(patience, flushed).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => warn!(%error, "the last spans may be lost"),
             Ok(Err(_)) | Err(_) => warn!(?patience, "the last spans may be lost: the collector is slow"),
-        }
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
         }
     }
 }

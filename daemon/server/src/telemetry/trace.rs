@@ -8,7 +8,7 @@ use opentelemetry::trace::SpanKind;
 use sonde_core::finding::Finding;
 use sonde_core::manifest::{CheckEnd, Conclusion, Stop};
 use sonde_core::observation::Observation;
-use sonde_core::target::Target;
+use sonde_core::target::{Target, TargetKind};
 use sonde_core::verdict::{Verdict, VerdictState};
 
 use super::RemoteParent;
@@ -66,7 +66,7 @@ impl RunTrace<'_> {
     }
 
     fn root(&self) -> Plan {
-        let shown = shown(&self.target.text);
+        let shown = without_query(self.target);
         let mut attributes = vec![
             KeyValue::new("rpc.system.name", "grpc"),
             KeyValue::new("rpc.method", self.method),
@@ -79,7 +79,7 @@ impl RunTrace<'_> {
         attributes.extend(self.target.port().map(|port| KeyValue::new("server.port", i64::from(port.number()))));
         let mut verdict = vec![
             KeyValue::new("sonde.verdict", state_name(self.verdict.state)),
-            KeyValue::new("sonde.summary", self.verdict.summary.clone()),
+            KeyValue::new("sonde.summary", self.redacted(&self.verdict.summary)),
         ];
         if let Some(first) = self.verdict.causes.first() {
             attributes.push(KeyValue::new("sonde.cause", first.cause.to_string()));
@@ -87,7 +87,7 @@ impl RunTrace<'_> {
                 KeyValue::new("sonde.cause", first.cause.to_string()),
                 KeyValue::new("sonde.confidence", first.confidence),
                 KeyValue::new("sonde.culprit.component", first.culprit.component.clone()),
-                KeyValue::new("sonde.culprit.object", first.culprit.object.clone()),
+                KeyValue::new("sonde.culprit.object", self.redacted(&first.culprit.object)),
                 KeyValue::new("sonde.remedy", first.remedy.clone()),
             ]);
         }
@@ -104,6 +104,15 @@ impl RunTrace<'_> {
         }
     }
 
+    /// A text of a check's, in which the target's query is hidden.
+    fn redacted(&self, text: &str) -> String {
+        let TargetKind::Http { path, .. } = &self.target.kind else { return text.to_owned() };
+        match path.split_once('?') {
+            Some((_, query)) if !query.is_empty() => text.replace(&format!("?{query}"), "?REDACTED"),
+            _ => text.to_owned(),
+        }
+    }
+
     fn check(&self, check: &CheckTrace<'_>) -> Plan {
         let end = wall(self.began, check.at + check.elapsed);
         let findings = self.findings.iter().filter(|finding| finding.check == check.name).map(|finding| Event {
@@ -113,8 +122,8 @@ impl RunTrace<'_> {
                 KeyValue::new("sonde.cause", finding.cause.to_string()),
                 KeyValue::new("sonde.finding.stance", format!("{:?}", finding.stance).to_lowercase()),
                 KeyValue::new("sonde.finding.strength", format!("{:?}", finding.strength).to_lowercase()),
-                KeyValue::new("sonde.finding.subject", finding.subject.clone()),
-                KeyValue::new("sonde.summary", finding.summary.clone()),
+                KeyValue::new("sonde.finding.subject", self.redacted(&finding.subject)),
+                KeyValue::new("sonde.summary", self.redacted(&finding.summary)),
             ],
         });
         let plan = Plan {
@@ -138,7 +147,7 @@ impl RunTrace<'_> {
             Some(CheckEnd::Concluded(outcome)) => {
                 let mut plan = plan;
                 plan.attributes.push(KeyValue::new("sonde.check.conclusion", conclusion_name(outcome.conclusion)));
-                plan.attributes.push(KeyValue::new("sonde.summary", outcome.summary.clone()));
+                plan.attributes.push(KeyValue::new("sonde.summary", self.redacted(&outcome.summary)));
                 plan
             }
         }
@@ -160,8 +169,11 @@ impl Fresh {
 }
 
 /// The target without its query, which may hold a secret.
-fn shown(target: &str) -> &str {
-    if target.starts_with("dns:") { target } else { target.split('?').next().unwrap_or(target) }
+fn without_query(target: &Target) -> &str {
+    match target.kind {
+        TargetKind::Http { .. } => target.text.split('?').next().unwrap_or(&target.text),
+        _ => &target.text,
+    }
 }
 
 fn state_name(state: VerdictState) -> &'static str {

@@ -10,7 +10,7 @@ use super::*;
 fn verdict() -> Verdict {
     Verdict {
         state: VerdictState::Fault,
-        summary: "nothing listens".into(),
+        summary: "there is no /health?token=secret".into(),
         causes: vec![RankedCause {
             cause: CauseId::parse("tcp.port_closed").expect("an id"),
             confidence: 0.95,
