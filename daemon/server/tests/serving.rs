@@ -9,7 +9,7 @@ use sonde_proto::v1::diagnosis_event::Event;
 use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
 use sonde_proto::v1::{DiagnoseRequest, GetInfoRequest, RunState};
 use sonded::config::{Config, Listen};
-use sonded::{Overrides, StartError, serve};
+use sonded::{Overrides, StartError, embedded, serve};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -73,4 +73,18 @@ async fn a_place_that_is_taken_is_an_error_that_names_it() {
 
     assert!(matches!(error, StartError::Bind(_)), "{error:?}");
     assert!(error.to_string().contains(&address.to_string()), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_file_in_the_checks_folder_does_not_keep_the_daemon_from_its_checks() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("broken.wasm"), "no component").expect("it is ours");
+    let config = Config { checks_directory: Some(folder.path().to_owned()), ..Config::default() };
+
+    let daemon = embedded(config).await.expect("it starts");
+
+    let info = DaemonServiceClient::new(daemon.channel.clone()).get_info(GetInfoRequest {}).await.expect("it answers");
+    let checks = info.into_inner().checks;
+    assert!(checks.contains(&"connect".to_owned()) && !checks.contains(&"broken".to_owned()), "{checks:?}");
+    daemon.shutdown().await;
 }
