@@ -286,15 +286,16 @@ async fn silence(path: &mut Path, watched: bool, elsewhere: bool, clock: Clock) 
         let again = tcp(clock.dial(&path.endpoint, FIRST));
         let quick = pin!(wait::join(again, controls(path, CONTROLS, clock)));
         let long = pin!(tcp(clock.dial(&path.endpoint, LAST_ROUTER)));
-        match select(quick, long).await {
-            Either::Left(((again, controls), long)) => {
+        // The long dial goes first: a router answers what it queued in order, and limits how many errors it sends.
+        match select(long, quick).await {
+            Either::Left((long, quick)) => {
+                let (again, controls) = quick.await;
+                (again, controls, Some(long))
+            }
+            Either::Right(((again, controls), long)) => {
                 let alive = again.outcome.is_ok() || controls.iter().any(|c| crate::observe::answered_by_host(&c.dial));
                 // Only a router's late word is still of interest.
                 (again, controls, if alive { None } else { Some(long.await) })
-            }
-            Either::Right((long, quick)) => {
-                let (again, controls) = quick.await;
-                (again, controls, Some(long))
             }
         }
     };

@@ -231,6 +231,11 @@ impl Asked {
         self.failure().is_some_and(|failure| failure.reason == Reason::TimedOut)
     }
 
+    /// Silent over TCP, although the connection was accepted.
+    pub(crate) fn accepted(&self) -> bool {
+        self.silent() && self.exchange.kernel_rtt_us.is_some()
+    }
+
     pub(crate) fn elapsed_us(&self) -> u64 {
         self.exchange.timing.elapsed_us
     }

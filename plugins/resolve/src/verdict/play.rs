@@ -30,6 +30,8 @@ pub(crate) struct Net<'a> {
     pub(crate) route: Option<RouteAnswer>,
     /// Addresses that accept connections.
     pub(crate) serving: Vec<&'static str>,
+    /// Servers accept connections even where they answer nothing.
+    pub(crate) accepts: bool,
     pub(crate) now: i64,
 }
 
@@ -49,6 +51,7 @@ impl<'a> Net<'a> {
             neighbour: "REACHABLE",
             route: None,
             serving: vec![],
+            accepts: false,
             now: 1_795_228_620,
         }
     }
@@ -93,6 +96,9 @@ impl<'a> Net<'a> {
                 if exchange.outcome.is_ok() {
                     exchange.timing = testkit::timing(after_ms);
                     exchange.kernel_rtt_us = (question.variant == Variant::Tcp).then_some(400);
+                }
+                if self.accepts && question.variant == Variant::Tcp {
+                    exchange.kernel_rtt_us = Some(400);
                 }
                 if question.variant == Variant::Counted {
                     exchange.deltas = Some(testkit::deltas(&[("Ip.OutDiscards", 1)]));

@@ -104,6 +104,10 @@ fn quiet(case: &Case, server: usize) -> Vec<Finding> {
                 .build(),
         ];
     }
+    let accepted: Vec<&Asked> = tcp.iter().copied().filter(|asked| asked.accepted()).collect();
+    if !accepted.is_empty() {
+        return waiting(address, &who, &udp, &accepted);
+    }
     let mut findings = path::neighbour(case, server);
     let tcp_silent = tcp.iter().any(|asked| asked.silent());
     let unreachable = supports("dns.server_unreachable")
@@ -127,6 +131,26 @@ fn quiet(case: &Case, server: usize) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// It takes the connection and keeps the query: it is there, and waits for something itself.
+fn waiting(address: &str, who: &str, udp: &[&Asked], accepted: &[&Asked]) -> Vec<Finding> {
+    let waited = format!("{who} takes queries and does not answer them in time");
+    let candidate = |cause: &str, because: String| {
+        supports(cause).about(address).because(because).citing(ids(accepted.iter().chain(udp).copied()))
+    };
+    vec![
+        refutes("dns.server_unreachable")
+            .proof()
+            .about(address)
+            .because(format!("{who} accepts a connection to its TCP port 53"))
+            .citing(ids(accepted.iter().copied()))
+            .build(),
+        candidate("dns.servfail_upstream", format!("{waited}, as a resolver does whose upstream is silent"))
+            .strong()
+            .build(),
+        candidate("dns.slow_server", format!("{waited}; it may be slow with everything")).build(),
+    ]
 }
 
 /// Nothing listens on UDP port 53 there.

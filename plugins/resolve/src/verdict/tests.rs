@@ -184,6 +184,15 @@ fn silence_on_udp_and_tcp_is_an_unreachable_server() {
 }
 
 #[test]
+fn a_server_that_accepts_and_does_not_answer_is_not_unreachable() {
+    let mut net = Net::new("www.example", dead);
+    net.accepts = true;
+    let judged = net.run();
+    assert!(!testkit::is_proven(&judged.findings, "dns.server_unreachable"), "{:?}", judged.findings);
+    assert!(testkit::refuted(&judged.findings).contains(&"dns.server_unreachable"), "{:?}", judged.findings);
+}
+
+#[test]
 fn a_silent_server_behind_a_dead_gateway_is_the_gateways_fault() {
     let mut net = Net::new("www.example", dead);
     net.neighbour = "FAILED";
