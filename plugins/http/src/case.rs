@@ -237,7 +237,10 @@ pub(crate) fn wait_us(exchange: &HttpExchange) -> Option<u64> {
 pub(crate) fn clean(connection: &Connection) -> bool {
     connection.syn_retransmits == 0
         && connection.info.as_ref().is_some_and(|info| {
-            info.unacked == 0
+            // Where the peer closes first, our own FIN is under way: the payload is what counts. The kernel counts the SYN
+            // among the acknowledged bytes.
+            let delivered = info.bytes_sent > 0 && info.bytes_acked > info.bytes_sent;
+            (info.unacked == 0 || delivered)
                 && info.lost == 0
                 && info.total_retransmits == 0
                 && u64::from(info.rtt_us) < LONG_ROUND_TRIP_US

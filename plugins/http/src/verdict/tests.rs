@@ -8,6 +8,7 @@ use sonde_sdk::types::{Phase, Reason};
 
 use super::Judgement;
 use super::play::{Net, after, answer, broken_off, bytes, lost, unanswered, unconnected, verified, with};
+use crate::case;
 
 #[track_caller]
 fn names(judgement: &Judgement, cause: &str, look_alike: &str) {
@@ -37,6 +38,17 @@ fn is_healthy(judgement: &Judgement) {
 /// The look-alike is ruled out weakly only, which keeps the confidence below certainty.
 fn is_uncertain(judgement: &Judgement) -> bool {
     judgement.findings.iter().all(|f| f.stance == Stance::Supports || f.strength == Strength::Weak)
+}
+
+#[test]
+fn our_own_fin_under_way_is_no_loss() {
+    let mut exchange = sonde_sdk::testkit::http_exchange(1, 200);
+    let info = exchange.connection.info.as_mut().expect("the test kit fills it");
+    (info.unacked, info.bytes_sent, info.bytes_acked) = (1, 92, 93);
+    assert!(case::clean(&exchange.connection));
+    let info = exchange.connection.info.as_mut().expect("the test kit fills it");
+    info.bytes_acked = 92;
+    assert!(!case::clean(&exchange.connection));
 }
 
 #[test]
