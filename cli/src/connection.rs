@@ -55,7 +55,7 @@ pub(crate) enum ConnectionError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// None was named, none is there, and this build has none inside.
-    #[error("no daemon can be asked: {reason}; start one with `sonde daemon run`, or name one with --endpoint")]
+    #[error("no daemon can be asked: {reason}; start one with `{DAEMON}`, or name one with --endpoint")]
     NoDaemon {
         /// What was tried.
         reason: String,
@@ -126,7 +126,7 @@ impl Session {
 
     async fn named(text: &str) -> Result<Self, ConnectionError> {
         let endpoint: Endpoint = text.parse()?;
-        let channel = endpoint.connect(NAMED_PATIENCE).await?;
+        let channel = endpoint.connect_to_daemon(NAMED_PATIENCE).await?;
         Ok(Self::daemon(channel, endpoint.to_string()))
     }
 
@@ -206,6 +206,9 @@ fn is_traceparent(text: &str) -> bool {
 
 /// For both local sockets together: a local daemon answers in a millisecond, a hanging one must not be felt.
 const LOCAL_PATIENCE: Duration = Duration::from_millis(200);
+
+/// The command that starts a daemon.
+pub(crate) const DAEMON: &str = if cfg!(feature = "embedded") { "sonde daemon run" } else { "sonded" };
 
 /// For a daemon that was named.
 const NAMED_PATIENCE: Duration = Duration::from_secs(3);

@@ -1,8 +1,9 @@
 //! What cannot be done is said in one line on stderr that quotes the value, with an empty stdout and exit code 2.
 
+use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::{fs, io::Read as _};
 
 /// The binary in an environment without home, configuration or daemon.
 fn sonde(arguments: &[&str]) -> Command {
@@ -130,6 +131,34 @@ fn an_endpoint_of_the_environment_where_nobody_listens() {
     let endpoint = format!("http://127.0.0.1:{port}");
 
     assert_refused(&run(sonde(&["cause", "list"]).env("SONDE_ENDPOINT", &endpoint)), &[&endpoint, "refused"]);
+}
+
+#[test]
+fn an_endpoint_of_a_web_server() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let server = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().expect("the client comes");
+        let mut preface = [0; 24];
+        client.read_exact(&mut preface).expect("it speaks first");
+        client.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").expect("it listens");
+        // Until the client has read it and gone away.
+        let _ = std::io::copy(&mut client, &mut std::io::sink());
+    });
+
+    refuses(&["--endpoint", &endpoint, "cause", "list"], &[&endpoint, "does not speak sonde's API", "--listen"]);
+    server.join().expect("it served");
+}
+
+#[test]
+fn an_endpoint_that_says_nothing() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("it is bound"));
+
+    refuses(
+        &["--endpoint", &endpoint, "daemon", "status"],
+        &[&endpoint, "does not speak sonde's API", "no answer within 3s", "--listen"],
+    );
 }
 
 #[test]

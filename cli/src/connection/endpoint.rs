@@ -6,8 +6,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use sonde_proto::v1::GetInfoRequest;
+use sonde_proto::v1::daemon_service_client::DaemonServiceClient;
 use tokio::net::UnixStream;
+use tonic::Code;
 use tonic::transport::{Channel, Uri};
+
+use crate::connection::DAEMON;
 
 /// A parsed address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +42,16 @@ pub(crate) enum EndpointError {
         /// Why.
         problem: String,
     },
+    /// Somebody is there, but no daemon.
+    #[error(
+        "{endpoint} does not speak sonde's API: {problem}; start a daemon there with `{DAEMON} --listen ...`, or name another"
+    )]
+    Foreign {
+        /// As given.
+        endpoint: String,
+        /// What came in place of an answer.
+        problem: String,
+    },
 }
 
 impl Endpoint {
@@ -61,6 +76,26 @@ impl Endpoint {
             Ok(Ok(channel)) => Ok(channel),
             Ok(Err(error)) => Err(unreachable(innermost(&error))),
             Err(_) => Err(unreachable(format!("no connection within {}", humantime::format_duration(patience)))),
+        }
+    }
+
+    /// Connects and makes sure that a daemon answers there, both within `patience`.
+    pub(crate) async fn connect_to_daemon(&self, patience: Duration) -> Result<Channel, EndpointError> {
+        let deadline = tokio::time::Instant::now() + patience;
+        let channel = self.connect(patience).await?;
+        let foreign = |problem| EndpointError::Foreign { endpoint: self.to_string(), problem };
+        let mut client = DaemonServiceClient::new(channel.clone());
+        match tokio::time::timeout_at(deadline, client.get_info(GetInfoRequest {})).await {
+            Ok(Ok(_)) => Ok(channel),
+            Ok(Err(status)) if status.code() == Code::Unimplemented => {
+                Err(foreign("it does not know the call GetInfo".to_owned()))
+            }
+            // Only what this side made of a broken exchange has a source; a refusal that was sent is a daemon's word.
+            Ok(Err(status)) => match std::error::Error::source(&status) {
+                Some(broken) => Err(foreign(innermost(broken))),
+                None => Ok(channel),
+            },
+            Err(_) => Err(foreign(format!("it gave no answer within {}", humantime::format_duration(patience)))),
         }
     }
 }
