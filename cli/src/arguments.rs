@@ -76,13 +76,13 @@ pub(crate) enum Command {
     /// Diagnose a target, this whole host when none is given
     Diagnose(diagnose::Diagnose),
     /// List, describe and run checks
-    #[command(subcommand)]
+    #[command(subcommand, arg_required_else_help = false)]
     Check(check::Check),
     /// List and explain the root causes that a diagnosis may name
-    #[command(subcommand)]
+    #[command(subcommand, arg_required_else_help = false)]
     Cause(cause::Cause),
     /// Run the daemon, or ask a running one about itself
-    #[command(subcommand)]
+    #[command(subcommand, arg_required_else_help = false)]
     Daemon(daemon::Daemon),
     /// Print a completion script
     Completions(completions::Completions),

@@ -127,6 +127,15 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_subcommand_lists_the_subcommands() {
+        for (command, those) in
+            [("daemon", "run, status"), ("check", "list, describe, run"), ("cause", "list, explain")]
+        {
+            assert_eq!(line_of(&["sonde", command]), format!("a command is missing: it is one of {those}"));
+        }
+    }
+
+    #[test]
     fn a_control_character_in_a_value_does_not_reach_the_terminal() {
         let line = line_of(&["sonde", "diagnose", "-o", "\u{1b}[31mred\nblue"]);
 
