@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::command::{cause, check, completions, daemon, diagnose, man};
 
@@ -54,13 +54,13 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
     /// How long it may take, for example 15s or 250ms: a diagnosis gets it as its budget, anything else as its deadline
-    #[arg(long, global = true, value_name = "DURATION", value_parser = timeout)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = timeout, allow_hyphen_values = true)]
     pub(crate) timeout: Option<Duration>,
     /// Measure from this network namespace, for example /run/netns/blue
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", value_parser = netns, value_hint = ValueHint::FilePath)]
     pub(crate) netns: Option<PathBuf>,
     /// Measure from the network and mount namespaces of this process
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, global = true, value_name = "N", value_parser = pid, allow_hyphen_values = true)]
     pub(crate) pid: Option<u32>,
     /// Whether to colour
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
@@ -121,6 +121,29 @@ fn timeout(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|_| right.to_owned())?;
     if duration.is_zero() || duration > LONGEST { Err("it is from 1ms to 10m".to_owned()) } else { Ok(duration) }
 }
+
+fn netns(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("write the path of a network namespace, such as /run/netns/blue".to_owned()),
+        path => Ok(PathBuf::from(path)),
+    }
+}
+
+fn pid(text: &str) -> Result<u32, String> {
+    let pid = text.parse().ok().filter(|pid| (1..=LARGEST_PID).contains(pid));
+    pid.ok_or_else(|| format!("write a process id, 1 to {LARGEST_PID}"))
+}
+
+/// A target is parsed by the daemon; only an empty one would be taken for this host there.
+pub(crate) fn target(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("write a target, such as https://HOST/PATH, HOST:PORT, :PORT or host".to_owned()),
+        target => Ok(target.to_owned()),
+    }
+}
+
+/// The kernel's `PID_MAX_LIMIT` on 64-bit machines (linux/threads.h).
+const LARGEST_PID: u32 = 4 * 1024 * 1024;
 
 /// What the daemon grants a run at most.
 const LONGEST: Duration = Duration::from_mins(10);

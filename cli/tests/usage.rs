@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -49,6 +50,14 @@ fn an_unknown_subcommand() {
 }
 
 #[test]
+fn an_argument_that_is_no_text() {
+    let mut command = sonde(&["diagnose"]);
+    command.arg(std::ffi::OsStr::from_bytes(b"h\xff:80"));
+
+    assert_refused(&run(&mut command), &["\"h\u{fffd}:80\"", "UTF-8"]);
+}
+
+#[test]
 fn an_unknown_option() {
     refuses(&["diagnose", "host", "--netnss", "/x"], &["\"--netnss\"", "--netns"]);
 }
@@ -85,7 +94,7 @@ fn two_places_to_measure_from() {
 
 #[test]
 fn an_empty_target_is_not_taken_for_this_host() {
-    refuses(&["diagnose", ""], &["TARGET", "value"]);
+    refuses(&["diagnose", ""], &["\"\"", "TARGET", "HOST:PORT"]);
 }
 
 #[test]

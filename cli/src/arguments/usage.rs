@@ -1,7 +1,9 @@
 //! Turns what clap found wrong into one line that quotes the value and says what would be right.
 
+use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
+use crate::arguments::Arguments;
 use crate::render::text::clean;
 
 /// One line for a usage error, without a final newline.
@@ -17,10 +19,16 @@ pub(crate) fn line(error: &Error) -> String {
             let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
             format!("{value:?} is no value of {argument}: {}", one_line(&reason))
         }
-        ErrorKind::UnknownArgument => format!("there is no option or argument {argument:?} here{}", suggestion(error)),
+        ErrorKind::UnknownArgument => {
+            let hint = match suggestion(error) {
+                none if none.is_empty() => format!("; {} --help lists them", command_path(error).join(" ")),
+                near => near,
+            };
+            format!("there is no option or argument {argument:?} here{hint}")
+        }
         ErrorKind::InvalidSubcommand => {
             let name = text(error, ContextKind::InvalidSubcommand);
-            format!("there is no command {name:?} here{}{}", possible(error), suggestion(error))
+            format!("there is no command {name:?} here{}{}", commands(error), suggestion(error))
         }
         ErrorKind::MissingSubcommand => format!("a command is missing{}", possible(error)),
         ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
@@ -35,7 +43,12 @@ pub(crate) fn line(error: &Error) -> String {
         ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
             format!("{argument} needs another number of values")
         }
-        ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_owned(),
+        ErrorKind::InvalidUtf8 => {
+            // clap does not say which.
+            let wrong = std::env::args_os().find(|argument| argument.to_str().is_none());
+            let wrong = wrong.map_or_else(|| "an argument".to_owned(), |it| format!("{:?}", it.to_string_lossy()));
+            format!("{wrong} is not valid UTF-8; write it in UTF-8")
+        }
         _ => one_line(&error.to_string()),
     };
     clean(&problem)
@@ -66,6 +79,27 @@ fn possible(error: &Error) -> String {
     format!(": it is one of {}", values.join(", "))
 }
 
+/// The commands that could have stood where an unknown one does.
+fn commands(error: &Error) -> String {
+    let mut command = Arguments::command();
+    for name in command_path(error).iter().skip(1) {
+        match command.find_subcommand(name) {
+            Some(inner) => command = inner.clone(),
+            None => break,
+        }
+    }
+    let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    if names.is_empty() { String::new() } else { format!(": it is one of {}", names.join(", ")) }
+}
+
+/// `sonde check run`, from the usage line of the error.
+fn command_path(error: &Error) -> Vec<String> {
+    let usage = text(error, ContextKind::Usage);
+    let words = usage.split_whitespace().skip_while(|word| *word != "sonde");
+    let path: Vec<String> = words.take_while(|word| !word.starts_with(['[', '<', '-'])).map(str::to_owned).collect();
+    if path.is_empty() { vec!["sonde".to_owned()] } else { path }
+}
+
 fn suggestion(error: &Error) -> String {
     let kinds = [ContextKind::SuggestedValue, ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
     let near = kinds.into_iter().map(|kind| text(error, kind)).find(|near| !near.is_empty());
@@ -81,7 +115,6 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::arguments::Arguments;
 
     fn line_of(arguments: &[&str]) -> String {
         line(&Arguments::try_parse_from(arguments).expect_err("it is wrong"))
@@ -101,8 +134,13 @@ mod tests {
     fn an_unknown_command_is_quoted_with_the_known_ones() {
         let line = line_of(&["sonde", "diagnoze"]);
 
-        assert!(line.starts_with("there is no command \"diagnoze\" here"), "{line}");
+        assert!(line.starts_with("there is no command \"diagnoze\" here: it is one of diagnose, check,"), "{line}");
         assert!(line.ends_with("did you mean diagnose?"), "{line}");
+        assert!(line_of(&["sonde", "bogus"]).contains("it is one of diagnose, check, cause, daemon"));
+        assert_eq!(
+            line_of(&["sonde", "daemon", "bogus"]),
+            "there is no command \"bogus\" here: it is one of run, status"
+        );
     }
 
     #[test]
@@ -110,6 +148,34 @@ mod tests {
         let line = line_of(&["sonde", "diagnose", "--timeoute", "3s"]);
 
         assert_eq!(line, "there is no option or argument \"--timeoute\" here; did you mean --timeout?");
+    }
+
+    #[test]
+    fn an_argument_that_resembles_nothing_is_answered_with_where_the_right_ones_are() {
+        for (arguments, end) in [
+            (&["sonde", "diagnose", "--bogus"] as &[&str], "\"--bogus\" here; sonde diagnose --help lists them"),
+            (&["sonde", "diagnose", "host", "more"], "\"more\" here; sonde diagnose --help lists them"),
+            (&["sonde", "check", "run", "a", "b", "c"], "\"c\" here; sonde check run --help lists them"),
+            (&["sonde", "--bogus"], "\"--bogus\" here; sonde --help lists them"),
+        ] {
+            let line = line_of(arguments);
+            assert!(line.ends_with(end), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_empty_or_negative_value_is_quoted_with_what_would_be_right() {
+        for (arguments, start, end) in [
+            (&["sonde", "diagnose", ""] as &[&str], "\"\" is no value of", "HOST:PORT, :PORT or host"),
+            (&["sonde", "diagnose", "--netns", ""], "\"\" is no value of --netns", "/run/netns/blue"),
+            (&["sonde", "diagnose", "--timeout", "-1s"], "\"-1s\" is no value of --timeout", "250ms or 2m"),
+            (&["sonde", "diagnose", "--pid", "-1"], "\"-1\" is no value of --pid", "1 to 4194304"),
+            (&["sonde", "diagnose", "--pid", "abc"], "\"abc\" is no value of --pid", "write a process id, 1 to 4194304"),
+            (&["sonde", "diagnose", "--pid", "0"], "\"0\" is no value of --pid", "1 to 4194304"),
+        ] {
+            let line = line_of(arguments);
+            assert!(line.starts_with(start) && line.ends_with(end), "{line}");
+        }
     }
 
     #[test]

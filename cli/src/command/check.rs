@@ -12,7 +12,7 @@ use sonde_proto::v1::{
     run_check_request,
 };
 
-use crate::arguments::{Format, Global};
+use crate::arguments::{Format, Global, target};
 use crate::command::{LARGEST_MESSAGE_BYTES, MOST_PAGES, PAGE_SIZE, answer, deadline, vantage};
 use crate::connection::Session;
 use crate::error::CommandError;
@@ -43,7 +43,7 @@ pub(crate) struct Run {
     #[arg(value_name = "NAME|FILE", value_parser = NonEmptyStringValueParser::new())]
     check: String,
     /// What to run it on, as for `sonde diagnose`
-    #[arg(value_name = "TARGET", default_value = "host", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(value_name = "TARGET", default_value = "host", value_parser = target)]
     target: String,
     /// An argument of the check; can be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]

@@ -1,11 +1,10 @@
 //! `sonde diagnose [TARGET]`: one run, followed to its verdict.
 
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
 use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
 use sonde_proto::v1::{CheckSelection, DiagnoseRequest, OnDisconnect};
 
-use crate::arguments::Global;
+use crate::arguments::{Global, target};
 use crate::command::{LARGEST_MESSAGE_BYTES, vantage};
 use crate::connection::Session;
 use crate::error::CommandError;
@@ -23,7 +22,7 @@ use crate::render::out::Output;
   host                                     this whole host: resolvers, default route, every listener's queue")]
 pub(crate) struct Diagnose {
     /// What to diagnose
-    #[arg(value_name = "TARGET", default_value = "host", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(value_name = "TARGET", default_value = "host", value_parser = target)]
     target: String,
     /// Run only this check and what it builds on; can be repeated
     #[arg(long = "check", value_name = "NAME")]
