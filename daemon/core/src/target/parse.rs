@@ -19,7 +19,8 @@ const PID_LIMIT: u32 = 4 * 1024 * 1024;
 /// How much of a refused text an error repeats; characters.
 const QUOTE_LIMIT: usize = 120;
 
-const FORMS: &str = "https://HOST[:PORT]/PATH, http://..., tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, dns://NAME, :PORT, pid://N or host";
+/// Those that a check serves; `udp://HOST:PORT` and `pid://N` parse, but lead nowhere yet.
+const FORMS: &str = "https://HOST[:PORT]/PATH, http://..., tcp://HOST:PORT, tls://HOST:PORT, dns://NAME, :PORT or host";
 
 type Problem = String;
 
@@ -69,7 +70,7 @@ fn bare(text: &str) -> Result<TargetKind, Problem> {
     if let Some(port) = text.strip_prefix(':')
         && !port.contains(':')
     {
-        return parse_port(port).map(|port| TargetKind::Listener { port });
+        return port_as(port, ":PORT").map(|port| TargetKind::Listener { port });
     }
     if let Some(character) = text.chars().find(|c| matches!(c, '/' | '?' | '#')) {
         return Err(format!("{character:?} stands in it but no scheme; write https://{text} or http://{text}"));
@@ -178,8 +179,13 @@ fn process(rest: &str) -> Result<TargetKind, Problem> {
 }
 
 fn parse_port(text: &str) -> Result<Port, Problem> {
+    port_as(text, "HOST:PORT")
+}
+
+/// A port, or the form to write it in.
+fn port_as(text: &str, form: &str) -> Result<Port, Problem> {
     let number = decimal(text).and_then(|digits| digits.parse::<u16>().ok()).and_then(NonZeroU16::new);
-    number.map(Port).ok_or_else(|| format!("the port {text:?} is no number from 1 to 65535; write HOST:PORT"))
+    number.map(Port).ok_or_else(|| format!("the port {text:?} is no number from 1 to 65535; write {form}"))
 }
 
 /// Digits only: no sign, which `str::parse` would take.

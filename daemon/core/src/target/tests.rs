@@ -136,7 +136,10 @@ fn ports_out_of_range_are_quoted() {
         let message = problem(&format!("db.lab:{bad}"));
         assert!(message.contains(&format!("the port {bad:?}")) && message.contains("1 to 65535"), "{message}");
     }
-    assert!(problem(":70000").contains("\"70000\""));
+    for bad in ["0", "abc", "70000"] {
+        let message = problem(&format!(":{bad}"));
+        assert!(message.contains(&format!("the port {bad:?}")) && message.ends_with("; write :PORT"), "{message}");
+    }
 }
 
 #[test]
@@ -177,6 +180,14 @@ fn what_would_have_to_be_guessed_is_refused() {
     ] {
         let message = problem(text);
         assert!(message.contains(hint), "{text:?}: {message}");
+    }
+}
+
+#[test]
+fn only_what_a_check_serves_is_advised() {
+    for text in ["", "gopher://x"] {
+        let message = problem(text);
+        assert!(!message.contains("udp://") && !message.contains("pid://"), "{message}");
     }
 }
 
