@@ -1,7 +1,7 @@
 //! The built-in check `http`: does the page come, in time and whole - and if not, is it the application, a proxy before
 //! it, the credentials, the path, or the connection?
 //!
-//! This file only carries steps to the host; [`plan`] decides what to request and [`verdict`] what it means.
+//! This file only carries steps to the host; `plan` decides what to request and `verdict` what it means.
 
 mod case;
 mod location;

@@ -1,7 +1,7 @@
 //! The built-in check `resolve`: does the name lead to addresses, and if not, who is at fault - the name, a server, the
 //! way to it, or this host's own configuration?
 //!
-//! This file only carries questions to the host; [`plan`] decides what to ask and [`verdict`] what it means.
+//! This file only carries questions to the host; `plan` decides what to ask and `verdict` what it means.
 
 mod case;
 mod names;

@@ -1,7 +1,7 @@
 //! The built-in check `tls`: does the handshake succeed, and is the certificate acceptable - and if not, is it the
 //! certificate, the server, what the two cannot agree on, or something in between?
 //!
-//! This file only carries steps to the host; [`plan`] decides what to try and [`verdict`] what it means.
+//! This file only carries steps to the host; `plan` decides what to try and `verdict` what it means.
 
 mod case;
 mod date;
