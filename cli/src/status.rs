@@ -1,5 +1,7 @@
 //! A gRPC status with its details, as one line: what was refused, what would be right, and at most one hint.
 
+use std::path::Path;
+
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -8,6 +10,18 @@ use tonic_types::StatusExt as _;
 #[error("{line}")]
 pub(crate) struct StatusError {
     line: String,
+    /// The first field of the request that was refused.
+    field: Option<String>,
+}
+
+impl StatusError {
+    /// With the file in front that a refused field was read from: the daemon does not know it.
+    pub(crate) fn of_file(mut self, field: &str, path: &Path) -> Self {
+        if self.field.as_deref() == Some(field) {
+            self.line = format!("{path:?}: {}", self.line);
+        }
+        self
+    }
 }
 
 impl From<Status> for StatusError {
@@ -38,7 +52,7 @@ impl From<Status> for StatusError {
             line.push_str("; ");
             line.push_str(&hint);
         }
-        Self { line }
+        Self { line, field: violation.map(|violation| violation.field.clone()) }
     }
 }
 
@@ -69,6 +83,18 @@ mod tests {
         let status = Status::with_error_details(Code::InvalidArgument, "invalid argument", details);
 
         assert_eq!(StatusError::from(status).to_string(), "\"h:99999\" has a port out of range: 1 to 65535");
+    }
+
+    #[test]
+    fn a_refused_field_names_the_file_that_it_was_read_from() {
+        let refused = |field: &str| {
+            let details = ErrorDetails::with_bad_request_violation(field, "failed to load the component: no manifest");
+            StatusError::from(Status::with_error_details(Code::InvalidArgument, "invalid argument", details))
+        };
+        let named = |field| refused(field).of_file("component", Path::new("./x.wasm")).to_string();
+
+        assert_eq!(named("component"), "\"./x.wasm\": failed to load the component: no manifest");
+        assert_eq!(named("target"), "failed to load the component: no manifest");
     }
 
     #[test]

@@ -67,11 +67,11 @@ impl Check {
 impl Run {
     async fn run(self, session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
         let budget = budget(global);
+        let file = is_path(&self.check).then(|| PathBuf::from(&self.check));
         let request = RunCheckRequest {
-            check: Some(if is_path(&self.check) {
-                run_check_request::Check::Component(component(Path::new(&self.check))?)
-            } else {
-                run_check_request::Check::Name(self.check)
+            check: Some(match &file {
+                Some(file) => run_check_request::Check::Component(component(file)?),
+                None => run_check_request::Check::Name(self.check),
             }),
             target: self.target,
             arguments: self.parameters,
@@ -82,7 +82,10 @@ impl Run {
         };
         let mut client = CheckServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
         let call = client.run_check(session.request(request, follow::deadline(budget)));
-        follow::run(session, call, budget, global.verbose, output).await
+        match (follow::run(session, call, budget, global.verbose, output).await, file) {
+            (Err(CommandError::Status(refusal)), Some(file)) => Err(refusal.of_file("component", &file).into()),
+            (result, _) => result,
+        }
     }
 }
 
