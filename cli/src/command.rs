@@ -20,6 +20,31 @@ pub(crate) mod daemon;
 pub(crate) mod diagnose;
 pub(crate) mod man;
 
+/// Refuses global options that exclude each other, and those that mean nothing to the command: dropped in silence, they
+/// would be taken for obeyed.
+pub(crate) fn coherent(Arguments { global, command }: &Arguments) -> Result<(), CommandError> {
+    let refuse = |problem: String| Err(CommandError::Usage(problem));
+    if global.netns.is_some() && global.pid.is_some() {
+        return refuse("--netns cannot be given together with --pid: both say where to measure from".into());
+    }
+    if global.endpoint.is_some() && global.context.is_some() {
+        return refuse("--endpoint cannot be given together with --context: both name a daemon".into());
+    }
+    let measures = matches!(command, Command::Diagnose(_) | Command::Check(check::Check::Run(_)));
+    let asks = !matches!(command, Command::Daemon(daemon::Daemon::Run(_)) | Command::Completions(_) | Command::Man(_));
+    let options = [
+        ("--netns", global.netns.is_some() && !measures, "only `sonde diagnose` and `sonde check run` measure"),
+        ("--pid", global.pid.is_some() && !measures, "only `sonde diagnose` and `sonde check run` measure"),
+        ("--endpoint", global.endpoint.is_some() && !asks, "it asks no daemon"),
+        ("--context", global.context.is_some() && !asks, "it asks no daemon"),
+        ("--timeout", global.timeout.is_some() && !asks, "it has no deadline"),
+    ];
+    match options.into_iter().find(|(_, meaningless, _)| *meaningless) {
+        Some((option, _, why)) => refuse(format!("{option} means nothing to this command: {why}; leave it out")),
+        None => Ok(()),
+    }
+}
+
 /// Runs what needs neither a daemon nor a runtime; none where the command is not of this kind.
 pub(crate) fn run_offline(command: &Command, output: &Output) -> Option<Result<u8, CommandError>> {
     match command {
@@ -32,16 +57,6 @@ pub(crate) fn run_offline(command: &Command, output: &Output) -> Option<Result<u
 /// Runs any other command. The exit code, or why there is no answer.
 pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<u8, CommandError> {
     let global = arguments.global;
-    if global.netns.is_some() && global.pid.is_some() {
-        return Err(CommandError::Usage(
-            "--netns cannot be given together with --pid: both say where to measure from".into(),
-        ));
-    }
-    if global.endpoint.is_some() && global.context.is_some() {
-        return Err(CommandError::Usage(
-            "--endpoint cannot be given together with --context: both name a daemon".into(),
-        ));
-    }
     match arguments.command {
         Command::Diagnose(diagnose) => {
             with_session(&global, async |session| diagnose.run(session, &global, output).await).await

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<u8, CommandError> {
+    command::coherent(&arguments)?;
     let output = Output::new(arguments.global.output, arguments.global.color);
     if let Some(result) = command::run_offline(&arguments.command, &output) {
         return result;

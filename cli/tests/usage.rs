@@ -93,6 +93,19 @@ fn two_places_to_measure_from() {
 }
 
 #[test]
+fn a_place_to_measure_from_where_nothing_is_measured() {
+    refuses(&["cause", "list", "--netns", "/nope"], &["--netns", "sonde diagnose"]);
+    refuses(&["check", "list", "--pid", "1"], &["--pid", "sonde check run"]);
+    refuses(&["daemon", "run", "--netns", "/nope"], &["--netns"]);
+}
+
+#[test]
+fn a_daemon_to_ask_where_none_is_asked() {
+    refuses(&["daemon", "run", "--endpoint", "unix:/run/lab.sock"], &["--endpoint"]);
+    refuses(&["man", "--context", "lab"], &["--context"]);
+}
+
+#[test]
 fn an_empty_target_is_not_taken_for_this_host() {
     refuses(&["diagnose", ""], &["\"\"", "TARGET", "HOST:PORT"]);
 }

@@ -170,7 +170,11 @@ mod tests {
             (&["sonde", "diagnose", "--netns", ""], "\"\" is no value of --netns", "/run/netns/blue"),
             (&["sonde", "diagnose", "--timeout", "-1s"], "\"-1s\" is no value of --timeout", "250ms or 2m"),
             (&["sonde", "diagnose", "--pid", "-1"], "\"-1\" is no value of --pid", "1 to 4194304"),
-            (&["sonde", "diagnose", "--pid", "abc"], "\"abc\" is no value of --pid", "write a process id, 1 to 4194304"),
+            (
+                &["sonde", "diagnose", "--pid", "abc"],
+                "\"abc\" is no value of --pid",
+                "write a process id, 1 to 4194304",
+            ),
             (&["sonde", "diagnose", "--pid", "0"], "\"0\" is no value of --pid", "1 to 4194304"),
         ] {
             let line = line_of(arguments);
