@@ -45,8 +45,9 @@ pub async fn http(vantage: &Vantage, clock: &RunClock, request: &HttpRequest) ->
     };
     let timing = attempt.timing();
     let connection = dialled.connection();
-    let deltas = watch.close(vantage, clock).await;
+    let (deltas, held) = watch.close(vantage, clock).await;
     dialled.close(outcome.is_ok());
+    drop(held);
     HttpExchange { deltas, ..said.exchange(timing, connection, outcome) }
 }
 

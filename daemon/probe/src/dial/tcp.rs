@@ -15,7 +15,8 @@ pub async fn tcp(vantage: &Vantage, clock: &RunClock, request: &TcpRequest) -> T
     let (dialled, outcome) = connect(vantage, &attempt, request.remote, request.local_address).await;
     let timing = attempt.timing();
     let connection = dialled.connection();
-    let deltas = watch.close(vantage, clock).await;
+    let (deltas, held) = watch.close(vantage, clock).await;
     dialled.close(outcome.is_ok());
+    drop(held);
     TcpDial { timing, connection, outcome, deltas }
 }

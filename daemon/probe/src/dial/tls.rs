@@ -58,13 +58,14 @@ pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> T
     };
     let timing = attempt.timing();
     let connection = dialled.connection();
-    let deltas = watch.close(vantage, clock).await;
+    let (deltas, held) = watch.close(vantage, clock).await;
     if let Some(mut stream) = stream
         && outcome.is_ok()
     {
         farewell(&attempt, &mut stream).await;
     }
     dialled.close(outcome.is_ok());
+    drop(held);
     TlsDial { timing, connection, handshake, session, outcome, deltas }
 }
 

@@ -80,8 +80,9 @@ async fn over_udp(
             }
         },
     };
-    let deltas = watch.close(vantage, &clock).await;
+    let (deltas, held) = watch.close(vantage, &clock).await;
     drop(socket);
+    drop(held);
     Exchange { timing, kernel_rtt: None, strays, outcome, deltas }
 }
 
@@ -190,8 +191,9 @@ async fn over_tcp(
         None => attempt.timing(),
     };
     let kernel_rtt = dialled.connection().info.map(|info| info.rtt).filter(|rtt| !rtt.is_zero());
-    let deltas = watch.close(vantage, attempt.clock()).await;
+    let (deltas, held) = watch.close(vantage, attempt.clock()).await;
     dialled.close(outcome.is_ok());
+    drop(held);
     Exchange { timing, kernel_rtt, strays, outcome, deltas }
 }
 
