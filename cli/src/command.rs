@@ -30,6 +30,9 @@ pub(crate) fn coherent(Arguments { global, command }: &Arguments) -> Result<(), 
     if global.endpoint.is_some() && global.context.is_some() {
         return refuse("--endpoint cannot be given together with --context: both name a daemon".into());
     }
+    if let Command::Diagnose(diagnose) = command {
+        diagnose.coherent()?;
+    }
     let measures = matches!(command, Command::Diagnose(_) | Command::Check(check::Check::Run(_)));
     let asks = !matches!(command, Command::Daemon(daemon::Daemon::Run(_)) | Command::Completions(_) | Command::Man(_));
     let options = [

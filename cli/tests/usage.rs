@@ -88,6 +88,15 @@ fn a_parameter_without_a_value() {
 }
 
 #[test]
+fn a_parameter_of_no_one_check() {
+    refuses(&["diagnose", "host", "--param", "attempts=3"], &["\"attempts=3\"", "exactly one --check"]);
+    refuses(
+        &["diagnose", "host", "--check", "tls", "--check", "http", "--param", "attempts=3"],
+        &["\"attempts=3\"", "not 2"],
+    );
+}
+
+#[test]
 fn two_places_to_measure_from() {
     refuses(&["--pid", "1", "diagnose", "host", "--netns", "/run/netns/blue"], &["--netns", "--pid"]);
 }
@@ -165,7 +174,7 @@ fn an_endpoint_of_a_web_server() {
         client.read_exact(&mut preface).expect("it speaks first");
         client.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").expect("it listens");
         // Until the client has read it and gone away.
-        let _ = std::io::copy(&mut client, &mut std::io::sink());
+        std::io::copy(&mut client, &mut std::io::sink()).ok();
     });
 
     refuses(&["--endpoint", &endpoint, "cause", "list"], &[&endpoint, "does not speak sonde's API", "--listen"]);
@@ -283,7 +292,9 @@ fn help_lists_exit_codes_environment_and_examples_on_stdout() {
 
     let help = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    for part in ["Exit codes:", "SONDE_ENDPOINT", "NO_COLOR", "TRACEPARENT", "Examples:", "sonde diagnose https://"] {
+    for part in
+        ["Exit codes:", "SONDE_ENDPOINT", "NO_COLOR", "RUST_LOG", "TRACEPARENT", "Examples:", "sonde diagnose https://"]
+    {
         assert!(help.contains(part), "{part:?} is missing in {help}");
     }
 }

@@ -32,7 +32,11 @@ fn exit_codes(separator: &str, indent: &str) -> String {
 
 #[cfg(feature = "embedded")]
 fn daemon_variables() -> impl Iterator<Item = (&'static str, &'static str)> {
-    sonded::ENVIRONMENT.iter().copied()
+    let log = (
+        "RUST_LOG",
+        "what the daemon logs to stderr: from info on, only errors when it runs inside the command, unless given",
+    );
+    [log].into_iter().chain(sonded::ENVIRONMENT.iter().copied())
 }
 
 #[cfg(not(feature = "embedded"))]

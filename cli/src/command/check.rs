@@ -122,7 +122,8 @@ async fn describe(session: &Session, global: &Global, output: &Output, name: Str
     Ok(exit::HEALTHY)
 }
 
-fn parameter(text: &str) -> Result<CheckArgument, String> {
+/// `NAME=VALUE`.
+pub(crate) fn parameter(text: &str) -> Result<CheckArgument, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok(CheckArgument { name: name.into(), value: value.into() }),
         _ => Err("write NAME=VALUE, such as attempts=3".into()),

@@ -2,9 +2,10 @@
 
 use clap::Args;
 use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
-use sonde_proto::v1::{CheckSelection, DiagnoseRequest, OnDisconnect};
+use sonde_proto::v1::{CheckArgument, CheckSelection, DiagnoseRequest, OnDisconnect};
 
 use crate::arguments::{Global, target};
+use crate::command::check::parameter;
 use crate::command::{LARGEST_MESSAGE_BYTES, vantage};
 use crate::connection::Session;
 use crate::error::CommandError;
@@ -27,16 +28,31 @@ pub(crate) struct Diagnose {
     /// Run only this check and what it builds on; can be repeated
     #[arg(long = "check", value_name = "NAME")]
     checks: Vec<String>,
+    /// An argument of the check, of which there is exactly one then; can be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<CheckArgument>,
     /// A further destination that the run may touch; can be repeated
     #[arg(long = "allow", value_name = "ADDRESS:PORT")]
     endpoints: Vec<String>,
 }
 
 impl Diagnose {
+    /// Refuses arguments of which it is not clear whose they are.
+    pub(crate) fn coherent(&self) -> Result<(), CommandError> {
+        match (self.parameters.as_slice(), self.checks.len()) {
+            ([], _) | (_, 1) => Ok(()),
+            ([first, ..], checks) => Err(CommandError::Usage(format!(
+                "\"{}={}\" of --param is an argument of one check: give exactly one --check NAME with it, not {checks}",
+                first.name, first.value
+            ))),
+        }
+    }
+
     /// Follows the run and prints it.
     pub(crate) async fn run(self, session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
         let budget = budget(global);
-        let checks = self.checks.into_iter().map(|name| CheckSelection { name, arguments: Vec::new() });
+        let arguments = self.parameters;
+        let checks = self.checks.into_iter().map(|name| CheckSelection { name, arguments: arguments.clone() });
         let request = DiagnoseRequest {
             target: self.target,
             checks: checks.collect(),

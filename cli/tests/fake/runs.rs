@@ -80,6 +80,19 @@ fn the_request_carries_target_budget_vantage_deadline_and_trace() {
 }
 
 #[test]
+fn the_arguments_of_the_one_check_are_carried() {
+    let daemon = daemon(Behaviour::Ends(VerdictState::Healthy));
+    let arguments = ["diagnose", "--check", "connect", "--param", "attempts=3", "--endpoint", &daemon.endpoint()];
+
+    let output = sonde(&arguments).output().expect("it runs");
+
+    let checks = daemon.seen().request.expect("it came").checks;
+    let [check] = checks.as_slice() else { panic!("not one check: {checks:?}, {output:?}") };
+    let carried: Vec<_> = check.arguments.iter().map(|it| (it.name.as_str(), it.value.as_str())).collect();
+    assert_eq!((check.name.as_str(), carried), ("connect", vec![("attempts", "3")]));
+}
+
+#[test]
 fn a_refusal_is_one_line_in_the_daemons_words() {
     let daemon = daemon(Behaviour::Refuses);
 
