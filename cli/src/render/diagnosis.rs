@@ -58,8 +58,7 @@ fn checks(page: &mut Page, diagnosis: &Diagnosis) {
     page.line(&paint(STRONG, "checks"));
     for check in &diagnosis.checks {
         let mark = layer::mark(check);
-        let why = if check.state() == CheckState::Stopped { layer::stop_reason(check) } else { "" };
-        let said = [why, &check.summary].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+        let said = if check.state() == CheckState::Stopped { layer::stopped(check) } else { check.summary.clone() };
         let text = format!("{}  {}  {said}", check.check, elapsed(micros(check.elapsed.as_ref())));
         page.line(&format!("{} {}", paint(mark.style(), mark.sign()), clean(&text)));
     }
@@ -137,6 +136,8 @@ fn unit(ucum: &str) -> String {
 mod tests {
     use anstream::adapter::strip_str;
     use sonde_proto::json;
+    use sonde_proto::v1::evidence::Call;
+    use sonde_proto::v1::{CheckRun, Conclusion, DnsConfig, DnsQuery, Failure, StopReason};
 
     use super::*;
 
@@ -177,6 +178,58 @@ mod tests {
 
         assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_stopped_check_says_its_reason_once() {
+        let mut diagnosis = diagnosis!("out_of_time");
+        for check in diagnosis.checks.iter_mut().filter(|check| check.stop_reason() == StopReason::Deadline) {
+            check.summary = "its time was up".to_owned();
+        }
+
+        let text = drawn(&diagnosis, true, 120);
+
+        assert!(text.contains("its time was up") && !text.contains("up: its time was up"), "{text}");
+    }
+
+    #[test]
+    fn a_name_of_the_hosts_file_shows_its_addresses_not_a_refused_query() {
+        let failure = Failure { detail: "connection refused".into(), ..Failure::default() };
+        let query = DnsQuery { name: "localhost.".into(), qtype: 1, ..DnsQuery::default() };
+        let config = DnsConfig { hosts_addresses: vec!["127.0.0.1".into()], ..DnsConfig::default() };
+        let call = |id: &str, call| Evidence {
+            id: id.into(),
+            check: "resolve".into(),
+            call: Some(call),
+            ..Evidence::default()
+        };
+        let refused = Evidence { failure: Some(failure), ..call("2", Call::DnsQuery(query)) };
+        let check = CheckRun {
+            check: "resolve".into(),
+            state: CheckState::Concluded.into(),
+            conclusion: Conclusion::Works.into(),
+            ..CheckRun::default()
+        };
+        let diagnosis = Diagnosis {
+            checks: vec![check],
+            evidence: vec![refused, call("1", Call::DnsConfig(config))],
+            ..Diagnosis::default()
+        };
+
+        let text = drawn(&diagnosis, false, 120);
+
+        assert!(text.contains("hosts file: 127.0.0.1") && !text.contains("refused"), "{text}");
+    }
+
+    #[test]
+    fn a_proof_that_is_said_twice_is_shown_once() {
+        let mut diagnosis = diagnosis!("expired");
+        let once = drawn(&diagnosis, false, 100);
+        for cause in diagnosis.verdict.iter_mut().flat_map(|verdict| &mut verdict.causes) {
+            cause.proof.extend(cause.proof.clone());
+        }
+
+        assert_eq!(drawn(&diagnosis, false, 100), once);
     }
 
     #[test]

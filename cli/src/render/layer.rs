@@ -55,7 +55,7 @@ pub(crate) fn mark(check: &CheckRun) -> Mark {
 }
 
 /// Why the host stopped a check, in words.
-pub(crate) fn stop_reason(check: &CheckRun) -> &'static str {
+fn stop_reason(check: &CheckRun) -> &'static str {
     match check.stop_reason() {
         StopReason::Unspecified => "for an unknown reason",
         StopReason::CpuBudget => "it used up its CPU time",
@@ -65,6 +65,16 @@ pub(crate) fn stop_reason(check: &CheckRun) -> &'static str {
         StopReason::Trap => "it trapped",
         StopReason::Error => "it failed by itself",
         StopReason::Cancelled => "the run was cancelled",
+    }
+}
+
+/// Why the host stopped a check, and its own words where they add to that.
+pub(crate) fn stopped(check: &CheckRun) -> String {
+    let reason = stop_reason(check);
+    if check.summary.is_empty() || check.summary == reason {
+        reason.to_owned()
+    } else {
+        format!("{reason}: {}", check.summary)
     }
 }
 
@@ -81,8 +91,7 @@ impl Layer {
         let calls: Vec<&Evidence> = telling_calls(check, diagnosis);
         let shown = most_telling(&calls, check, diagnosis);
         let facts = match mark(check) {
-            Mark::Stopped if check.summary.is_empty() => format!("stopped: {}", stop_reason(check)),
-            Mark::Stopped => format!("stopped: {}: {}", stop_reason(check), check.summary),
+            Mark::Stopped => format!("stopped: {}", stopped(check)),
             Mark::Open => "did not begin or end".to_owned(),
             Mark::Skipped => check.summary.clone(),
             Mark::Works | Mark::Broken | Mark::Unclear => match shown {
@@ -119,6 +128,14 @@ fn name(check: &str, shown: Option<&Evidence>) -> String {
 /// The calls of a check that are of the kind it is about, else of the highest kind it made.
 fn telling_calls<'a>(check: &CheckRun, diagnosis: &'a Diagnosis) -> Vec<&'a Evidence> {
     let own = || diagnosis.evidence.iter().filter(|evidence| evidence.check == check.check);
+    // What the hosts file answers works whatever the name servers say.
+    let queried = || own().any(|evidence| matches!(evidence.call, Some(Call::DnsQuery(_))) && succeeded(evidence));
+    if check.check == "resolve" && mark(check) == Mark::Works && !queried() {
+        let hosts: Vec<_> = own().filter(|evidence| in_hosts_file(evidence)).collect();
+        if !hosts.is_empty() {
+            return hosts;
+        }
+    }
     let highest = own().map(rank).min();
     own().filter(|evidence| Some(rank(evidence)) == highest).collect()
 }
@@ -132,6 +149,11 @@ fn most_telling<'a>(calls: &[&'a Evidence], check: &CheckRun, diagnosis: &Diagno
     let agrees = |evidence: &Evidence| (check.conclusion() == Conclusion::Works) == succeeded(evidence);
     let first = |wanted: &dyn Fn(&Evidence) -> bool| calls.iter().copied().find(|evidence| wanted(evidence));
     first(&cited).or_else(|| first(&agrees)).or_else(|| calls.first().copied())
+}
+
+/// The hosts file has addresses of the name.
+fn in_hosts_file(evidence: &Evidence) -> bool {
+    matches!(&evidence.call, Some(Call::DnsConfig(config)) if !config.hosts_addresses.is_empty())
 }
 
 /// Brought what one asks for: a name error is an answer, but none to go on with.

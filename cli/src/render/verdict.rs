@@ -61,7 +61,7 @@ fn undecided(page: &mut Page, verdict: &Verdict) {
     page.headline(Mark::Unclear, &headed("undecided", &verdict.summary));
     for candidate in &verdict.causes {
         page.list("perhaps", [format!("{}: {}", ranked(candidate), candidate.summary)]);
-        page.list("  for it", arguments(&candidate.proof));
+        page.list("  for it", once(arguments(&candidate.proof)));
         page.list("  ruled out", ruled_out(&candidate.ruled_out));
     }
 }
@@ -70,7 +70,7 @@ fn cause(page: &mut Page, cause: &RankedCause, diagnosis: &Diagnosis) {
     if let Some(culprit) = &cause.culprit {
         page.field("culprit", format!("{} {}", culprit.component, culprit.object).trim());
     }
-    page.list("proof", cause.proof.iter().flat_map(|argument| proof(argument, cause, diagnosis)));
+    page.list("proof", once(cause.proof.iter().flat_map(|argument| proof(argument, cause, diagnosis))));
     page.list("ruled out", ruled_out(&cause.ruled_out));
     page.field("explains", &cause.explains.join(", "));
     page.field("remedy", &cause.remedy);
@@ -92,13 +92,19 @@ fn ruled_out(arguments: &[Argument]) -> impl Iterator<Item = String> {
 }
 
 fn next_steps(diagnosis: &Diagnosis, verdict: &Verdict) -> Vec<String> {
-    let mut steps: Vec<String> = Vec::new();
-    for step in verdict.next_steps.iter().chain(diagnosis.checks.iter().map(|check| &check.next_step)) {
-        if !step.is_empty() && !steps.contains(step) {
-            steps.push(step.clone());
+    let steps = verdict.next_steps.iter().chain(diagnosis.checks.iter().map(|check| &check.next_step));
+    once(steps.filter(|step| !step.is_empty()).cloned())
+}
+
+/// Each line once, in the order of its first: two arguments may say the same.
+fn once(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for line in lines {
+        if !seen.contains(&line) {
+            seen.push(line);
         }
     }
-    steps
+    seen
 }
 
 fn ranked(cause: &RankedCause) -> String {
