@@ -18,7 +18,7 @@ impl StatusError {
     /// With the file in front that a refused field was read from: the daemon does not know it.
     pub(crate) fn of_file(mut self, field: &str, path: &Path) -> Self {
         if self.field.as_deref() == Some(field) {
-            self.line = format!("{path:?}: {}", self.line);
+            self.line = format!("{:?}: {}", path.to_string_lossy(), self.line);
         }
         self
     }
