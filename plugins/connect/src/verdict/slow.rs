@@ -39,7 +39,11 @@ fn accepting(open: &[&Path]) -> String {
         [] => "nothing was dialled".to_owned(),
         [path] => {
             let rtt = path.dials.iter().filter_map(|d| d.connection.rtt()).min();
-            let shown = rtt.map(|rtt| format!(" in {} ms", milliseconds(rtt))).unwrap_or_default();
+            let shown = match rtt {
+                Some(rtt) if rtt < Duration::from_millis(1) => format!(" in {} µs", rtt.as_micros()),
+                Some(rtt) => format!(" in {} ms", milliseconds(rtt)),
+                None => String::new(),
+            };
             format!("{} accepts connections{shown}", path.endpoint)
         }
         paths => format!("{} addresses accept connections", paths.len()),

@@ -115,7 +115,7 @@ fn an_open_port_works_and_reports_nothing() {
     let judgement = judge(&seen(vec![open(1, V4, 900)]));
     assert_healthy(&judgement);
     assert!(judgement.findings.is_empty());
-    assert_eq!(judgement.outcome.summary, "192.0.2.7:443 accepts connections in 0.9 ms");
+    assert_eq!(judgement.outcome.summary, "192.0.2.7:443 accepts connections in 900 µs");
 }
 
 #[test]
