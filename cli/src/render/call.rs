@@ -48,12 +48,12 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
     match &evidence.call {
         Some(Call::DnsQuery(query)) => resolved(query),
         Some(Call::DnsConfig(config)) => {
-            let hosts = if config.hosts_addresses.is_empty() {
-                String::new()
-            } else {
-                format!("; hosts file: {}", config.hosts_addresses.join(", "))
-            };
-            format!("{}{hosts}", count(config.nameservers.len(), "name server", "name servers"))
+            let servers = count(config.nameservers.len(), "name server", "name servers");
+            match config.hosts_addresses.as_slice() {
+                [] => servers,
+                // First, for a narrow line cuts the end off.
+                hosts => format!("hosts file: {}; {servers}", hosts.join(", ")),
+            }
         }
         Some(Call::TcpDial(dial)) => connected(dial),
         Some(Call::TlsDial(dial)) => session(dial),
