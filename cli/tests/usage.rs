@@ -114,6 +114,12 @@ fn a_daemon_to_ask_where_none_is_asked() {
     refuses(&["man", "--context", "lab"], &["--context"]);
 }
 
+#[cfg(not(feature = "embedded"))]
+#[test]
+fn a_pure_client_without_a_daemon_advises_the_daemon_that_there_is() {
+    refuses(&["daemon", "status"], &["no daemon", "start one with `sonded`"]);
+}
+
 #[test]
 fn an_empty_target_is_not_taken_for_this_host() {
     refuses(&["diagnose", ""], &["\"\"", "TARGET", "HOST:PORT"]);
@@ -292,11 +298,10 @@ fn help_lists_exit_codes_environment_and_examples_on_stdout() {
 
     let help = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    for part in
-        ["Exit codes:", "SONDE_ENDPOINT", "NO_COLOR", "RUST_LOG", "TRACEPARENT", "Examples:", "sonde diagnose https://"]
-    {
+    for part in ["Exit codes:", "SONDE_ENDPOINT", "NO_COLOR", "TRACEPARENT", "Examples:", "sonde diagnose https://"] {
         assert!(help.contains(part), "{part:?} is missing in {help}");
     }
+    assert_eq!(help.contains("RUST_LOG"), cfg!(feature = "embedded"), "{help}");
 }
 
 #[test]
