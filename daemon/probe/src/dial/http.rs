@@ -103,7 +103,8 @@ where
     let begun = attempt.clock().now();
     let mut collected = Collected::default();
     let taped = Taped::new(stream, &tape);
-    let doing = format!("{} {}", checked.request.method(), checked.request.uri());
+    // Without the query: failures are exported, and queries carry secrets.
+    let doing = format!("{} {}", checked.request.method(), checked.request.uri().path());
     let answered = Box::pin(collect(taped, checked.request, checked.body_limit, &mut collected));
     let outcome = attempt.bounded(Phase::Wait, &doing, answered).await;
     let ended = attempt.clock().now();
