@@ -16,6 +16,9 @@ const CNAME_LIMIT: usize = 16;
 /// How many search suffixes are held; glibc takes any number since 2.26.
 const SEARCH_LIMIT: usize = 64;
 
+/// No such file.
+const ENOENT: i32 = 2;
+
 const A: u16 = 1;
 const CNAME: u16 = 5;
 const AAAA: u16 = 28;
@@ -37,8 +40,9 @@ impl Grants {
         for server in &config.nameservers {
             self.add_resolver(*server);
         }
-        if config.nameservers.is_empty() {
-            // What glibc asks then (resolv.conf(5)).
+        let read = config.problem.as_ref().is_none_or(|problem| problem.errno == Some(ENOENT));
+        if config.nameservers.is_empty() && read {
+            // What glibc asks then (resolv.conf(5)). A file that could not be read may name another.
             self.add_resolver(Ipv4Addr::LOCALHOST.into());
         }
         for suffix in &config.search {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::observation::dns::{Answer, Exchange, Query, ResolverConfig, Resource, Transport};
 use crate::observation::sockets::Listener;
 use crate::observation::system::Link;
-use crate::observation::{Call, Endpoint, Timing};
+use crate::observation::{Call, Endpoint, Failure, Phase, Reason, Timing};
 
 use super::*;
 
@@ -223,6 +223,27 @@ fn resolvers_are_granted_on_port_53_only() {
 fn without_a_nameserver_the_default_of_glibc_is_granted() {
     let mut grants = learnt("orders.lab", &[config("orders.lab", &[], &[], &[])]);
     assert_eq!(grants.query(at("127.0.0.1:53")), Ok(()));
+}
+
+#[test]
+fn a_configuration_that_could_not_be_read_grants_no_resolver() {
+    let asked = |errno| {
+        let mut call = config("orders.lab", &[], &[], &[]);
+        if let Call::DnsConfig { answer, .. } = &mut call {
+            answer.problem = Some(Failure {
+                phase: Phase::Inspect,
+                reason: Reason::Other("unread".to_owned()),
+                errno,
+                icmp: None,
+                elapsed: Duration::ZERO,
+                detail: "read /etc/resolv.conf".to_owned(),
+            });
+        }
+        learnt("orders.lab", &[call]).query(at("127.0.0.1:53"))
+    };
+    assert!(asked(None).is_err(), "timed out");
+    assert!(asked(Some(13)).is_err(), "not permitted");
+    assert_eq!(asked(Some(2)), Ok(()), "a missing file is glibc's default");
 }
 
 #[test]
