@@ -15,10 +15,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+
 pub(crate) use self::files::{Procfs, read_bounded};
 use self::lanes::Lanes;
 use self::window::Window;
 pub use self::window::{ProbeGuard, QuietGuard};
+
+/// Inspections of the own namespace that run at one time: one that hangs must not take a thread with every repetition.
+static INSPECTIONS: Semaphore = Semaphore::const_new(8);
 
 /// Which vantage a caller asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -95,9 +101,17 @@ impl Vantage {
     /// As [`Vantage::within`], for longer work (a dump, a read of /proc): never blocks the caller's runtime worker.
     pub async fn inspect<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         match &self.lanes {
-            None => tokio::task::spawn_blocking(f).await.map_err(|error| {
-                if error.is_panic() { lanes::panicked() } else { io::Error::other("the runtime is shutting down") }
-            }),
+            None => {
+                let permit = INSPECTIONS.acquire().await.map_err(io::Error::other)?;
+                // Aborted where nobody waits for it any more and it has not begun; else its permit stays with it to its end.
+                let work = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
+                    let _permit = permit;
+                    f()
+                }));
+                work.await.map_err(|error| {
+                    if error.is_panic() { lanes::panicked() } else { io::Error::other("the runtime is shutting down") }
+                })
+            }
             Some(lanes) => lanes.inspect(f).await,
         }
     }
