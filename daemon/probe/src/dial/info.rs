@@ -51,7 +51,8 @@ pub(crate) fn parse(bytes: &[u8]) -> TcpInfo {
         rcv_mss: word(20),
         unacked: word(24),
         lost: word(32),
-        last_ack_received: Duration::from_millis(word(56).into()),
+        // Counted from the machine's boot until an ACK came; the first, of our SYN, counts as one byte.
+        last_ack_received: if long(120) == 0 { Duration::ZERO } else { Duration::from_millis(word(56).into()) },
         pmtu: word(60),
         rtt: micros(68),
         rtt_variance: micros(72),
@@ -124,6 +125,17 @@ mod tests {
         assert_eq!((info.bytes_acked, info.total_retransmits, info.bytes_retransmitted), (1001, 0, 0));
         assert!(info.rtt > Duration::ZERO && info.min_rtt > Duration::ZERO && info.snd_wnd > 0, "{info:?}");
         assert!(info.pmtu > 1000 && info.snd_mss > 500, "{info:?}");
+    }
+
+    #[test]
+    fn a_refused_dial_has_no_last_acknowledgement() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let nobody = listener.local_addr().expect("its address");
+        drop(listener);
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.connect(&nobody.into()).expect_err("nobody listens");
+        let info = read(&socket).expect("TCP_INFO");
+        assert_eq!((info.state.as_str(), info.last_ack_received), ("UNCONN", Duration::ZERO));
     }
 
     #[test]
