@@ -2,7 +2,7 @@
 //!
 //! Machine code is trusted once it is loaded, so only a file is read that this user owns and nobody else can write, in a
 //! folder of the same kind, and only when its content has the digest that stands at its beginning. A cache that cannot be used is
-//! no error: the component is compiled again.
+//! no error: the component is compiled again. The folder is bounded: the oldest files go first.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 
 /// Nothing larger is read: a component of the largest size allowed compiles to less.
 const FILE_BYTES: u64 = 512 << 20;
+
+/// What the folder may hold.
+const FILES: usize = 256;
+const FOLDER_BYTES: u64 = 1 << 30;
 
 /// Hex digits of the digest, and a line break.
 const HEADER_BYTES: usize = 65;
@@ -47,7 +51,7 @@ impl Cache {
 
     /// Keeps the machine code of a component: whole or not at all.
     pub(crate) fn put(&self, digest: &str, code: &[u8]) {
-        if let Err(error) = self.try_put(digest, code) {
+        if let Err(error) = self.try_put(digest, code).and_then(|()| self.prune(FILES, FOLDER_BYTES)) {
             tracing::debug!(%error, folder = %self.folder.display(), "a compiled component was not cached");
         }
     }
@@ -68,6 +72,34 @@ impl Cache {
             fs::remove_file(&unfinished)?;
         }
         written
+    }
+
+    /// Removes the oldest files, so that at most `files` with `bytes` together stay.
+    fn prune(&self, files: usize, bytes: u64) -> std::io::Result<()> {
+        if !is_private(&fs::symlink_metadata(&self.folder)?) {
+            return Ok(());
+        }
+        let mut held = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            // One that somebody else has just removed is no trouble.
+            if let Ok(metadata) = fs::symlink_metadata(&path)
+                && metadata.is_file()
+                && path.extension().is_some_and(|extension| extension == "cwasm")
+            {
+                held.push((metadata.mtime(), metadata.mtime_nsec(), path, metadata.len()));
+            }
+        }
+        held.sort_unstable();
+        let (mut kept, mut total) = (0, 0_u64);
+        for (_, _, path, length) in held.into_iter().rev() {
+            total = total.saturating_add(length);
+            kept += 1;
+            if kept > files || total > bytes {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
     }
 
     fn path(&self, digest: &str) -> PathBuf {
@@ -124,6 +156,26 @@ mod tests {
         bytes.pop();
         fs::write(cache.path("d"), bytes).expect("is ours");
         assert_eq!(cache.get("d"), None);
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_are_too_many_or_too_much() {
+        let (_folder, cache) = cache();
+        for (age, digest) in [(30, "a"), (20, "b"), (10, "c")] {
+            cache.put(digest, b"code");
+            let file = fs::File::open(cache.path(digest)).expect("was put");
+            let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000 - age);
+            file.set_modified(then).expect("is ours");
+        }
+        fs::write(cache.folder.join("somebody's"), "").expect("is ours");
+        let held = |cache: &Cache| ["a", "b", "c"].map(|digest| cache.get(digest).is_some());
+        cache.prune(3, 1 << 20).expect("pruned");
+        assert_eq!(held(&cache), [true, true, true]);
+        cache.prune(2, 1 << 20).expect("pruned");
+        assert_eq!(held(&cache), [false, true, true]);
+        cache.prune(2, 100).expect("pruned");
+        assert_eq!(held(&cache), [false, false, true]);
+        assert!(cache.folder.join("somebody's").exists());
     }
 
     #[test]

@@ -46,6 +46,11 @@ pub(crate) trait HostCall: Clone + Send + Sync + 'static {
     fn timing(_answer: &Self::Answer) -> Option<Timing> {
         None
     }
+
+    /// Whether it has the vantage for itself, where every other probe waits for it.
+    fn is_alone(&self) -> bool {
+        false
+    }
 }
 
 /// What a call came to.
@@ -152,11 +157,11 @@ impl Caller {
         if let Err(denied) = call.admit(&run) {
             return self.refuse(&run, at, call, denied);
         }
-        call.clamp(remaining);
+        call.clamp(if call.is_alone() { remaining.min(run.probe_timeout) } else { remaining });
 
         let pending = Pending {
             run: Arc::clone(&run),
-            check: self.0.check.clone(),
+            shared: Arc::clone(&self.0),
             id: run.issue(),
             at,
             call: Some(call.clone()),
@@ -168,9 +173,8 @@ impl Caller {
                 let answer = call.perform(&run).await;
                 let timing = C::timing(&answer).unwrap_or_else(|| run.clock.since(at));
                 let observed = call.observed(answer.clone());
-                shared.kept.fetch_add(crate::weight::of(&observed), Ordering::Relaxed);
                 // Here rather than when the guest takes it: a guest that is busy must not lose what was seen.
-                run.record(id, &shared.check, timing, observed);
+                shared.keep(&run, id, timing, observed);
                 drop(permit);
                 (timing, answer)
             }
@@ -189,7 +193,7 @@ impl Caller {
                 );
                 let timing = run.clock.since(at);
                 let answer = call.failed(timing, failure_after::<C>(reason, timing.elapsed));
-                run.record(id, &self.0.check, timing, call.observed(answer.clone()));
+                self.0.keep(&run, id, timing, call.observed(answer.clone()));
                 pending.settled();
                 Answered { id, timing, answer }
             }
@@ -205,12 +209,7 @@ impl Caller {
             return (self.0.over_budget.get().map_or(EvidenceId(0), |(id, _)| *id), timing, failure);
         }
         let id = run.issue();
-        run.record(
-            id,
-            &self.0.check,
-            timing,
-            Call::Rejected { function: function.to_owned(), failure: failure.clone() },
-        );
+        self.0.keep(run, id, timing, Call::Rejected { function: function.to_owned(), failure: failure.clone() });
         (id, timing, failure)
     }
 
@@ -236,15 +235,25 @@ impl Caller {
         let timing = run.clock.since(at);
         let answer = call.failed(timing, failure_after::<C>(reason, timing.elapsed));
         let id = run.issue();
-        run.record(id, &self.0.check, timing, call.observed(answer.clone()));
+        self.0.keep(run, id, timing, call.observed(answer.clone()));
         Answered { id, timing, answer }
+    }
+}
+
+impl Shared {
+    /// Records a call, and counts what it fills of the ledger: whatever became of it, its request is kept.
+    fn keep(&self, run: &Run, id: EvidenceId, timing: Timing, call: Call) {
+        let weight = crate::weight::of(&call);
+        if run.record(id, &self.check, timing, call) {
+            self.kept.fetch_add(weight, Ordering::Relaxed);
+        }
     }
 }
 
 /// A call that is under way. Dropped before it is settled, it records that it was cut short.
 struct Pending<C: HostCall> {
     run: Arc<Run>,
-    check: String,
+    shared: Arc<Shared>,
     id: EvidenceId,
     at: Duration,
     call: Option<C>,
@@ -264,7 +273,7 @@ impl<C: HostCall> Drop for Pending<C> {
             failure_after::<C>(Reason::Other("cut short: the check did not wait for it".to_owned()), timing.elapsed);
         let answer = call.failed(timing, failure);
         // Does nothing where the call ended by itself in the meantime.
-        self.run.record(self.id, &self.check, timing, call.observed(answer));
+        self.shared.keep(&self.run, self.id, timing, call.observed(answer));
     }
 }
 
@@ -295,5 +304,78 @@ pub(crate) fn timed_out(elapsed: Duration) -> Failure {
         icmp: None,
         elapsed,
         detail: "the kernel did not answer in time".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sonde_core::grant::Grants;
+    use sonde_core::observation::Endpoint;
+    use sonde_core::observation::dial::HttpRequest;
+    use sonde_core::observation::dial::Property;
+    use sonde_core::target::Target;
+    use sonde_probe::clock::RunClock;
+    use sonde_probe::vantage::{Selector, Vantage};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A caller whose run grants 127.0.0.1:9 only.
+    fn caller(limits: &Limits, probe_timeout: Duration) -> (Arc<Run>, Caller) {
+        let target: Target = "tcp://127.0.0.1:9".parse().expect("a target");
+        let grants = Grants::for_target(&target);
+        let vantage = Arc::new(Vantage::open(&Selector::Own).expect("our own namespace"));
+        let (events, _unheard) = tokio::sync::mpsc::channel(1);
+        let run = Run::new(target, vantage, RunClock::start(), grants, probe_timeout, events, CancellationToken::new());
+        let caller = Caller::new(Some(Arc::clone(&run)), "greedy", 60 * SECOND, Handle::current(), limits);
+        (run, caller)
+    }
+
+    /// With 64 KiB of headers.
+    fn request(address: &str, deltas: bool) -> HttpRequest {
+        HttpRequest {
+            remote: Endpoint { address: address.parse().expect("an address"), port: 9 },
+            tls_server_name: None,
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            host: "a".to_owned(),
+            headers: vec![Property { name: "x".to_owned(), value: "y".repeat(64 << 10) }],
+            timeout: 30 * SECOND,
+            body_limit_bytes: 0,
+            deltas,
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_that_are_denied_fill_the_ledger_too() {
+        let limits = Limits { ledger_bytes: 256 << 10, ..Limits::default() };
+        let (run, caller) = caller(&limits, SECOND);
+        for _ in 0..100 {
+            caller.call(request("192.0.2.1", false)).await.answer.outcome.expect_err("denied");
+        }
+        assert_eq!(run.ledger().len(), 5, "four that fill it, and one for all the others");
+    }
+
+    #[tokio::test]
+    async fn requests_that_are_dropped_fill_the_ledger_too() {
+        let limits = Limits { ledger_bytes: 256 << 10, ..Limits::default() };
+        let (run, caller) = caller(&limits, SECOND);
+        for _ in 0..100 {
+            let mut call = Box::pin(caller.call(request("127.0.0.1", false)));
+            let _begun = futures_util::poll!(&mut call);
+        }
+        assert!(run.ledger().len() <= 6, "{}", run.ledger().len());
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_is_alone_takes_no_longer_than_a_probe_may() {
+        let (run, caller) = caller(&Limits::default(), SECOND);
+        for (deltas, longest) in [(true, SECOND), (false, 30 * SECOND)] {
+            let id = caller.call(request("127.0.0.1", deltas)).await.id;
+            let ledger = run.ledger();
+            let line = ledger.iter().find(|observation| observation.id == id).expect("recorded");
+            let Call::DialHttp { request, .. } = &line.call else { panic!("{line:?}") };
+            assert_eq!(request.timeout, longest);
+        }
     }
 }

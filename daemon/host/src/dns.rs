@@ -81,6 +81,10 @@ impl HostCall for core::Query {
     fn timing(answer: &core::Exchange) -> Option<Timing> {
         Some(answer.timing)
     }
+
+    fn is_alone(&self) -> bool {
+        self.deltas
+    }
 }
 
 /// `dns.config`.

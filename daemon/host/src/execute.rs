@@ -49,9 +49,9 @@ impl Inner {
         let caller = Caller::new(Some(Arc::clone(&run)), &check.manifest.name, deadline, self.io.clone(), &self.limits);
         let flooded = caller.flooded().clone();
         let cancel = run.cancel.clone();
-        let (mut store, meter) = self.store(Session::new(caller.clone(), Arc::clone(&self.limits)));
-        // Outlives the store: its slot is free only when the store is gone.
+        // Outlives the store, also where this future is dropped half-way: its slot is free only when the store is gone.
         let mut place = None;
+        let (mut store, meter) = self.store(Session::new(caller.clone(), Arc::clone(&self.limits)));
         let end = {
             let guest = async {
                 // Waiting for a place counts against the deadline, so that a busy host ends runs rather than queues them for ever.

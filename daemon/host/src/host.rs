@@ -134,7 +134,11 @@ impl Host {
             checks[index] = Some(Arc::new(loaded.map_err(|source| HostError::Builtin { name, source })?));
         }
         drop(tasks);
-        Ok(checks.into_iter().flatten().collect())
+        // A task that panicked sent nothing.
+        let whole = checks.into_iter().zip(sonde_builtins::BUILTINS).map(|(check, builtin)| {
+            check.ok_or(HostError::Builtin { name: builtin.name, source: LoadError::Panicked })
+        });
+        whole.collect()
     }
 
     /// Loads a component: compiles it, or takes its machine code from the cache, and asks what it is.
@@ -195,7 +199,7 @@ impl Drop for Host {
 
 /// Why a task of ours did not end.
 fn interrupted(error: tokio::task::JoinError) -> LoadError {
-    if error.is_panic() { LoadError::Compile(error.into()) } else { LoadError::ShuttingDown }
+    if error.is_panic() { LoadError::Panicked } else { LoadError::ShuttingDown }
 }
 
 /// Everything a guest can import: the contract, and WASI that can do nothing.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sonde_core::observation::{EvidenceId, Observation};
+use sonde_core::observation::{Call, EvidenceId, Observation, Reason};
 
 /// Host calls in the order of their ends.
 #[derive(Debug, Default)]
@@ -12,8 +12,28 @@ pub(crate) struct Ledger(Mutex<Lines>);
 #[derive(Debug, Default)]
 struct Lines {
     observations: Vec<Arc<Observation>>,
-    /// Ids issued; the value tells whether its observation was recorded.
-    issued: HashMap<EvidenceId, bool>,
+    issued: HashMap<EvidenceId, State>,
+}
+
+/// What an issued id stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// A call that has not ended.
+    Pending,
+    /// A call that was refused before it did anything.
+    Refused,
+    /// A call that saw something, be it a failure.
+    Seen,
+}
+
+impl State {
+    fn of(call: &Call) -> Self {
+        let refused = matches!(call, Call::Rejected { .. })
+            || call.failure().is_some_and(|failure| {
+                matches!(failure.reason, Reason::Denied(_) | Reason::InvalidRequest(_) | Reason::BudgetExhausted(_))
+            });
+        if refused { Self::Refused } else { Self::Seen }
+    }
 }
 
 impl Ledger {
@@ -23,7 +43,7 @@ impl Ledger {
         loop {
             let id = EvidenceId(random());
             if id.0 != 0 && !lines.issued.contains_key(&id) {
-                lines.issued.insert(id, false);
+                lines.issued.insert(id, State::Pending);
                 return id;
             }
         }
@@ -32,16 +52,26 @@ impl Ledger {
     /// Records what an issued id stands for, once; false when it was recorded before.
     pub(crate) fn record(&self, observation: &Arc<Observation>) -> bool {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.issued.insert(observation.id, true) == Some(true) {
+        if lines.issued.get(&observation.id).is_some_and(|state| *state != State::Pending) {
             return false;
         }
+        lines.issued.insert(observation.id, State::of(&observation.call));
         lines.observations.push(Arc::clone(observation));
         true
     }
 
     /// Whether an id stands for a recorded host call of this run.
     pub(crate) fn knows(&self, id: EvidenceId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).issued.get(&id).copied().unwrap_or(false)
+        self.state(id).is_some_and(|state| state != State::Pending)
+    }
+
+    /// Whether an id stands for a host call that was performed.
+    pub(crate) fn saw(&self, id: EvidenceId) -> bool {
+        self.state(id) == Some(State::Seen)
+    }
+
+    fn state(&self, id: EvidenceId) -> Option<State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).issued.get(&id).copied()
     }
 
     /// All of it.
@@ -60,12 +90,38 @@ fn random() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sonde_core::observation::{Call, Timing};
+    use sonde_core::observation::{Failure, Phase, Timing};
 
     fn observation(id: EvidenceId) -> Arc<Observation> {
         let call = Call::DefaultRoutes { answer: Ok(Vec::new()) };
         let timing = Timing::default();
         Arc::new(Observation { id, check: "a".to_owned(), timing, started_at: timing.at, vantage: 1, call })
+    }
+
+    #[test]
+    fn a_refused_call_is_known_but_has_seen_nothing() {
+        let ledger = Ledger::default();
+        for (reason, saw) in [
+            (Reason::Denied("no".to_owned()), false),
+            (Reason::InvalidRequest("no".to_owned()), false),
+            (Reason::BudgetExhausted("no".to_owned()), false),
+            (Reason::NotPermitted, true),
+            (Reason::TimedOut, true),
+        ] {
+            let failure = Failure {
+                phase: Phase::Inspect,
+                reason,
+                errno: None,
+                icmp: None,
+                elapsed: std::time::Duration::ZERO,
+                detail: String::new(),
+            };
+            let id = ledger.issue();
+            let call = Call::DefaultRoutes { answer: Err(failure) };
+            ledger.record(&Arc::new(Observation { call, ..Observation::clone(&observation(id)) }));
+            assert!(ledger.knows(id));
+            assert_eq!(ledger.saw(id), saw);
+        }
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub enum LoadError {
     /// What it says of itself is not accepted.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// The host's own work on it panicked.
+    #[error("a bug in sonde: loading it panicked")]
+    Panicked,
     /// The host is shutting down.
     #[error("the host is shutting down")]
     ShuttingDown,

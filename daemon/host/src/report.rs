@@ -47,9 +47,14 @@ fn accepted(run: &Run, check: &str, finding: wit::Finding, limits: &Limits) -> R
         if !run.knows(id) {
             return Err(wit::Rejection::UnknownEvidence(id.0));
         }
-        if !evidence.contains(&id) {
+        // A call that was refused has seen nothing that could support a cause.
+        let counts = matches!(finding.stance, wit::Stance::Refutes) || run.saw(id);
+        if counts && !evidence.contains(&id) {
             evidence.push(id);
         }
+    }
+    if evidence.is_empty() {
+        return Err(wit::Rejection::NoEvidence);
     }
     Ok(Finding {
         index: 0,

@@ -129,9 +129,13 @@ impl Run {
         self.ledger.knows(id)
     }
 
-    /// Records a call that ended, takes what it taught of the target's addresses, and tells of it. Nothing happens when the id was
-    /// recorded before.
-    pub(crate) fn record(&self, id: EvidenceId, check: &str, timing: Timing, call: Call) {
+    pub(crate) fn saw(&self, id: EvidenceId) -> bool {
+        self.ledger.saw(id)
+    }
+
+    /// Records a call that ended, takes what it taught of the target's addresses, and tells of it. Nothing is kept, and false
+    /// returned, when the id was recorded before.
+    pub(crate) fn record(&self, id: EvidenceId, check: &str, timing: Timing, call: Call) -> bool {
         self.with_grants(|grants| grants.learn(&self.target, &call));
         let observation = Arc::new(Observation {
             id,
@@ -141,9 +145,11 @@ impl Run {
             vantage: self.vantage.id(),
             call,
         });
-        if self.ledger.record(&observation) {
+        let recorded = self.ledger.record(&observation);
+        if recorded {
             self.emit(HostEvent::Observed(observation));
         }
+        recorded
     }
 
     /// Gives a finding its place in the run and tells of it.

@@ -125,6 +125,10 @@ impl HostCall for core::HttpRequest {
     fn timing(answer: &core::HttpExchange) -> Option<Timing> {
         Some(answer.timing)
     }
+
+    fn is_alone(&self) -> bool {
+        self.deltas
+    }
 }
 
 impl From<core::HttpPhases> for wit::HttpPhases {

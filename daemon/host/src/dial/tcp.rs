@@ -68,4 +68,8 @@ impl HostCall for core::TcpRequest {
     fn timing(answer: &core::TcpDial) -> Option<Timing> {
         Some(answer.timing)
     }
+
+    fn is_alone(&self) -> bool {
+        self.deltas
+    }
 }

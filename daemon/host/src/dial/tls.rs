@@ -89,6 +89,10 @@ impl HostCall for core::TlsRequest {
     fn timing(answer: &core::TlsDial) -> Option<Timing> {
         Some(answer.timing)
     }
+
+    fn is_alone(&self) -> bool {
+        self.deltas
+    }
 }
 
 impl From<core::TlsSession> for wit::TlsSession {
