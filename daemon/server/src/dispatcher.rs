@@ -101,6 +101,7 @@ impl Task {
         let mut runs: JoinSet<Arc<Diagnosis>> = JoinSet::new();
         let mut places: HashMap<Id, u64> = HashMap::new();
         let mut ending = false;
+        let mut open = true;
         while !(ending && runs.is_empty()) {
             tokio::select! {
                 () = self.ending.cancelled(), if !ending => {
@@ -113,9 +114,13 @@ impl Task {
                         known.finish(place, diagnosis);
                     }
                 }
-                command = inbox.recv() => match command {
+                command = inbox.recv(), if open => match command {
                     // Nobody can ask any more: what goes on has no one to tell.
-                    None => self.ending.cancel(),
+                    None => {
+                        // A closed inbox is always ready: asking it again would spin until the runs have ended.
+                        open = false;
+                        self.ending.cancel();
+                    }
                     Some(Command::Begin { reply, .. }) if ending => answer(reply, Err(Refusal::Ending)),
                     Some(Command::Begin { reply, .. }) if known.running() >= self.bounds.concurrent => {
                         answer(reply, Err(Refusal::Busy(known.running())));
@@ -146,7 +151,7 @@ fn outcome(ended: Result<(Id, Arc<Diagnosis>), JoinError>) -> (Id, Option<Arc<Di
         Ok((id, diagnosis)) => {
             info!(
                 run = diagnosis.run_id,
-                target = diagnosis.target,
+                target = loggable(&diagnosis.target),
                 state = diagnosis.state().as_str_name(),
                 cause = diagnosis.verdict.as_ref().and_then(|verdict| verdict.causes.first()).map(|cause| &cause.cause),
                 "diagnosis ended"
@@ -158,6 +163,11 @@ fn outcome(ended: Result<(Id, Arc<Diagnosis>), JoinError>) -> (Id, Option<Arc<Di
             (error.id(), None)
         }
     }
+}
+
+/// A target without its query, which may hold a secret.
+fn loggable(target: &str) -> &str {
+    target.split_once('?').map_or(target, |(shown, _)| shown)
 }
 
 /// An asker that went away needs no answer.

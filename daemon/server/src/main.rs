@@ -22,15 +22,33 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return failed(&misread(&error.to_string())),
+        // The help, or the version. A reader that went away has seen enough.
         Err(error) => {
-            let line = format!("{error:#}");
-            // There is no one else to tell.
-            std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("sonded: failed to {line}\n")).ok();
-            ExitCode::from(TOOL_ERROR)
+            error.print().ok();
+            return ExitCode::SUCCESS;
         }
+    };
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&format!("{error:#}")),
     }
+}
+
+fn failed(line: &str) -> ExitCode {
+    // There is no one else to tell.
+    std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("sonded: failed to {line}\n")).ok();
+    ExitCode::from(TOOL_ERROR)
+}
+
+/// What clap has to say, as one line: its first paragraph, which quotes the value.
+fn misread(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let problem = lines.join(" ");
+    let problem = problem.strip_prefix("error: ").unwrap_or(&problem);
+    format!("read the command line: {problem}; sonded --help says what can be given")
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -57,3 +75,19 @@ fn environment() -> String {
 
 /// As the exit codes of `sonde`.
 const TOOL_ERROR: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_argument_is_one_line_that_quotes_it() {
+        for (wrong, quoted) in [(&["--listen", "0.0.0.0:1"][..], "0.0.0.0:1"), (&["--bogus"][..], "--bogus")] {
+            let arguments = ["sonded"].iter().chain(wrong);
+
+            let line = misread(&Arguments::try_parse_from(arguments).expect_err("it is wrong").to_string());
+
+            assert!(line.contains(quoted) && !line.contains('\n') && !line.contains("error:"), "{line}");
+        }
+    }
+}

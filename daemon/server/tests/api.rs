@@ -155,6 +155,7 @@ async fn a_request_that_makes_no_sense_is_refused_by_field_with_what_would_be_ri
         (DiagnoseRequest { budget: seconds(-1), ..closed().await }, "budget", "-1s"),
         (DiagnoseRequest { budget: seconds(0), ..closed().await }, "budget", "0s"),
         (DiagnoseRequest { budget: seconds(601), ..closed().await }, "budget", "601s"),
+        (DiagnoseRequest { budget: seconds(i64::MIN), ..closed().await }, "budget", "-9223372036854775808s"),
         (
             DiagnoseRequest { endpoints: vec!["10.0.0.1:1".into(), "x".into()], ..closed().await },
             "endpoints[1]",

@@ -27,7 +27,7 @@ use tracing::{info, warn};
 use self::progress::Progress;
 use super::fold::{bounded, bounded_evidence, fold};
 use super::journal::Journal;
-use super::{Prepared, Running};
+use super::{Prepared, Running, loggable};
 use crate::telemetry::{Exporter, RunTrace};
 use crate::{convert, random};
 
@@ -65,7 +65,7 @@ pub(super) fn begin(
             network_namespace: start.network_namespace,
         })),
     });
-    info!(run = start.run_id, target = start.target, "diagnosis began");
+    info!(run = start.run_id, target = loggable(&start.target), "diagnosis began");
     // The host clears a channel only as fast as it is read; what does not fit waits there, bounded by its limits.
     let (events, happened) = mpsc::channel(256);
     let guests = cancel.child_token();
@@ -85,6 +85,7 @@ pub(super) fn begin(
         clock,
         budget: run.budget,
         over: left.map_or(run.budget, |left| left.min(run.budget)),
+        out_of_time: false,
         machine: Machine::new(run.plan, catalogue()),
         host_run,
         checks: JoinSet::new(),
@@ -110,6 +111,8 @@ struct Driver {
     /// When the run ends at the latest, on the run's clock: at its budget, or at its client's deadline, which checks do not know
     /// of: an answer that was hurried for it would come too late as often as not.
     over: Duration,
+    /// That moment has come.
+    out_of_time: bool,
     machine: Machine,
     host_run: Arc<HostRun>,
     checks: JoinSet<CheckEnd>,
@@ -140,7 +143,10 @@ impl Driver {
             finish = tokio::select! {
                 biased;
                 () = cancel.cancelled() => self.step(Event::Cancelled("its client ended it, or went away".to_owned())),
-                () = sleep_until(over) => self.step(Event::DeadlinePassed),
+                () = sleep_until(over) => {
+                    self.out_of_time = true;
+                    self.step(Event::DeadlinePassed)
+                }
                 Some(event) = happened.recv() => self.happen(event),
                 Some(ended) = self.checks.join_next_with_id() => {
                     // A check's events are sent before it ends, and are taken before its end.
@@ -184,6 +190,8 @@ impl Driver {
 
     fn check_ended(&mut self, ended: Result<(Id, CheckEnd), tokio::task::JoinError>) -> Option<Finish> {
         let (id, end) = match ended {
+            // The host cannot know why it was told to stop.
+            Ok((id, CheckEnd::Stopped(Stop::Cancelled))) if self.out_of_time => (id, CheckEnd::Stopped(Stop::Deadline)),
             Ok(ended) => ended,
             Err(error) => {
                 warn!(%error, run = self.start.run_id, "a check was lost to a bug");

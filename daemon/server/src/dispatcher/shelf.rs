@@ -9,7 +9,7 @@ use prost::Message as _;
 use sonde_proto::v1::Diagnosis;
 use tokio_util::sync::CancellationToken;
 
-use super::fold::{fold, summary};
+use super::fold::{bounded, fold, summary};
 use super::journal::Reader;
 
 /// A run going on, as others see it.
@@ -47,7 +47,7 @@ pub(super) struct Shelf {
 impl Running {
     /// What it adds up to by now.
     pub(crate) fn so_far(&self) -> Diagnosis {
-        fold(&self.start, &self.reader.events())
+        bounded(fold(&self.start, &self.reader.events()))
     }
 }
 

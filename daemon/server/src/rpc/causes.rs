@@ -43,7 +43,7 @@ impl CauseService for Causes {
             let known = catalogue().iter().map(|cause| cause.id.as_str());
             let hint = match nearest(&id, known).first() {
                 Some(near) => format!("perhaps {near:?}"),
-                None => "ListCauses has them all".to_owned(),
+                None => format!("the layers are {}", catalogue().layers().join(", ")),
             };
             return Err(refusal::not_found("cause", &id, format!("there is no cause {}; {hint}", quoted(&id))));
         };

@@ -118,10 +118,16 @@ fn target(text: &str) -> Result<Target, Status> {
 
 fn budget(asked: Option<prost_types::Duration>, default: Duration) -> Result<Duration, Status> {
     let Some(asked) = asked else { return Ok(default) };
-    let shown = asked.to_string();
-    Duration::try_from(asked).ok().filter(|budget| !budget.is_zero() && *budget <= LONGEST_BUDGET).ok_or_else(|| {
-        refusal::invalid("budget", format!("the budget {shown:?} is out of range; give more than 0s, at most 600s"))
-    })
+    // Outside the range of the format, showing and converting one overflow.
+    let shaped = asked.seconds.unsigned_abs() <= MOST_SECONDS && asked.nanos.unsigned_abs() < 1_000_000_000;
+    let shown = if shaped { asked.to_string() } else { format!("{}s and {}ns", asked.seconds, asked.nanos) };
+    Some(asked)
+        .filter(|_| shaped)
+        .and_then(|asked| Duration::try_from(asked).ok())
+        .filter(|budget| !budget.is_zero() && *budget <= LONGEST_BUDGET)
+        .ok_or_else(|| {
+            refusal::invalid("budget", format!("the budget {shown:?} is out of range; give more than 0s, at most 600s"))
+        })
 }
 
 fn endpoints(grants: &mut Grants, endpoints: &[String]) -> Result<(), Status> {
@@ -189,6 +195,9 @@ fn unplanned(error: &PlanError, trigger: v1::Trigger) -> Status {
 
 /// The longest URL that anything sends.
 const LONGEST_TARGET: usize = 8 << 10;
+
+/// Of `google.protobuf.Duration`: 10,000 years.
+const MOST_SECONDS: u64 = 315_576_000_000;
 
 /// Named by a caller.
 const MOST_ENDPOINTS: usize = 256;

@@ -18,7 +18,7 @@ pub(super) fn events(
     omit_evidence: bool,
 ) -> impl Stream<Item = Result<v1::DiagnosisEvent, Status>> + Send {
     let guard = (!carry_on).then(|| running.cancel.clone().drop_guard());
-    let state = State { reader: running.reader, deadline, omit_evidence, _guard: guard };
+    let state = State { reader: running.reader, deadline, omit_evidence, guard };
     stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         match state.next().await {
@@ -32,7 +32,7 @@ struct State {
     reader: Reader,
     deadline: Option<Instant>,
     omit_evidence: bool,
-    _guard: Option<DropGuard>,
+    guard: Option<DropGuard>,
 }
 
 enum Last {
@@ -46,7 +46,13 @@ impl State {
             None => self.reader.next().await,
             Some(deadline) => match timeout_at(deadline, self.reader.next()).await {
                 Ok(entry) => entry,
-                Err(_) => return (Err(refusal::deadline()), Last::Yes),
+                Err(_) => {
+                    // The run holds the same deadline, and ends by it: to cancel it now would hide why it ended.
+                    if let Some(guard) = self.guard.take() {
+                        guard.disarm();
+                    }
+                    return (Err(refusal::deadline()), Last::Yes);
+                }
             },
         };
         match entry {

@@ -43,15 +43,33 @@ impl Exporter {
     }
 
     fn start() -> Result<Self, String> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+        Self::on(Self::threads()?, || opentelemetry_otlp::SpanExporter::builder().with_tonic().build())
+    }
+
+    fn threads() -> Result<Runtime, String> {
+        tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("sonde-otlp")
             .enable_all()
             .build()
-            .map_err(|error| format!("start the exporter's thread: {error}"))?;
-        let exporter = {
+            .map_err(|error| format!("start the exporter's thread: {error}"))
+    }
+
+    fn on(
+        runtime: Runtime,
+        build: impl FnOnce() -> Result<opentelemetry_otlp::SpanExporter, opentelemetry_otlp::ExporterBuildError>,
+    ) -> Result<Self, String> {
+        let built = {
             let _entered = runtime.enter();
-            opentelemetry_otlp::SpanExporter::builder().with_tonic().build().map_err(|error| error.to_string())?
+            build()
+        };
+        let exporter = match built {
+            Ok(exporter) => exporter,
+            Err(error) => {
+                // A runtime that is dropped inside another panics, and a wrong endpoint must not end a run.
+                runtime.shutdown_background();
+                return Err(crate::chain(&error));
+            }
         };
         Ok(Self::over(Reporting { exporter, failing: AtomicBool::new(false) }, Some(runtime)))
     }
@@ -208,6 +226,7 @@ fn event(event: Event) -> opentelemetry::trace::Event {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use opentelemetry_otlp::WithExportConfig as _;
     use sonde_core::target::Target;
     use sonde_core::verdict::{Verdict, VerdictState};
 
@@ -256,6 +275,18 @@ mod tests {
         });
         exporter.shutdown(Duration::from_secs(5)).await;
         collected.0.lock().expect("no test panics holding it").clone()
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_cannot_be_used_is_an_error_and_not_a_panic() {
+        for endpoint in ["https://127.0.0.1:4317", "garbage"] {
+            let runtime = Exporter::threads().expect("a thread can be started");
+            let builder = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_endpoint(endpoint);
+
+            let started = Exporter::on(runtime, || builder.build());
+
+            assert!(started.is_err(), "{endpoint}");
+        }
     }
 
     #[tokio::test]
