@@ -29,7 +29,8 @@ fn each_kind_of_hostile_check_is_stopped_and_named_while_the_others_finish() {
         ("flood-logs", vec![StopReason::CpuBudget, StopReason::DataLimit]),
         ("never", vec![StopReason::Trap, StopReason::Deadline]),
         ("sleep", vec![StopReason::Deadline]),
-        ("return-much", vec![StopReason::DataLimit, StopReason::Memory]),
+        ("return-much", vec![StopReason::DataLimit]),
+        ("return-100-megabytes", vec![StopReason::DataLimit, StopReason::Memory]),
     ];
 
     for (mode, reasons) in expected {

@@ -42,7 +42,7 @@ fn is_uncertain(judgement: &Judgement) -> bool {
 
 #[test]
 fn our_own_fin_under_way_is_no_loss() {
-    let mut exchange = sonde_sdk::testkit::http_exchange(1, 200);
+    let mut exchange = testkit::http_exchange(1, 200);
     let info = exchange.connection.info.as_mut().expect("the test kit fills it");
     (info.unacked, info.bytes_sent, info.bytes_acked) = (1, 92, 93);
     assert!(case::clean(&exchange.connection));

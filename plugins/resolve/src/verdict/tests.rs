@@ -188,8 +188,8 @@ fn a_server_that_accepts_and_does_not_answer_is_not_unreachable() {
     let mut net = Net::new("www.example", dead);
     net.accepts = true;
     let judged = net.run();
-    assert!(!testkit::is_proven(&judged.findings, "dns.server_unreachable"), "{:?}", judged.findings);
-    assert!(testkit::refuted(&judged.findings).contains(&"dns.server_unreachable"), "{:?}", judged.findings);
+    assert!(!is_proven(&judged.findings, "dns.server_unreachable"), "{:?}", judged.findings);
+    assert!(refuted(&judged.findings).contains(&"dns.server_unreachable"), "{:?}", judged.findings);
 }
 
 #[test]

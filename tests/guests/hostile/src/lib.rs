@@ -56,7 +56,8 @@ impl Check for Hostile {
                 std::thread::sleep(Duration::from_hours(1));
                 Err("an hour went by".to_owned())
             }
-            "return-much" => Ok(Outcome::works("a".repeat(100 << 20))),
+            "return-much" => Ok(Outcome::works("a".repeat(50 << 20))),
+            "return-100-megabytes" => Ok(Outcome::works("a".repeat(100 << 20))),
             "return-some" => Ok(Outcome::works("\u{1b}]0;pwned\u{7}".repeat(10_000))),
             "escape" => Ok(Outcome::works(escape())),
             "many-waits" => many_waits().await,

@@ -99,7 +99,9 @@ impl Place {
         let mut found = Found::default();
         let [file, folders] = &self.told;
         if file.is_some() || folders.is_some() {
-            file.iter().for_each(|file| found.file(Path::new(file)));
+            for file in file.iter() {
+                found.file(Path::new(file));
+            }
             for folder in folders.iter().flat_map(std::env::split_paths).filter(|path| !path.as_os_str().is_empty()) {
                 found.folder(&folder);
             }
@@ -259,7 +261,8 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).expect("a pipe");
         std::os::unix::fs::symlink("/dev/zero", &zero).expect("a link");
         for told in [&pipe, &zero] {
-            let problem = Place { told: [Some(told.into()), None], ..place(PathBuf::new()) }.read().expect_err("no file");
+            let problem =
+                Place { told: [Some(told.into()), None], ..place(PathBuf::new()) }.read().expect_err("no file");
             assert!(problem.contains("not a regular file"), "{problem}");
             assert!(place(told.clone()).read().is_err());
         }
