@@ -157,10 +157,10 @@ impl Host {
                 let digest = sonde_aot::digest(&wasm);
                 compiler.component(&wasm, &digest).map(|component| (component, digest))
             });
-            let (component, digest) = compiling.await.map_err(interrupted)??;
+            let (component, digest) = compiling.await.map_err(|error| interrupted(&error))??;
             inner.check(component, digest, origin).await
         });
-        loading.await.map_err(interrupted)?.map(Arc::new)
+        loading.await.map_err(|error| interrupted(&error))?.map(Arc::new)
     }
 
     /// Runs a check in a run until it ends, is stopped by a limit, by `deadline` (on the run's clock) or by the run's cancellation.
@@ -198,7 +198,7 @@ impl Drop for Host {
 }
 
 /// Why a task of ours did not end.
-fn interrupted(error: tokio::task::JoinError) -> LoadError {
+fn interrupted(error: &tokio::task::JoinError) -> LoadError {
     if error.is_panic() { LoadError::Panicked } else { LoadError::ShuttingDown }
 }
 

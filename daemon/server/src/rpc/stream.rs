@@ -44,16 +44,16 @@ impl State {
     async fn next(&mut self) -> (Result<v1::DiagnosisEvent, Status>, Last) {
         let entry = match self.deadline {
             None => self.reader.next().await,
-            Some(deadline) => match timeout_at(deadline, self.reader.next()).await {
-                Ok(entry) => entry,
-                Err(_) => {
+            Some(deadline) => {
+                let Ok(entry) = timeout_at(deadline, self.reader.next()).await else {
                     // The run holds the same deadline, and ends by it: to cancel it now would hide why it ended.
                     if let Some(guard) = self.guard.take() {
                         guard.disarm();
                     }
                     return (Err(refusal::deadline()), Last::Yes);
-                }
-            },
+                };
+                entry
+            }
         };
         match entry {
             Entry::Event(event) => (Ok(event.as_ref().clone()), Last::No),

@@ -57,11 +57,11 @@ impl Exporter {
 
     fn on(
         runtime: Runtime,
-        build: impl FnOnce() -> Result<opentelemetry_otlp::SpanExporter, opentelemetry_otlp::ExporterBuildError>,
+        with: impl FnOnce() -> Result<opentelemetry_otlp::SpanExporter, opentelemetry_otlp::ExporterBuildError>,
     ) -> Result<Self, String> {
         let built = {
             let _entered = runtime.enter();
-            build()
+            with()
         };
         let exporter = match built {
             Ok(exporter) => exporter,

@@ -99,7 +99,7 @@ impl Place {
         let mut found = Found::default();
         let [file, folders] = &self.told;
         if file.is_some() || folders.is_some() {
-            for file in file.iter() {
+            if let Some(file) = file {
                 found.file(Path::new(file));
             }
             for folder in folders.iter().flat_map(std::env::split_paths).filter(|path| !path.as_os_str().is_empty()) {
