@@ -18,6 +18,9 @@ pub const TARGET_ADDRESSES: usize = 64;
 /// How many resolvers a run takes from its configuration. glibc itself reads three (`MAXNS`), systemd's files list more.
 pub const RESOLVERS: usize = 16;
 
+/// How many servers of the target's zones a run takes from its resolvers, names and addresses each.
+pub const AUTHORITIES: usize = 64;
+
 /// How many endpoints a run holds: those named by the caller, and for a `host` target this host's own listeners.
 pub const ENDPOINTS: usize = 4096;
 
@@ -32,6 +35,12 @@ pub struct Grants {
     extra: BTreeMap<IpAddr, BTreeSet<u16>>,
     /// The configured resolvers, port 53.
     resolvers: BTreeSet<IpAddr>,
+    /// The servers of zones that hold the target's name, as its resolvers name them; lower case, without final dots.
+    authority_names: BTreeSet<String>,
+    /// Their addresses, port 53.
+    authorities: BTreeSet<IpAddr>,
+    /// The caller asked for its checks by name, so a walk down the delegation of the target's name is what it wants.
+    walks: bool,
     /// The search list of the configuration, lower case, without final dots.
     search: Vec<String>,
     /// Named by the caller, or listeners of this host where the target is `host`.
@@ -86,6 +95,18 @@ impl Grants {
         }
     }
 
+    /// A server of a zone that holds the target's name.
+    pub fn add_authority(&mut self, address: IpAddr) {
+        if self.authorities.len() < AUTHORITIES {
+            self.authorities.insert(address.to_canonical());
+        }
+    }
+
+    /// The caller named the checks to run: a walk of the target's name may ask whatever servers the delegation names.
+    pub fn allow_walks(&mut self) {
+        self.walks = true;
+    }
+
     /// An endpoint named by the caller.
     pub fn add_endpoint(&mut self, endpoint: SocketAddr) {
         if self.endpoints.len() < ENDPOINTS {
@@ -117,10 +138,30 @@ impl Grants {
         Ok(())
     }
 
-    /// Asks for a DNS exchange with a server.
+    /// Asks for a DNS exchange with a server: a resolver on the ports of its transports, a server of the target's zones on port
+    /// 53, or an endpoint that is granted anyway.
     pub fn query(&mut self, server: SocketAddr) -> Result<(), Denial> {
         let server = canonical(server);
-        if server.port() != 0 && self.fixed(server) { Ok(()) } else { Err(self.denial(server)) }
+        let (address, port) = (server.ip(), server.port());
+        let granted = port != 0
+            && (self.fixed(server)
+                || (RESOLVER_PORTS.contains(&port) && self.resolvers.contains(&address))
+                || (port == DNS_PORT && self.authorities.contains(&address)));
+        if granted { Ok(()) } else { Err(self.denial(server)) }
+    }
+
+    /// Asks for a walk down the delegation of `name`, from these roots (none: IANA's).
+    pub fn walk(&self, target: &Target, name: &str, roots: &[SocketAddr]) -> Result<(), Denial> {
+        let named = |root: &SocketAddr| self.endpoints.contains(&canonical(*root));
+        if let Some(root) = roots.iter().find(|root| !named(root)) {
+            return Err(self.denial(*root));
+        }
+        if self.walks && self.is_target(target, name) {
+            return Ok(());
+        }
+        let granted =
+            if self.walks { "a walk of the target's own name" } else { "no walk: ask for the check by its name" };
+        Err(Denial { wanted: format!("a walk of {name:?}"), granted: granted.to_owned() })
     }
 
     /// The target addresses, in the order they were learnt.
@@ -167,6 +208,9 @@ fn canonical(endpoint: SocketAddr) -> SocketAddr {
 
 /// RFC 1035 section 4.2.
 const DNS_PORT: u16 = 53;
+
+/// UDP and TCP, TLS and QUIC, HTTPS.
+const RESOLVER_PORTS: [u16; 3] = [DNS_PORT, 853, 443];
 
 /// How many grants a denial lists.
 const SHOWN: usize = 8;

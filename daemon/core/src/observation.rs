@@ -51,8 +51,16 @@ pub enum Call {
         answer: dns::Exchange,
     },
     DnsConfig {
-        name: Option<String>,
+        request: dns::ConfigRequest,
         answer: dns::ResolverConfig,
+    },
+    DnsResolve {
+        request: dns::ResolveRequest,
+        answer: dns::Resolution,
+    },
+    DnsWalk {
+        request: dns::WalkRequest,
+        answer: dns::WalkResult,
     },
     DialTcp {
         request: dial::TcpRequest,
@@ -107,6 +115,8 @@ impl Call {
         match self {
             Self::DnsQuery { answer, .. } => answer.outcome.as_ref().err(),
             Self::DnsConfig { answer, .. } => answer.problem.as_ref(),
+            Self::DnsResolve { answer, .. } => answer.failure.as_ref(),
+            Self::DnsWalk { answer, .. } => answer.failure.as_ref(),
             Self::DialTcp { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialTls { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialHttp { answer, .. } => answer.outcome.as_ref().err(),

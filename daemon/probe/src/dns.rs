@@ -1,6 +1,7 @@
-//! DNS: one exchange with one server, and the resolver configuration of the vantage.
+//! DNS: one exchange with one server, the resolver configuration of the vantage, what a runtime's resolver would do here, and
+//! what the delegation says.
 //!
-//! Absent on purpose: caches, retries, search lists, fallback to TCP. A check decides.
+//! Absent on purpose: caches, hidden retries, search lists and fallbacks in `query`. A check decides.
 
 mod config;
 mod exchange;
@@ -8,6 +9,10 @@ mod message;
 mod name;
 mod rdata;
 mod reader;
+mod resolve;
+mod walk;
 
 pub use self::config::config;
 pub use self::exchange::query;
+pub use self::resolve::resolve;
+pub use self::walk::walk;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::observation::Call;
-use crate::observation::dns::{Exchange, Query, ResolverConfig};
+use crate::observation::dns::{Answer, Exchange, Query, Resolution, ResolveRequest, ResolverConfig};
 use crate::observation::sockets::Listener;
 use crate::observation::system::Link;
 use crate::target::{Target, TargetKind};
@@ -20,6 +20,7 @@ const SEARCH_LIMIT: usize = 64;
 const ENOENT: i32 = 2;
 
 const A: u16 = 1;
+const NS: u16 = 2;
 const CNAME: u16 = 5;
 const AAAA: u16 = 28;
 const IN: u16 = 1;
@@ -28,7 +29,8 @@ impl Grants {
     /// Takes from a host call of this run what it grants on `target`. Calls that teach nothing are ignored.
     pub fn learn(&mut self, target: &Target, call: &Call) {
         match call {
-            Call::DnsConfig { name, answer } => self.learn_config(target, name.as_deref(), answer),
+            Call::DnsConfig { request, answer } => self.learn_config(target, request.name.as_deref(), answer),
+            Call::DnsResolve { request, answer } => self.learn_resolution(target, request, answer),
             Call::DnsQuery { request, answer } => self.learn_answer(target, request, answer),
             Call::Listeners { answer: Ok(listeners), .. } => self.learn_listeners(target, listeners),
             Call::Links { answer: Ok(links) } => self.learn_links(target, links),
@@ -60,23 +62,44 @@ impl Grants {
 
     fn learn_answer(&mut self, target: &Target, request: &Query, exchange: &Exchange) {
         let Ok(answer) = &exchange.outcome else { return };
-        let asked = SocketAddr::new(request.server.address.to_canonical(), request.server.port);
-        let trusted = asked.port() == super::DNS_PORT && self.resolvers.contains(&asked.ip());
-        let wanted = request.qclass == IN && matches!(request.qtype, A | AAAA);
-        if !trusted || !wanted || !self.is_target(target, &request.name) {
+        let trusted = super::RESOLVER_PORTS.contains(&request.server.port)
+            && self.resolvers.contains(&request.server.address.to_canonical());
+        if !trusted || request.qclass != IN {
             return;
         }
-        let mut owner = normal(&request.name);
-        for _ in 0..=CNAME_LIMIT {
-            let records = || answer.answers.iter().filter(|record| normal(&record.name) == owner);
-            for record in records().filter(|record| record.rtype == request.qtype) {
-                if let Ok(address) = record.rdata.parse::<IpAddr>() {
+        match request.qtype {
+            NS => self.learn_authorities(target, &request.name, answer),
+            A | AAAA if self.is_target(target, &request.name) => {
+                for address in chain(answer, &request.name, request.qtype) {
                     self.add_target(address);
                 }
             }
-            match records().find(|record| record.rtype == CNAME) {
-                Some(alias) => owner = normal(&alias.rdata),
-                None => return,
+            A | AAAA if self.authority_names.contains(&normal(&request.name)) => {
+                for address in chain(answer, &request.name, request.qtype) {
+                    self.add_authority(address);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The servers of a zone that holds the target's name, as the run's own resolver names them.
+    fn learn_authorities(&mut self, target: &Target, zone: &str, answer: &Answer) {
+        if !self.holds_target(target, zone) {
+            return;
+        }
+        for record in answer.answers.iter().filter(|record| record.rtype == NS && normal(&record.name) == normal(zone))
+        {
+            if self.authority_names.len() < super::AUTHORITIES {
+                self.authority_names.insert(normal(&record.rdata));
+            }
+        }
+    }
+
+    fn learn_resolution(&mut self, target: &Target, request: &ResolveRequest, resolution: &Resolution) {
+        if self.is_target(target, &request.name) {
+            for address in &resolution.addresses {
+                self.add_target(*address);
             }
         }
     }
@@ -107,8 +130,17 @@ impl Grants {
         }
     }
 
+    /// Whether `zone` is the target's name, with or without a suffix of the search list, or an ancestor of it.
+    fn holds_target(&self, target: &Target, zone: &str) -> bool {
+        let (Some(name), zone) = (target.name().map(normal), normal(zone)) else { return false };
+        let mut names =
+            std::iter::once(name.clone()).chain(self.search.iter().map(|suffix| format!("{name}.{suffix}")));
+        zone.is_empty()
+            || names.any(|name| name.strip_suffix(&zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+    }
+
     /// The target's name, or that name with a suffix of the search list.
-    fn is_target(&self, target: &Target, asked: &str) -> bool {
+    pub(super) fn is_target(&self, target: &Target, asked: &str) -> bool {
         let Some(name) = target.name().map(normal).filter(|name| !name.is_empty()) else { return false };
         let asked = normal(asked);
         match asked.strip_prefix(&name).map(|rest| rest.strip_prefix('.')) {
@@ -117,6 +149,23 @@ impl Grants {
             None => false,
         }
     }
+}
+
+/// The addresses of `name` in an answer, along its CNAMEs.
+fn chain(answer: &Answer, name: &str, qtype: u16) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    let mut owner = normal(name);
+    for _ in 0..=CNAME_LIMIT {
+        let records = || answer.answers.iter().filter(|record| normal(&record.name) == owner);
+        addresses.extend(
+            records().filter(|record| record.rtype == qtype).filter_map(|record| record.rdata.parse::<IpAddr>().ok()),
+        );
+        match records().find(|record| record.rtype == CNAME) {
+            Some(alias) => owner = normal(&alias.rdata),
+            None => break,
+        }
+    }
+    addresses
 }
 
 /// Where a listener on any address answers.

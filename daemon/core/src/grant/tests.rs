@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::observation::dns::{Answer, Exchange, Query, ResolverConfig, Resource, Transport};
+use crate::observation::dns::{Answer, ConfigRequest, Exchange, Query, ResolverConfig, Resource};
 use crate::observation::sockets::Listener;
 use crate::observation::system::Link;
 use crate::observation::{Call, Endpoint, Failure, Phase, Reason, Timing};
@@ -21,18 +21,12 @@ fn target(text: &str) -> Target {
 
 fn config(name: &str, nameservers: &[&str], search: &[&str], hosts: &[&str]) -> Call {
     Call::DnsConfig {
-        name: Some(name.to_owned()),
+        request: ConfigRequest { name: Some(name.to_owned()), pid: None },
         answer: ResolverConfig {
-            timing: Timing::default(),
             nameservers: nameservers.iter().map(|text| ip(text)).collect(),
             search: search.iter().map(|&text| text.to_owned()).collect(),
-            ndots: 1,
-            timeout_s: 5,
-            attempts: 2,
-            options: Vec::new(),
-            nsswitch_hosts: Vec::new(),
             hosts_addresses: hosts.iter().map(|text| ip(text)).collect(),
-            problem: None,
+            ..ResolverConfig::default()
         },
     }
 }
@@ -43,43 +37,24 @@ fn answer(server: &str, name: &str, qtype: u16, lines: &[&str]) -> Call {
     let records = lines.iter().map(|line| {
         let words: Vec<_> = line.split(' ').collect();
         let rtype = crate::target::record_type_number(words[1]).expect("a type");
-        Resource { name: words[0].to_owned(), rtype, ttl: 60, rdata: words[2].to_owned() }
+        Resource { name: words[0].to_owned(), rtype, rclass: 1, ttl: 60, rdata: words[2].to_owned() }
     });
+    let server = Endpoint { address: server.ip(), port: server.port() };
+    let answer = Answer { answers: records.collect(), ..Answer::default() };
     Call::DnsQuery {
-        request: Query {
-            server: Endpoint { address: server.ip(), port: server.port() },
-            transport: Transport::Udp,
-            name: name.to_owned(),
-            qtype,
-            qclass: 1,
-            recursion_desired: true,
-            checking_disabled: false,
-            authentic_data: false,
-            edns_size: None,
-            dnssec_ok: false,
-            timeout: Duration::from_secs(1),
-            deltas: false,
-        },
-        answer: Exchange {
-            timing: Timing::default(),
-            kernel_rtt: None,
-            strays: 0,
-            outcome: Ok(Answer {
-                rcode: 0,
-                authoritative: false,
-                truncated: false,
-                recursion_desired: true,
-                recursion_available: true,
-                authentic_data: false,
-                checking_disabled: false,
-                answers: records.collect(),
-                authorities: Vec::new(),
-                additionals: Vec::new(),
-                edns: None,
-                size_bytes: 64,
-            }),
-            deltas: None,
-        },
+        request: Query::new(server, name, qtype, Duration::from_secs(1)),
+        answer: Exchange { outcome: Ok(answer), ..Exchange::failed(Timing::default(), nothing()) },
+    }
+}
+
+fn nothing() -> Failure {
+    Failure {
+        phase: Phase::Wait,
+        reason: Reason::TimedOut,
+        errno: None,
+        icmp: None,
+        elapsed: Duration::ZERO,
+        detail: String::new(),
     }
 }
 
@@ -329,4 +304,40 @@ fn every_list_is_bounded() {
     assert_eq!((grants.resolvers.len(), grants.endpoints.len()), (RESOLVERS, ENDPOINTS));
     let denial = grants.dial(at("200.0.0.1:80")).expect_err("not granted");
     assert!(denial.granted.len() < 600, "{denial}");
+}
+
+#[test]
+fn the_servers_of_the_targets_zones_are_granted_as_its_resolvers_name_them() {
+    let calls = [
+        config("orders.lab", &["10.0.0.53"], &[], &[]),
+        answer("10.0.0.53:53", "lab.", 2, &["lab. NS ns.lab."]),
+        answer("10.0.0.53:53", "other.", 2, &["other. NS ns.other."]),
+        answer("10.0.0.53:53", "ns.lab", 1, &["ns.lab. A 10.0.0.77"]),
+        answer("10.0.0.53:53", "ns.other", 1, &["ns.other. A 10.0.0.78"]),
+    ];
+    let mut grants = learnt("orders.lab", &calls);
+    assert_eq!(grants.query(at("10.0.0.77:53")), Ok(()));
+    assert!(grants.query(at("10.0.0.78:53")).is_err(), "no zone of the target");
+    assert!(grants.query(at("10.0.0.77:5353")).is_err());
+    assert!(grants.dial(at("10.0.0.77:22")).is_err());
+}
+
+#[test]
+fn the_resolvers_are_granted_on_the_ports_of_their_transports() {
+    let mut grants = learnt("orders.lab", &[config("orders.lab", &["10.0.0.53"], &[], &[])]);
+    assert_eq!([53, 853, 443].map(|port| grants.query(SocketAddr::new(ip("10.0.0.53"), port)).is_ok()), [true; 3]);
+    assert!(grants.dial(at("10.0.0.53:443")).is_err());
+}
+
+#[test]
+fn a_walk_needs_a_caller_who_asked_for_it_and_the_targets_name() {
+    let target = target("orders.lab");
+    let mut grants = Grants::for_target(&target);
+    assert!(grants.walk(&target, "orders.lab", &[]).is_err());
+    grants.allow_walks();
+    assert_eq!(grants.walk(&target, "Orders.lab.", &[]), Ok(()));
+    assert!(grants.walk(&target, "other.lab", &[]).is_err());
+    assert!(grants.walk(&target, "orders.lab", &[at("10.0.0.1:53")]).is_err());
+    grants.add_endpoint(at("10.0.0.1:53"));
+    assert_eq!(grants.walk(&target, "orders.lab", &[at("10.0.0.1:53")]), Ok(()));
 }

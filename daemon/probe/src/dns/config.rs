@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use sonde_core::observation::Reason;
-use sonde_core::observation::dns::ResolverConfig;
+use sonde_core::observation::dns::{ConfigRequest, ResolverConfig};
 
 use crate::clock::RunClock;
 use crate::inspection::Problem;
@@ -21,10 +21,10 @@ const LIMIT_BYTES: usize = 1 << 20;
 const MOST: Options = Options { ndots: 15, timeout_s: 30, attempts: 5 };
 
 /// resolv.conf, nsswitch.conf and the hosts file.
-pub async fn config(vantage: &Vantage, clock: &RunClock, name: Option<&str>) -> ResolverConfig {
+pub async fn config(vantage: &Vantage, clock: &RunClock, request: &ConfigRequest) -> ResolverConfig {
     let at = clock.now();
     let paths = ["resolv.conf", "nsswitch.conf", "hosts"].map(|name| vantage.etc(name));
-    let name = name.map(str::to_owned);
+    let name = request.name.clone();
     let read = vantage.inspect(move || read(&paths, name.as_deref())).await.unwrap_or_else(|error| Read {
         problem: Some(Problem::os("inspect the vantage", &error, "CAP_SYS_ADMIN")),
         ..Read::default()
@@ -41,6 +41,7 @@ pub async fn config(vantage: &Vantage, clock: &RunClock, name: Option<&str>) -> 
         nsswitch_hosts: read.nsswitch,
         hosts_addresses: read.hosts,
         problem: read.problem.map(|problem| problem.into_failure(timing.elapsed)),
+        ..ResolverConfig::default()
     }
 }
 

@@ -38,14 +38,14 @@ pub async fn query(vantage: &Vantage, clock: &RunClock, query: &Query) -> Exchan
         Err(fault) => {
             let attempt = Attempt::begin(clock, query.timeout);
             let outcome = Err(attempt.failure(fault, None));
-            return Exchange { timing: attempt.timing(), kernel_rtt: None, strays: 0, outcome, deltas: None };
+            return Exchange { outcome, ..empty(attempt.timing()) };
         }
     };
     let watch = Watch::open(vantage, clock, query.deltas).await;
     let attempt = Attempt::begin(clock, query.timeout);
     match query.transport {
         Transport::Udp => over_udp(vantage, &attempt, watch, &question, bytes, server).await,
-        Transport::Tcp => over_tcp(vantage, &attempt, watch, &question, &bytes, query).await,
+        _ => over_tcp(vantage, &attempt, watch, &question, &bytes, query).await,
     }
 }
 
@@ -83,7 +83,19 @@ async fn over_udp(
     let (deltas, held) = watch.close(vantage, &clock).await;
     drop(socket);
     drop(held);
-    Exchange { timing, kernel_rtt: None, strays, outcome, deltas }
+    Exchange { stray_count: strays, outcome, deltas, ..empty(timing) }
+}
+
+fn empty(timing: Timing) -> Exchange {
+    let failure = Failure {
+        phase: Phase::Wait,
+        reason: Reason::TimedOut,
+        errno: None,
+        icmp: None,
+        elapsed: timing.elapsed,
+        detail: String::new(),
+    };
+    Exchange::failed(timing, failure)
 }
 
 /// What the vantage's thread hands back.
@@ -194,7 +206,7 @@ async fn over_tcp(
     let (deltas, held) = watch.close(vantage, attempt.clock()).await;
     dialled.close(outcome.is_ok());
     drop(held);
-    Exchange { timing, kernel_rtt, strays, outcome, deltas }
+    Exchange { kernel_rtt, stray_count: strays, outcome, deltas, ..empty(timing) }
 }
 
 /// Sends the query and waits for its answer among the messages that come (RFC 7766).

@@ -3,7 +3,7 @@
 //! Decoding is strict where a resolver would be (structure, names, the data of the types it acts on) and shows raw what it
 //! does not know, so that one odd record does not hide an answer.
 
-use sonde_core::observation::dns::{Answer, Edns, ExtendedError, Query, Resource};
+use sonde_core::observation::dns::{Answer, Edns, ExtendedError, HeaderFlags, Query, Resource};
 
 use super::name::Name;
 use super::rdata;
@@ -45,22 +45,19 @@ pub(super) enum Reading {
 impl Question {
     /// Encodes `query` under `id`; the error says what is wrong with its arguments.
     pub(super) fn encode(query: &Query, id: u16) -> Result<(Self, Vec<u8>), String> {
-        if query.dnssec_ok && query.edns_size.is_none() {
-            return Err("dnssec-ok without edns-size: the DO bit needs an OPT record".to_owned());
-        }
         let name = Name::parse(&query.name)?;
         let question = Self { id, name, qtype: query.qtype, qclass: query.qclass };
         let mut flags = 0;
         for (set, flag) in [
-            (query.recursion_desired, FLAG_RECURSION_DESIRED),
-            (query.authentic_data, FLAG_AUTHENTIC_DATA),
-            (query.checking_disabled, FLAG_CHECKING_DISABLED),
+            (query.flags.recursion_desired, FLAG_RECURSION_DESIRED),
+            (query.flags.authentic_data, FLAG_AUTHENTIC_DATA),
+            (query.flags.checking_disabled, FLAG_CHECKING_DISABLED),
         ] {
             if set {
                 flags |= flag;
             }
         }
-        let additionals = u16::from(query.edns_size.is_some());
+        let additionals = u16::from(query.edns.is_some());
         let mut bytes = Vec::with_capacity(64);
         for word in [id, flags, 1, 0, 0, additionals] {
             bytes.extend(word.to_be_bytes());
@@ -68,11 +65,11 @@ impl Question {
         bytes.extend(question.name.wire());
         bytes.extend(question.qtype.to_be_bytes());
         bytes.extend(question.qclass.to_be_bytes());
-        if let Some(size) = query.edns_size {
+        if let Some(edns) = &query.edns {
             bytes.push(0);
             bytes.extend(OPT.to_be_bytes());
-            bytes.extend(size.to_be_bytes());
-            bytes.extend(if query.dnssec_ok { DNSSEC_OK } else { 0 }.to_be_bytes());
+            bytes.extend(edns.udp_size.to_be_bytes());
+            bytes.extend(if edns.dnssec_ok { DNSSEC_OK } else { 0 }.to_be_bytes());
             bytes.extend(0_u16.to_be_bytes());
         }
         Ok((question, bytes))
@@ -132,13 +129,19 @@ impl Question {
         let [answers, authorities, additionals] = sections;
         let (edns, high) = edns.unzip();
         Ok(Some(Answer {
+            id: self.id,
+            opcode: 0,
+            question: None,
             rcode: u16::from(high.unwrap_or(0)) << 4 | rcode,
-            authoritative: flags & FLAG_AUTHORITATIVE != 0,
-            truncated,
-            recursion_desired: flags & FLAG_RECURSION_DESIRED != 0,
-            recursion_available: flags & FLAG_RECURSION_AVAILABLE != 0,
-            authentic_data: flags & FLAG_AUTHENTIC_DATA != 0,
-            checking_disabled: flags & FLAG_CHECKING_DISABLED != 0,
+            flags: HeaderFlags {
+                authoritative: flags & FLAG_AUTHORITATIVE != 0,
+                truncated,
+                recursion_desired: flags & FLAG_RECURSION_DESIRED != 0,
+                recursion_available: flags & FLAG_RECURSION_AVAILABLE != 0,
+                z: false,
+                authentic_data: flags & FLAG_AUTHENTIC_DATA != 0,
+                checking_disabled: flags & FLAG_CHECKING_DISABLED != 0,
+            },
             answers,
             authorities,
             additionals,
@@ -168,11 +171,11 @@ fn read_record(
         let [high, version, _, _] = ttl.to_be_bytes();
         let extended_errors = read_extended_errors(&mut data)?;
         let dnssec_ok = ttl & DNSSEC_OK != 0;
-        *edns = Some((Edns { udp_size: class, version, dnssec_ok, extended_errors }, high));
+        *edns = Some((Edns { udp_size: class, version, dnssec_ok, extended_errors, ..Edns::default() }, high));
         return Ok(());
     }
     let rdata = rdata::present(rtype, data)?;
-    section.push(Resource { name: name.to_string(), rtype, ttl, rdata });
+    section.push(Resource { name: name.to_string(), rtype, rclass: class, ttl, rdata });
     Ok(())
 }
 
@@ -201,27 +204,19 @@ mod tests {
     use hickory_proto::op::Message;
     use proptest::prelude::*;
     use sonde_core::observation::Endpoint;
-    use sonde_core::observation::dns::Transport;
+    use sonde_core::observation::dns::EdnsRequest;
 
     use super::*;
 
     const ID: u16 = 0x1234;
 
     fn query() -> Query {
-        Query {
-            server: Endpoint { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 53 },
-            transport: Transport::Udp,
-            name: "orders.lab".to_owned(),
-            qtype: 16,
-            qclass: 1,
-            recursion_desired: true,
-            checking_disabled: true,
-            authentic_data: true,
-            edns_size: Some(400),
-            dnssec_ok: true,
-            timeout: Duration::from_secs(1),
-            deltas: false,
-        }
+        let server = Endpoint { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 53 };
+        let mut query = Query::new(server, "orders.lab", 16, Duration::from_secs(1));
+        query.flags.checking_disabled = true;
+        query.flags.authentic_data = true;
+        query.edns = Some(EdnsRequest { dnssec_ok: true, ..EdnsRequest::sized(400) });
+        query
     }
 
     fn encoded() -> (Question, Vec<u8>) {
@@ -231,7 +226,7 @@ mod tests {
     /// The header and question of an answer, with the counts of the three sections.
     fn answer(flags: u16, counts: [u16; 3]) -> Vec<u8> {
         let (_, mut bytes) =
-            Question::encode(&Query { edns_size: None, dnssec_ok: false, ..query() }, ID).expect("a query");
+            Question::encode(&Query { edns: None, ..query() }, ID).expect("a query");
         bytes[2..4].copy_from_slice(&(flags | FLAG_RESPONSE).to_be_bytes());
         for (place, count) in [6, 8, 10].into_iter().zip(counts) {
             bytes[place..place + 2].copy_from_slice(&count.to_be_bytes());
@@ -296,7 +291,7 @@ mod tests {
     fn a_truncated_answer_keeps_what_stands_before_the_cut() {
         let whole = [answer(FLAG_TRUNCATED, [2, 0, 0]), record(16, b"\x01a"), record(16, b"\x01b")].concat();
         let answer = read(&whole[..whole.len() - 3]);
-        assert!(answer.truncated);
+        assert!(answer.flags.truncated);
         assert_eq!(answer.answers.len(), 1);
     }
 

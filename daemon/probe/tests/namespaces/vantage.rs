@@ -75,7 +75,7 @@ async fn a_pid_gives_its_network_and_its_files_even_without_a_proc_of_its_own() 
     let script = format!("mount --bind {} /etc/resolv.conf && umount -l /proc || exit 1", resolv.display());
     let process = Process::unshared("-nm", &script);
     let vantage = Vantage::open(&Selector::Pid(process.0.id())).expect("it opens");
-    let config = dns::config(&vantage, &clock(), Some("localhost")).await;
+    let config = dns::config(&vantage, &clock(), &named("localhost")).await;
     assert_eq!(config.problem, None);
     assert_eq!(config.nameservers, ["192.0.2.53".parse::<IpAddr>().expect("an address")]);
     assert_eq!(config.search, ["pod.example"]);
@@ -83,7 +83,7 @@ async fn a_pid_gives_its_network_and_its_files_even_without_a_proc_of_its_own() 
     let received = counters.counters.iter().find(|counter| counter.name == "IpExt.InOctets").expect("a counter");
     assert_eq!(received.value, 0, "a new namespace has received nothing");
     let own = Vantage::open(&Selector::Own).expect("own");
-    assert!(!dns::config(&own, &clock(), None).await.search.contains(&"pod.example".to_owned()));
+    assert!(!dns::config(&own, &clock(), &dns_records::ConfigRequest::default()).await.search.contains(&"pod.example".to_owned()));
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn files_of_etc_netns_replace_those_of_etc() {
     fs::create_dir_all(&directory).expect("a directory");
     fs::write(format!("{directory}/resolv.conf"), "nameserver 192.0.2.1\n").expect("a file");
     fs::write(format!("{directory}/hosts"), "192.0.2.80 web.example\n").expect("a file");
-    let config = dns::config(&namespace.vantage(), &clock(), Some("web.example")).await;
+    let config = dns::config(&namespace.vantage(), &clock(), &named("web.example")).await;
     assert_eq!(config.nameservers, ["192.0.2.1".parse::<IpAddr>().expect("an address")]);
     assert_eq!(config.hosts_addresses, ["192.0.2.80".parse::<IpAddr>().expect("an address")]);
 }

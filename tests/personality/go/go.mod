@@ -1,0 +1,3 @@
+module sonde.test/lookup
+
+go 1.26
