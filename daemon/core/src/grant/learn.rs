@@ -39,7 +39,7 @@ impl Grants {
     }
 
     fn learn_config(&mut self, target: &Target, name: Option<&str>, config: &ResolverConfig) {
-        for server in &config.nameservers {
+        for server in config.nameservers.iter().chain(&config.manager.upstreams) {
             self.add_resolver(*server);
         }
         let read = config.problem.as_ref().is_none_or(|problem| problem.errno == Some(ENOENT));

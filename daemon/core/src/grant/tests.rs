@@ -341,3 +341,12 @@ fn a_walk_needs_a_caller_who_asked_for_it_and_the_targets_name() {
     grants.add_endpoint(at("10.0.0.1:53"));
     assert_eq!(grants.walk(&target, "orders.lab", &[at("10.0.0.1:53")]), Ok(()));
 }
+
+#[test]
+fn the_servers_behind_a_local_stub_are_granted_too() {
+    let mut call = config("orders.lab", &["127.0.0.53"], &[], &[]);
+    if let Call::DnsConfig { answer, .. } = &mut call {
+        answer.manager.upstreams = vec![ip("10.0.0.53")];
+    }
+    assert_eq!(learnt("orders.lab", &[call]).query(at("10.0.0.53:53")), Ok(()));
+}
