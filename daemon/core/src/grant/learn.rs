@@ -21,9 +21,14 @@ const ENOENT: i32 = 2;
 
 const A: u16 = 1;
 const NS: u16 = 2;
+const SOA: u16 = 6;
+const TXT: u16 = 16;
 const CNAME: u16 = 5;
 const AAAA: u16 = 28;
 const IN: u16 = 1;
+const CHAOS: u16 = 3;
+/// dnsmasq's name for the list of its upstream servers (dnsmasq(8)).
+const UPSTREAMS: &str = "servers.bind";
 
 impl Grants {
     /// Takes from a host call of this run what it grants on `target`. Calls that teach nothing are ignored.
@@ -64,9 +69,16 @@ impl Grants {
         let Ok(answer) = &exchange.outcome else { return };
         let trusted = super::RESOLVER_PORTS.contains(&request.server.port)
             && self.resolvers.contains(&request.server.address.to_canonical());
-        if !trusted || request.qclass != IN {
+        if !trusted {
             return;
         }
+        if request.qclass == CHAOS && request.qtype == TXT && normal(&request.name) == UPSTREAMS {
+            self.learn_upstreams(answer);
+        }
+        if request.qclass != IN {
+            return;
+        }
+        self.learn_primary(target, answer);
         match request.qtype {
             NS => self.learn_authorities(target, &request.name, answer),
             A | AAAA if self.is_target(target, &request.name) => {
@@ -92,6 +104,27 @@ impl Grants {
         {
             if self.authority_names.len() < super::AUTHORITIES {
                 self.authority_names.insert(normal(&record.rdata));
+            }
+        }
+    }
+
+    /// The primary server of a zone that holds the target's name: every negative answer carries its SOA (RFC 2308).
+    fn learn_primary(&mut self, target: &Target, answer: &Answer) {
+        for record in answer.answers.iter().chain(&answer.authorities).filter(|record| record.rtype == SOA) {
+            let Some(primary) = record.rdata.split_whitespace().next() else { continue };
+            if self.holds_target(target, &record.name) && self.authority_names.len() < super::AUTHORITIES {
+                self.authority_names.insert(normal(primary));
+            }
+        }
+    }
+
+    /// What dnsmasq says of the servers it forwards to: `10.0.0.1#53 12 0`, address, port, queries and failures.
+    fn learn_upstreams(&mut self, answer: &Answer) {
+        for record in answer.answers.iter().filter(|record| record.rtype == TXT) {
+            for text in record.rdata.split('"') {
+                if let Some(address) = text.split('#').next().and_then(|address| address.trim().parse().ok()) {
+                    self.add_authority(address);
+                }
             }
         }
     }

@@ -350,3 +350,32 @@ fn the_servers_behind_a_local_stub_are_granted_too() {
     }
     assert_eq!(learnt("orders.lab", &[call]).query(at("10.0.0.53:53")), Ok(()));
 }
+
+#[test]
+fn the_primary_server_that_a_negative_answer_names_is_granted() {
+    let mut negative = answer("10.0.0.53:53", "orders.lab", 1, &[]);
+    if let Call::DnsQuery { answer: Exchange { outcome: Ok(answer), .. }, .. } = &mut negative {
+        let rdata = "ns.lab. root.lab. 7 3600 600 86400 60".to_owned();
+        answer.authorities.push(Resource { name: "lab.".to_owned(), rtype: 6, rclass: 1, ttl: 60, rdata });
+    }
+    let calls = [
+        config("orders.lab", &["10.0.0.53"], &[], &[]),
+        negative,
+        answer("10.0.0.53:53", "ns.lab", 1, &["ns.lab. A 10.0.0.77"]),
+    ];
+    assert_eq!(learnt("orders.lab", &calls).query(at("10.0.0.77:53")), Ok(()));
+}
+
+#[test]
+fn the_servers_that_a_forwarder_names_are_granted() {
+    let mut named = answer("10.0.0.53:53", "servers.bind", 16, &[]);
+    if let Call::DnsQuery { request, answer: Exchange { outcome: Ok(answer), .. } } = &mut named {
+        request.qclass = 3;
+        let rdata = "\"10.0.0.77#53 12 0\" \"10.0.0.78#53 0 0\"".to_owned();
+        answer.answers.push(Resource { name: "servers.bind.".to_owned(), rtype: 16, rclass: 3, ttl: 0, rdata });
+    }
+    let mut grants = learnt("orders.lab", &[config("orders.lab", &["10.0.0.53"], &[], &[]), named]);
+    assert_eq!(grants.query(at("10.0.0.77:53")), Ok(()));
+    assert_eq!(grants.query(at("10.0.0.78:53")), Ok(()));
+    assert!(grants.query(at("10.0.0.79:53")).is_err());
+}
