@@ -10,12 +10,18 @@
 //! assert_eq!(dial.evidence, testkit::evidence(1));
 //! ```
 
+mod dns;
+
+pub use self::dns::{
+    answer, edns, exchange, failed_resolution, resolution, resolver_config, resource, step, view, walk_result,
+    walk_server, zone,
+};
+
 use crate::check::{Budget, Target, TargetKind};
 use crate::dial::{
     Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, TcpDial, TcpInfo, TlsDial, TlsSession,
     Verification,
 };
-use crate::dns::{Answer, AnswerFlags, Exchange, ResolverConfig, Resource};
 use crate::report::{Finding, Stance, Strength};
 use crate::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer, Process};
 use crate::system::{Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind};
@@ -220,46 +226,6 @@ pub fn http_exchange(n: u64, status: u16) -> HttpExchange {
         not_http: None,
         outcome: Ok(()),
         deltas: None,
-    }
-}
-
-/// An answer with this code and these records.
-pub fn answer(rcode: u16, answers: Vec<Resource>) -> Answer {
-    Answer {
-        rcode,
-        flags: AnswerFlags::RECURSION_DESIRED | AnswerFlags::RECURSION_AVAILABLE,
-        answers,
-        authorities: vec![],
-        additionals: vec![],
-        edns: None,
-        size_bytes: 64,
-    }
-}
-
-/// A record with a TTL of 60 s.
-pub fn resource(name: &str, rtype: u16, rdata: &str) -> Resource {
-    Resource { name: name.to_owned(), rtype, ttl: 60, rdata: rdata.to_owned() }
-}
-
-/// An exchange that took 1 ms, or the failure's time.
-pub fn exchange(n: u64, outcome: Result<Answer, Failure>) -> Exchange {
-    let timing = outcome.as_ref().err().map_or(timing(1), |f| Timing { at_us: 0, elapsed_us: f.elapsed_us });
-    Exchange { evidence: evidence(n), timing, kernel_rtt_us: None, strays: 0, outcome, deltas: None }
-}
-
-/// These servers, and the defaults of resolv.conf(5).
-pub fn resolver_config(n: u64, nameservers: &[&str]) -> ResolverConfig {
-    ResolverConfig {
-        evidence: evidence(n),
-        nameservers: nameservers.iter().map(|s| (*s).to_owned()).collect(),
-        search: vec![],
-        ndots: 1,
-        timeout_s: 5,
-        attempts: 2,
-        options: vec![],
-        nsswitch_hosts: vec!["files".to_owned(), "dns".to_owned()],
-        hosts_addresses: vec![],
-        problem: None,
     }
 }
 

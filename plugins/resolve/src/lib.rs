@@ -37,7 +37,7 @@ impl Check for Resolve {
             return Ok(Outcome::skipped("the target is an address, so no name needs to be resolved"));
         };
         let started = timer::now();
-        let config = dns::config(request.name.clone()).await;
+        let config = dns::config(request.name.as_deref()).await;
         let mut case = Case::new(&request, config);
         for _ in 0..MOST_ROUNDS {
             let steps = plan::next(&case);
@@ -84,23 +84,23 @@ fn request(target: &Target) -> Option<Request> {
 
 /// What came of a step.
 enum Seen {
-    Asked(Asked),
+    Asked(Box<Asked>),
     Route(String, system::RouteAnswer),
     Neighbour(String, system::NeighbourAnswer),
     Clock(system::ClockAnswer),
     Listeners(sockets::ListenersAnswer),
-    Dial(String, dial::TcpDial),
+    Dial(String, Box<dial::TcpDial>),
 }
 
 impl Seen {
     fn put(self, case: &mut Case) {
         match self {
-            Self::Asked(asked) => case.asked.push(asked),
+            Self::Asked(asked) => case.asked.push(*asked),
             Self::Route(address, answer) => case.routes.push((address, answer)),
             Self::Neighbour(address, answer) => case.neighbours.push((address, answer)),
             Self::Clock(answer) => case.clock = Some(answer),
             Self::Listeners(answer) => case.listeners = Some(answer),
-            Self::Dial(address, dial) => case.dials.push((address, dial)),
+            Self::Dial(address, dial) => case.dials.push((address, *dial)),
         }
     }
 }
@@ -110,7 +110,7 @@ async fn take(step: Step, servers: &[String], port: Option<u16>, patience: Durat
         Step::Query(question) => {
             let server = servers.get(question.server).map_or("", String::as_str);
             let exchange = dns::query(query(&question, server).within(patience)).await;
-            Seen::Asked(Asked { question, exchange })
+            Seen::Asked(Box::new(Asked { question, exchange }))
         }
         Step::Route(address) => Seen::Route(address.clone(), system::route_to(address).await),
         Step::Neighbour(address) => Seen::Neighbour(address.clone(), system::neighbour(address).await),
@@ -118,7 +118,7 @@ async fn take(step: Step, servers: &[String], port: Option<u16>, patience: Durat
         Step::Listeners => Seen::Listeners(sockets::listeners(Some(53)).await),
         Step::Dial(address) => {
             let request = dial::TcpRequest::to(Endpoint::new(&address, port.unwrap_or(0))).within(patience);
-            Seen::Dial(address, dial::tcp(request).await)
+            Seen::Dial(address, Box::new(dial::tcp(request).await))
         }
     }
 }

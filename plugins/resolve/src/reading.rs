@@ -78,7 +78,7 @@ pub(crate) fn best<'a>(case: &'a Case, server: usize, name: &'a str, qtype: u16)
 }
 
 pub(crate) fn truncated(asked: &Asked) -> bool {
-    asked.answer().is_some_and(|answer| answer.has(sonde_sdk::dns::AnswerFlags::TRUNCATED))
+    asked.answer().is_some_and(|answer| answer.has(sonde_sdk::dns::HeaderFlags::TRUNCATED))
 }
 
 /// What a server says of a name, over every wanted type.

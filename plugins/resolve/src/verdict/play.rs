@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sonde_sdk::dns::qtype::{CNAME, SOA};
-use sonde_sdk::dns::{Answer, AnswerFlags, Edns, ExtendedError, ResolverConfig, Resource};
+use sonde_sdk::dns::{Answer, HeaderFlags, ResolverConfig, Resource};
 use sonde_sdk::system::{ClockAnswer, ClockState, RouteAnswer};
 use sonde_sdk::testkit;
 use sonde_sdk::types::{Endpoint, Failure, Phase, Reason};
@@ -186,15 +186,14 @@ pub(crate) fn failing(reason: Reason) -> impl Fn(&Question) -> Reply {
 /// Code with an extended error.
 pub(crate) fn code_with(code: u16, info_code: u16) -> Reply {
     let mut answer = testkit::answer(code, vec![]);
-    let extended_errors = vec![ExtendedError { info_code, extra_text: String::new() }];
-    answer.edns = Some(Edns { udp_size: 1232, version: 0, dnssec_ok: false, extended_errors });
+    answer.edns = Some(testkit::edns(&[info_code]));
     (Ok(answer), 1)
 }
 
 /// An empty answer with the truncation bit.
 pub(crate) fn cut() -> Reply {
     let mut answer = testkit::answer(0, vec![]);
-    answer.flags = answer.flags | AnswerFlags::TRUNCATED;
+    answer.flags = answer.flags | HeaderFlags::TRUNCATED;
     (Ok(answer), 1)
 }
 
