@@ -5,12 +5,18 @@ use std::net::{IpAddr, UdpSocket};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use sonde_core::observation::dns::ConfigRequest;
 use sonde_probe::dns;
 use sonde_probe::sockets;
 use sonde_probe::system;
 use sonde_probe::vantage::{Selector, Vantage, VantageError};
 
 use crate::lab::{Netns, Process, clock, eventually, need_root};
+
+/// The configuration for one name.
+fn named(name: &str) -> ConfigRequest {
+    ConfigRequest { name: Some(name.to_owned()), pid: None }
+}
 
 fn names(links: &[sonde_core::observation::system::Link]) -> Vec<&str> {
     links.iter().map(|link| link.name.as_str()).collect()
@@ -83,7 +89,7 @@ async fn a_pid_gives_its_network_and_its_files_even_without_a_proc_of_its_own() 
     let received = counters.counters.iter().find(|counter| counter.name == "IpExt.InOctets").expect("a counter");
     assert_eq!(received.value, 0, "a new namespace has received nothing");
     let own = Vantage::open(&Selector::Own).expect("own");
-    assert!(!dns::config(&own, &clock(), &dns_records::ConfigRequest::default()).await.search.contains(&"pod.example".to_owned()));
+    assert!(!dns::config(&own, &clock(), &ConfigRequest::default()).await.search.contains(&"pod.example".to_owned()));
 }
 
 #[tokio::test]
