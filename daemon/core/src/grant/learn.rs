@@ -67,6 +67,9 @@ impl Grants {
 
     fn learn_answer(&mut self, target: &Target, request: &Query, exchange: &Exchange) {
         let Ok(answer) = &exchange.outcome else { return };
+        if request.server.port == super::DNS_PORT && self.authorities.contains(&request.server.address.to_canonical()) {
+            self.learn_referral(target, answer);
+        }
         let trusted = super::RESOLVER_PORTS.contains(&request.server.port)
             && self.resolvers.contains(&request.server.address.to_canonical());
         if !trusted {
@@ -114,6 +117,22 @@ impl Grants {
             let Some(primary) = record.rdata.split_whitespace().next() else { continue };
             if self.holds_target(target, &record.name) && self.authority_names.len() < super::AUTHORITIES {
                 self.authority_names.insert(normal(primary));
+            }
+        }
+    }
+
+    /// A server of a zone above refers to those of a zone that holds the target's name, with their addresses as glue.
+    fn learn_referral(&mut self, target: &Target, answer: &Answer) {
+        for record in answer.authorities.iter().filter(|record| record.rtype == NS) {
+            if self.holds_target(target, &record.name) && self.authority_names.len() < super::AUTHORITIES {
+                self.authority_names.insert(normal(&record.rdata));
+            }
+        }
+        for record in answer.additionals.iter().filter(|record| matches!(record.rtype, A | AAAA)) {
+            if let Ok(address) = record.rdata.parse()
+                && self.authority_names.contains(&normal(&record.name))
+            {
+                self.add_authority(address);
             }
         }
     }

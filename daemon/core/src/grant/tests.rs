@@ -379,3 +379,29 @@ fn the_servers_that_a_forwarder_names_are_granted() {
     assert_eq!(grants.query(at("10.0.0.78:53")), Ok(()));
     assert!(grants.query(at("10.0.0.79:53")).is_err());
 }
+
+#[test]
+fn a_referral_of_a_granted_authority_grants_the_servers_below_it() {
+    let mut referral = answer("10.0.0.77:53", "orders.shop.lab", 1, &[]);
+    if let Call::DnsQuery { answer: Exchange { outcome: Ok(answer), .. }, .. } = &mut referral {
+        let record = |name: &str, rtype, rdata: &str| Resource {
+            name: name.to_owned(),
+            rtype,
+            rclass: 1,
+            ttl: 60,
+            rdata: rdata.to_owned(),
+        };
+        answer.authorities = vec![record("shop.lab.", 2, "ns.shop.lab."), record("other.lab.", 2, "ns.other.lab.")];
+        answer.additionals = vec![record("ns.shop.lab.", 1, "10.0.0.88"), record("ns.other.lab.", 1, "10.0.0.89")];
+    }
+    let before = [
+        config("orders.shop.lab", &["10.0.0.53"], &[], &[]),
+        answer("10.0.0.53:53", "lab.", 2, &["lab. NS ns.lab."]),
+        answer("10.0.0.53:53", "ns.lab", 1, &["ns.lab. A 10.0.0.77"]),
+    ];
+    let mut grants = learnt("orders.shop.lab", &[&before[..], &[referral.clone()]].concat());
+    assert_eq!(grants.query(at("10.0.0.88:53")), Ok(()));
+    assert!(grants.query(at("10.0.0.89:53")).is_err(), "no zone of the target");
+    let mut grants = learnt("orders.shop.lab", &[before[0].clone(), referral]);
+    assert!(grants.query(at("10.0.0.88:53")).is_err(), "nobody granted the one who refers");
+}
