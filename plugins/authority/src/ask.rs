@@ -1,0 +1,173 @@
+//! Finds the servers of the name's zone through a resolver and asks them, without recursion, following referrals.
+
+use std::time::Duration;
+
+use sonde_sdk::dns::{Exchange, Query, qtype};
+use sonde_sdk::prelude::*;
+use sonde_sdk::types::Reason;
+
+use crate::case::{Asked, Case, Level, Says, lies_in, parent, plain, says};
+use crate::verdict;
+
+/// How long anything may still take.
+pub(crate) struct Patience {
+    began: Duration,
+    remaining: Duration,
+}
+
+impl Patience {
+    pub(crate) fn new(budget: Budget) -> Self {
+        let share = budget.remaining().saturating_sub(RESERVE).min(LONGEST);
+        Self { began: timer::now(), remaining: share }
+    }
+
+    fn left(&self) -> Duration {
+        self.remaining.saturating_sub(timer::now().saturating_sub(self.began))
+    }
+}
+
+/// Everything there is to ask; none where no resolver tells which zone the name is in.
+pub(crate) async fn gather(name: &str, wanted: u16, resolvers: &[String], patience: &Patience) -> Option<Case> {
+    let mut found = None;
+    for resolver in resolvers {
+        if let Some((zone, exchange)) = zone(resolver, name, patience).await {
+            found = Some((resolver.clone(), zone, exchange));
+            break;
+        }
+    }
+    let (resolver, zone, zone_found) = found?;
+    let told = ask(Query::new(&resolver, name, wanted), RESOLVER, patience).await?;
+    let mut case = Case {
+        name: plain(name),
+        qtype: wanted,
+        levels: Vec::new(),
+        told: vec![told],
+        zone_found,
+        nonsense: None,
+        resolver,
+    };
+    descend(&mut case, zone, patience).await;
+    if verdict::contradicts(&case) {
+        timer::sleep(COUNTDOWN.min(patience.left())).await;
+        case.told.extend(ask(Query::new(&case.resolver, name, wanted), RESOLVER, patience).await);
+    }
+    case.nonsense = nonsense(&case, patience).await;
+    Some(case)
+}
+
+/// The zone that holds the name as far as the resolver can see, and the exchange that shows it.
+async fn zone(resolver: &str, name: &str, patience: &Patience) -> Option<(String, Exchange)> {
+    let mut at = Some(plain(name));
+    for _ in 0..MOST_LABELS {
+        let asked = at?;
+        let text = if asked.is_empty() { "." } else { &asked };
+        let exchange = ask(Query::new(resolver, text, qtype::SOA), RESOLVER, patience).await?;
+        let Ok(answer) = &exchange.outcome else {
+            // A resolver that is silent for a broken zone may answer for the one above.
+            at = parent(&asked).filter(|above| !above.is_empty());
+            continue;
+        };
+        let records = answer.answers.iter().chain(&answer.authorities);
+        let apex = records
+            .filter(|record| record.rtype == qtype::SOA && lies_in(name, &record.name))
+            .map(|r| plain(&r.name))
+            .next();
+        if let Some(apex) = apex {
+            return Some((apex, exchange));
+        }
+        at = parent(&asked);
+    }
+    None
+}
+
+/// Asks the servers of the zone, and those that they refer to.
+async fn descend(case: &mut Case, mut zone: String, patience: &Patience) {
+    let text = if zone.is_empty() { ".".to_owned() } else { zone.clone() };
+    let Some(exchange) = ask(Query::new(&case.resolver, &text, qtype::NS), RESOLVER, patience).await else { return };
+    let Ok(answer) = &exchange.outcome else { return };
+    let mut names: Vec<String> = answer.of_type(qtype::NS).map(|record| plain(&record.rdata)).collect();
+    let mut glue: Vec<(String, String)> = Vec::new();
+    for _ in 0..MOST_LEVELS {
+        names.truncate(MOST_SERVERS);
+        let addresses = wait::all(names.iter().map(|server| address(case, server, &glue, patience))).await;
+        let servers = wait::all(names.iter().zip(addresses).filter_map(|(server, address)| {
+            let question = Query::new(&address?, &case.name, case.qtype).without_recursion();
+            Some(asked(server.clone(), question, patience))
+        }))
+        .await;
+        let level = Level { zone: zone.clone(), servers: servers.into_iter().flatten().collect() };
+        let next = below(&level, case);
+        case.levels.push(level);
+        let Some((below, server)) = next else { return };
+        let Ok(answer) = &server.exchange.outcome else { return };
+        let of_zone = answer.authorities.iter().filter(|r| r.rtype == qtype::NS && plain(&r.name) == below);
+        names = of_zone.map(|record| plain(&record.rdata)).collect();
+        glue = answer
+            .additionals
+            .iter()
+            .filter(|record| record.rtype == qtype::A)
+            .map(|record| (plain(&record.name), record.rdata.clone()))
+            .collect();
+        zone = below;
+    }
+}
+
+/// A zone further down that some server of the level refers to.
+fn below(level: &Level, case: &Case) -> Option<(String, Asked)> {
+    level.servers.iter().find_map(|server| match says(&server.exchange, &case.name, case.qtype) {
+        Says::Referral(zone) if zone != level.zone && lies_in(&zone, &level.zone) => Some((zone, server.clone())),
+        _ => None,
+    })
+}
+
+/// As the glue or else the resolver says. Addresses of IPv4 only: one address of each server tells what it serves.
+async fn address(case: &Case, server: &str, glue: &[(String, String)], patience: &Patience) -> Option<String> {
+    if let Some((_, address)) = glue.iter().find(|(name, _)| name == server) {
+        return Some(address.clone());
+    }
+    let exchange = ask(Query::new(&case.resolver, server, qtype::A), RESOLVER, patience).await?;
+    let answer = exchange.outcome.ok()?;
+    answer.of_type(qtype::A).map(|record| record.rdata.clone()).next()
+}
+
+async fn asked(name: String, question: Query, patience: &Patience) -> Option<Asked> {
+    let address = question.server.address.clone();
+    let exchange = ask(question, AUTHORITY, patience).await?;
+    // What we were not allowed to ask tells nothing.
+    let denied = exchange.outcome.as_ref().is_err_and(|failure| matches!(failure.reason, Reason::Denied(_)));
+    (!denied).then_some(Asked { name, address, exchange })
+}
+
+/// A label that nobody created, beside the name: where even that has an address, the resolver invents answers.
+async fn nonsense(case: &Case, patience: &Patience) -> Option<(Exchange, Exchange)> {
+    let server = case.levels.last()?.servers.iter().find(|server| server.is_authoritative())?;
+    let Says::Records(_) = says(case.told.first()?, &case.name, case.qtype) else { return None };
+    let above =
+        parent(&case.name).filter(|above| lies_in(above, case.levels.last().map_or("", |level| &level.zone)))?;
+    let label = format!("sonde-{:016x}.{above}", case.zone_found.evidence);
+    let resolver = ask(Query::new(&case.resolver, &label, case.qtype), RESOLVER, patience).await?;
+    let authority = Query::new(&server.address, &label, case.qtype).without_recursion();
+    Some((resolver, ask(authority, AUTHORITY, patience).await?))
+}
+
+/// One query; none where no time is left.
+async fn ask(query: Query, longest: Duration, patience: &Patience) -> Option<Exchange> {
+    let left = patience.left();
+    if left < SHORTEST { None } else { Some(dns::query(query.within(longest.min(left))).await) }
+}
+
+/// Of a query that a resolver may have to pass on.
+const RESOLVER: Duration = Duration::from_millis(1500);
+/// Of a query that a server answers by itself.
+const AUTHORITY: Duration = Duration::from_millis(800);
+/// A question that may take no longer than this is not worth asking.
+const SHORTEST: Duration = Duration::from_millis(20);
+/// Of all of it.
+const LONGEST: Duration = Duration::from_secs(6);
+/// Kept back to judge and report.
+const RESERVE: Duration = Duration::from_millis(200);
+/// TTLs are in seconds.
+const COUNTDOWN: Duration = Duration::from_millis(1100);
+const MOST_LABELS: usize = 4;
+const MOST_LEVELS: usize = 4;
+const MOST_SERVERS: usize = 4;
