@@ -21,4 +21,5 @@ pub mod recorder;
 pub mod report;
 pub mod rule;
 pub mod sandbox;
+pub mod trial;
 pub mod wire;

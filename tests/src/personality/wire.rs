@@ -2,6 +2,7 @@
 //!
 //! Written by hand because a codec refuses to write what a lying server sends, and because names must be shown as they came.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::rule::{Action, Transport};
@@ -98,7 +99,9 @@ impl Query {
         let authority = records.is_empty() && !action.without_soa && !truncated && matches!(rcode, 0 | 3);
         let opt = self.edns.is_some() && !action.without_opt && !formerr;
         let counts = [u16::from(!action.without_question), size(records.len()), u16::from(authority), u16::from(opt)];
-        counts.iter().for_each(|count| out.extend(count.to_be_bytes()));
+        for count in counts {
+            out.extend(count.to_be_bytes());
+        }
         if action.header_only {
             return out;
         }
@@ -108,7 +111,9 @@ impl Query {
         } else if !action.without_question {
             out.extend(&self.question);
         }
-        records.iter().for_each(|record| out.extend(record));
+        for record in &records {
+            out.extend(record);
+        }
         if authority {
             out.extend(soa());
         }
@@ -173,7 +178,9 @@ fn read_name(bytes: &[u8], mut at: usize) -> Option<(String, usize)> {
         }
         for byte in bytes.get(at + 1..at + 1 + length)? {
             match byte {
-                b'.' | b'\\' | 0..=32 | 127.. => name.push_str(&format!("\\{byte:03}")),
+                b'.' | b'\\' | 0..=32 | 127.. => {
+                    let _written = write!(name, "\\{byte:03}");
+                }
                 _ => name.push(char::from(*byte)),
             }
         }

@@ -1,0 +1,160 @@
+//! One run of one program: namespaces of its own, an `/etc` of its own, the recorder beside it.
+//!
+//! The namespaces belong to a thread and to the program, have no name, and end with them.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rustix::thread::UnshareFlags;
+use tokio::task::JoinSet;
+
+use super::case::Case;
+use super::recorder::{ELSEWHERE, Log, serve};
+use super::rule::{Reach, Script};
+
+/// What a program said, and what the servers saw of it.
+#[derive(Debug)]
+pub struct Observation {
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: String,
+    /// Its exit code.
+    pub exit: Option<i32>,
+    /// What the servers saw.
+    pub log: Log,
+}
+
+/// Runs a program in the surroundings of a case; it is killed after `patience`.
+pub fn observe(case: &Case, program: &Path, arguments: &[String], patience: Duration) -> Result<Observation> {
+    std::thread::scope(|scope| {
+        let inside = || Sandbox::new(case)?.run(program, arguments, patience);
+        let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn_scoped(scope, inside)?;
+        thread.join().map_err(|_| anyhow!("the sandbox panicked"))?
+    })
+}
+
+struct Sandbox<'a> {
+    case: &'a Case,
+    scripts: std::collections::BTreeMap<IpAddr, Script>,
+    dir: tempfile::TempDir,
+}
+
+impl<'a> Sandbox<'a> {
+    /// Moves the calling thread into new namespaces and furnishes them.
+    fn new(case: &'a Case) -> Result<Self> {
+        let this = Self {
+            case,
+            scripts: case.scripts()?,
+            dir: tempfile::Builder::new().prefix("sonde-personality").tempdir()?,
+        };
+        this.write_etc()?;
+        std::fs::create_dir(this.dir.path().join("home"))?;
+        let flags = UnshareFlags::NEWNET | UnshareFlags::NEWNS | UnshareFlags::NEWUTS;
+        #[expect(unsafe_code, reason = "rustix marks every unshare, for the flag FILES alone")]
+        // SAFETY: the file descriptor table stays shared: FILES is not among the flags.
+        unsafe { rustix::thread::unshare_unsafe(flags) }.context("make namespaces")?;
+        let script = this.set_up();
+        let output = std::process::Command::new("sh").args(["-ec", &script]).output()?;
+        ensure!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(this)
+    }
+
+    fn run(&self, program: &Path, arguments: &[String], patience: Duration) -> Result<Observation> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let log = Log::default();
+            let mut servers = JoinSet::new();
+            for (nth, (address, script)) in (0..).zip(&self.scripts) {
+                serve(&mut servers, nth, *address, script.clone(), &log)?;
+            }
+            let child = tokio::process::Command::new(program)
+                .args(arguments)
+                .env_clear()
+                .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+                .env("HOME", self.dir.path().join("home"))
+                .envs(&self.case.env)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .kill_on_drop(true)
+                .spawn()
+                .with_context(|| format!("start {}", program.display()))?;
+            let Ok(output) = tokio::time::timeout(patience, child.wait_with_output()).await else {
+                bail!("{} {arguments:?} did not end within {patience:?}", program.display());
+            };
+            let output = output?;
+            tokio::time::sleep(DRAIN).await;
+            Ok(Observation {
+                stdout: output.stdout,
+                stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+                exit: output.status.code(),
+                log,
+            })
+        })
+    }
+
+    fn write_etc(&self) -> Result<()> {
+        let etc = self.etc();
+        std::fs::create_dir(&etc)?;
+        let case = self.case;
+        let mut files = vec![
+            ("resolv.conf", case.resolv.clone()),
+            ("hosts", case.hosts.clone()),
+            ("nsswitch.conf", case.nsswitch.clone()),
+            ("passwd", "root:x:0:0:root:/root:/bin/sh\n".to_owned()),
+        ];
+        files.extend(case.host_conf.clone().map(|text| ("host.conf", text)));
+        for (name, text) in files.into_iter().filter(|(name, _)| !case.without.iter().any(|w| w == name)) {
+            std::fs::write(etc.join(name), text)?;
+        }
+        Ok(())
+    }
+
+    fn etc(&self) -> PathBuf {
+        self.dir.path().join("etc")
+    }
+
+    /// The addresses of the servers, a default route that swallows, and the case's `/etc`.
+    fn set_up(&self) -> String {
+        let mut lines = vec![
+            format!("echo {} > /proc/sys/kernel/hostname", self.case.hostname),
+            "ip link set lo up".to_owned(),
+            "ip link add eth0 type veth peer name far0".to_owned(),
+            "ip link set far0 up".to_owned(),
+            "ip link set eth0 up".to_owned(),
+            "ip addr add 10.53.255.1/32 dev eth0".to_owned(),
+            "ip -6 addr add fd53::ff/128 dev eth0 nodad".to_owned(),
+            // Neighbours that never answer: what goes there is lost without a word.
+            "ip neigh add 10.53.255.254 lladdr 02:00:00:00:00:01 dev eth0".to_owned(),
+            "ip route add default via 10.53.255.254 dev eth0 onlink".to_owned(),
+            "ip -6 neigh add fd53::fe lladdr 02:00:00:00:00:01 dev eth0".to_owned(),
+            "ip -6 route add default via fd53::fe dev eth0 onlink".to_owned(),
+            format!("ip addr add {ELSEWHERE}/32 dev lo"),
+        ];
+        for (address, script) in &self.scripts {
+            match address {
+                _ if script.udp == Reach::Unreachable => lines.push(format!("ip route add unreachable {address}")),
+                _ if address.is_loopback() => {}
+                IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+                    lines.push(format!("ip addr add {address}/64 dev eth0 nodad"));
+                    // Usable only when the new link has its carrier.
+                    let ready = format!("ip -6 route show table local dev eth0 | grep -q '{address}'");
+                    lines.push(format!("for i in $(seq 200); do {ready} && break; sleep 0.02; done; {ready}"));
+                }
+                // On the loopback interface, where an address can be used at once.
+                IpAddr::V4(_) => lines.push(format!("ip addr add {address}/32 dev lo")),
+                IpAddr::V6(_) => lines.push(format!("ip addr add {address}/128 dev lo nodad")),
+            }
+        }
+        lines.push("mount --make-rprivate /".to_owned());
+        lines.push(format!("mount --bind {} /etc", self.etc().display()));
+        lines.join("\n")
+    }
+}
+
+/// For the recorder to read what is still in its sockets when the program has ended.
+const DRAIN: Duration = Duration::from_millis(30);
