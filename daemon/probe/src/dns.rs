@@ -12,7 +12,7 @@ mod reader;
 mod resolve;
 mod walk;
 
-pub use self::config::config;
+pub use self::config::{config, parse_hosts, parse_nsswitch, parse_resolv_conf};
 pub use self::exchange::query;
 pub use self::resolve::resolve;
 pub use self::walk::walk;

@@ -62,6 +62,8 @@ pub struct Vantage {
     lanes: Option<Lanes>,
     /// `/etc/netns/NAME`, where the namespace was named as `ip netns` names it.
     overrides: Option<PathBuf>,
+    /// The process it was opened by.
+    pid: Option<u32>,
     procfs: Procfs,
 }
 
@@ -79,6 +81,10 @@ impl Vantage {
                 Selector::Netns(path) => files::overrides(path),
                 Selector::Own | Selector::Pid(_) => None,
             },
+            pid: match selector {
+                Selector::Pid(pid) => Some(*pid),
+                Selector::Own | Selector::Netns(_) => None,
+            },
             procfs,
         })
     }
@@ -86,6 +92,11 @@ impl Vantage {
     /// The inode number of its network namespace.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// The process it was opened by, as the daemon numbers it; it may have ended since.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.pid
     }
 
     /// Runs `f` inside the vantage and returns its result: inline in the daemon's own namespace, else on the vantage's thread.

@@ -1,101 +1,270 @@
-//! How the vantage resolves names: resolv.conf, the `hosts:` line of nsswitch.conf and the hosts file, read as glibc reads them.
+//! How the vantage resolves names: resolv.conf, nsswitch.conf, the hosts file and a process' environment, what glibc, musl and Go
+//! make of them, and who writes them.
 //!
-//! Absent on purpose: glibc's fallbacks (127.0.0.1 without a nameserver line, the host name's domain without a search list) and
-//! the per-process variables `RES_OPTIONS` and LOCALDOMAIN. A missing resolv.conf is a problem in the answer; a missing
-//! nsswitch.conf or hosts file is just empty.
+//! A missing resolv.conf is a problem in the answer beside the defaults that every runtime takes then; other missing files are
+//! just empty. Absent on purpose: asking any daemon, and sending anything.
 
+mod environment;
+mod go;
+mod hosts;
+mod layout;
+mod manager;
+mod nsswitch;
+mod resolv;
+mod view;
+
+use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
 
-use sonde_core::observation::Reason;
-use sonde_core::observation::dns::{ConfigRequest, ResolverConfig};
+use sonde_core::observation::dns::{ConfigRequest, Family, HostsLine, Personality, ResolverConfig, View};
+use sonde_core::observation::{Reason, Timing};
 
+use self::environment::Environment;
+pub(super) use self::hosts::HostsAnswer;
+pub use self::hosts::parse_hosts;
+use self::layout::Layout;
+pub use self::nsswitch::parse_nsswitch;
+pub(super) use self::nsswitch::{Action, Actions, Source, Status};
+pub use self::resolv::parse_resolv_conf;
+use self::resolv::{Readings, lines, text, until_nul};
 use crate::clock::RunClock;
 use crate::inspection::Problem;
-use crate::vantage::{Vantage, read_bounded};
+use crate::vantage::{Procfs, Vantage, read_bounded};
 
-/// Larger ones are a problem in the answer, not a reason to read on.
-const LIMIT_BYTES: usize = 1 << 20;
-/// `RES_MAXNDOTS`, `RES_MAXRETRANS` and `RES_MAXRETRY` of glibc's resolv/resolv-internal.h and resolv.h.
-const MOST: Options = Options { ndots: 15, timeout_s: 30, attempts: 5 };
-
-/// resolv.conf, nsswitch.conf and the hosts file.
+/// Everything that says how names are resolved here.
 pub async fn config(vantage: &Vantage, clock: &RunClock, request: &ConfigRequest) -> ResolverConfig {
+    read_for(vantage, clock, request).await.config
+}
+
+/// As [`config`], with what a resolver needs beyond the record.
+pub(super) async fn read_for(vantage: &Vantage, clock: &RunClock, request: &ConfigRequest) -> Setup {
     let at = clock.now();
-    let paths = ["resolv.conf", "nsswitch.conf", "hosts"].map(|name| vantage.etc(name));
+    let (layout, procfs) = (Layout::of(vantage), vantage.procfs());
+    let process = Process { pid: request.pid.or_else(|| vantage.pid()), asked: request.pid.is_some() };
     let name = request.name.clone();
-    let read = vantage.inspect(move || read(&paths, name.as_deref())).await.unwrap_or_else(|error| Read {
-        problem: Some(Problem::os("inspect the vantage", &error, "CAP_SYS_ADMIN")),
-        ..Read::default()
+    let read = vantage.inspect(move || Found::read(&layout, &procfs, process).setup(name.as_deref())).await;
+    let (mut setup, problem) = read.unwrap_or_else(|error| {
+        let problem = Problem::os("inspect the vantage", &error, "CAP_SYS_ADMIN");
+        let config = ResolverConfig::unread(Timing::default(), problem.into_failure(Duration::ZERO));
+        (Setup { config, ..Setup::default() }, None)
     });
-    let timing = clock.since(at);
-    ResolverConfig {
-        timing,
-        nameservers: read.resolv.nameservers,
-        search: read.resolv.search,
-        ndots: read.resolv.numbers.ndots,
-        timeout_s: read.resolv.numbers.timeout_s,
-        attempts: read.resolv.numbers.attempts,
-        options: read.resolv.options,
-        nsswitch_hosts: read.nsswitch,
-        hosts_addresses: read.hosts,
-        problem: read.problem.map(|problem| problem.into_failure(timing.elapsed)),
-        ..ResolverConfig::default()
+    setup.config.timing = clock.since(at);
+    let elapsed = setup.config.timing.elapsed;
+    match &mut setup.config.problem {
+        Some(failure) => failure.elapsed = elapsed,
+        none => *none = problem.map(|problem| problem.into_failure(elapsed)),
     }
+    setup
 }
 
+/// The configuration as a resolver works with it.
 #[derive(Debug, Default)]
-struct Read {
-    resolv: ResolvConf,
-    nsswitch: Vec<String>,
-    hosts: Vec<IpAddr>,
-    /// The first, resolv.conf's before the others'.
-    problem: Option<Problem>,
+pub(super) struct Setup {
+    pub(super) config: ResolverConfig,
+    /// Of the process whose environment it is.
+    pub(super) hostname: Option<String>,
+    hosts: Vec<u8>,
+    /// `multi on` of host.conf.
+    multi: bool,
+    interfaces: BTreeSet<String>,
+    sources: Option<Vec<Source>>,
+    aliases: Vec<u8>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Options {
-    ndots: u8,
-    timeout_s: u8,
-    attempts: u8,
-}
+impl Setup {
+    /// What a personality makes of it; `system` has none.
+    pub(super) fn view(&self, personality: Personality) -> Option<&View> {
+        self.config.views.iter().find(|view| view.personality == personality)
+    }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { ndots: 1, timeout_s: 5, attempts: 2 }
+    /// The hosts file as this personality reads it; `name` as the application passed it. `system` is read as glibc.
+    pub(super) fn hosts(&self, personality: Personality, name: &str, family: Family) -> HostsAnswer {
+        match personality {
+            Personality::Glibc | Personality::System => hosts::as_glibc(&self.hosts, name, family, self.multi),
+            Personality::Musl => {
+                hosts::as_musl(&self.hosts, name, family, &|interface| self.interfaces.contains(interface))
+            }
+            Personality::Go => hosts::as_go(&self.hosts, name, family),
+        }
+    }
+
+    /// glibc's sources of `hosts`. Absent: nsswitch.conf does not parse, and every lookup fails.
+    pub(super) fn sources(&self) -> Option<&[Source]> {
+        self.sources.as_deref()
+    }
+
+    /// What HOSTALIASES says of a name: `__res_context_hostalias` of resolv/res_query.c in glibc 2.41, which asks only for names
+    /// without a dot.
+    pub(super) fn host_alias(&self, name: &str) -> Option<String> {
+        let aliases = lines(&self.aliases).map(|(_, line)| text(until_nul(line)));
+        let mut pairs = aliases.map_while(|line| {
+            // A line without a blank behind its first word ends the file.
+            let (alias, target) = line.split_once(|letter: char| letter.is_ascii_whitespace())?;
+            Some((alias.to_owned(), target.split_ascii_whitespace().next()?.to_owned()))
+        });
+        pairs.find(|(alias, _)| alias.eq_ignore_ascii_case(name)).map(|(_, target)| target)
     }
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
-struct ResolvConf {
-    nameservers: Vec<IpAddr>,
-    search: Vec<String>,
-    numbers: Options,
-    options: Vec<String>,
+/// Whose environment is read.
+#[derive(Clone, Copy, Debug)]
+struct Process {
+    /// Absent: the daemon.
+    pid: Option<u32>,
+    /// It was named in the request.
+    asked: bool,
 }
 
-fn read([resolv, nsswitch, hosts]: &[PathBuf; 3], name: Option<&str>) -> Read {
-    let mut problem = None;
-    let mut text = |path: &Path, optional: bool| match read_bounded(path, LIMIT_BYTES) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) => {
-            if !(optional && error.kind() == io::ErrorKind::NotFound) {
-                problem.get_or_insert_with(|| unreadable(path, &error));
-            }
-            String::new()
+/// What was read in the vantage.
+#[derive(Debug)]
+struct Found {
+    layout: Layout,
+    resolv: io::Result<Vec<u8>>,
+    nsswitch: io::Result<Vec<u8>>,
+    hosts: io::Result<Vec<u8>>,
+    host_conf: Vec<u8>,
+    environment: io::Result<Environment>,
+    process: Process,
+    hostname: Option<String>,
+    interfaces: BTreeSet<String>,
+}
+
+impl Found {
+    fn read(layout: &Layout, procfs: &Procfs, process: Process) -> Self {
+        let environment = Environment::read(procfs, process.pid);
+        let host_conf = environment.as_ref().ok().and_then(|environment| environment.get("RESOLV_HOST_CONF"));
+        Self {
+            resolv: read_bounded(layout.resolv(), RESOLV_BYTES),
+            nsswitch: read_bounded(layout.nsswitch(), RESOLV_BYTES),
+            hosts: read_bounded(layout.hosts(), HOSTS_BYTES),
+            host_conf: match host_conf {
+                Some(path) => layout::named_file(path).unwrap_or_default(),
+                None => read_bounded(layout.host_conf(), RESOLV_BYTES).unwrap_or_default(),
+            },
+            environment,
+            process,
+            hostname: layout::hostname(procfs, process.pid),
+            interfaces: layout::interfaces(procfs).into_iter().collect(),
+            layout: layout.clone(),
         }
-    };
-    let resolv = parse_resolv(&text(resolv, false));
-    let nsswitch = parse_nsswitch(&text(nsswitch, true));
-    let hosts = name.map_or_else(Vec::new, |name| find_in_hosts(&text(hosts, true), name));
-    Read { resolv, nsswitch, hosts, problem }
+    }
+
+    fn setup(self, name: Option<&str>) -> (Setup, Option<Problem>) {
+        let problem = self.problem(name.is_some());
+        let empty = Vec::new();
+        let resolv = self.resolv.as_ref().unwrap_or(&empty);
+        let readings = Readings::of(resolv, &|interface| self.interfaces.contains(interface));
+        let environment_pid = self.environment.is_ok().then(|| self.process.pid.unwrap_or_else(std::process::id));
+        let environment = self.environment.unwrap_or_default();
+        let nsswitch = parse_nsswitch(self.nsswitch.as_ref().unwrap_or(&empty));
+        let hostname = self.hostname.as_deref();
+        let go = go::Facts {
+            environment: &environment,
+            name,
+            hostname,
+            resolv: &readings.go,
+            resolv_error: self.resolv.as_ref().err().map(io::Error::kind),
+            nsswitch: self.nsswitch.as_deref().map_err(io::Error::kind),
+            mdns_allow: self.layout.exists("etc/mdns.allow").ok(),
+        };
+        let choice = go.choice();
+        let order = if choice.netgo { choice.order.clone() } else { go.forced_order().to_owned() };
+        let views = vec![
+            view::of_glibc(&readings.glibc, &environment, hostname, nsswitch.sources.as_deref()),
+            view::of_musl(&readings.musl),
+            view::of_go(&readings.go, hostname, &order),
+        ];
+        let manager =
+            manager::Facts { layout: &self.layout, environment: &environment, bytes: resolv, readings: &readings };
+        let manager = manager.manager();
+        let hosts = self.hosts.unwrap_or_default();
+        let hosts_lines = name.map_or_else(Vec::new, |name| hosts::lines_for(&hosts, name));
+        let aliases = environment.get("HOSTALIASES").and_then(layout::named_file).unwrap_or_default();
+        let multi = is_multi(&self.host_conf, &environment);
+        let file = &readings.glibc;
+        let config = ResolverConfig {
+            nameservers: file.servers.iter().map(|server| server.address).collect(),
+            search: file.search.iter().filter(|domain| !domain.is_empty()).cloned().collect(),
+            ndots: u8::try_from(file.ndots).unwrap_or(u8::MAX),
+            timeout_s: u8::try_from(file.timeout.max(0)).unwrap_or(u8::MAX),
+            attempts: u8::try_from(file.attempts.max(0)).unwrap_or(u8::MAX),
+            nsswitch_hosts: nsswitch.words,
+            hosts_addresses: addresses(&hosts_lines),
+            hosts_lines,
+            environment: environment.recorded(),
+            environment_pid,
+            views,
+            go: choice,
+            manager,
+            os: self.layout.os(),
+            c_libraries: self.layout.c_libraries(),
+            options: readings.options,
+            directives: readings.directives,
+            ..ResolverConfig::default()
+        };
+        let interfaces = self.interfaces;
+        let setup =
+            Setup { config, hostname: self.hostname, hosts, multi, interfaces, sources: nsswitch.sources, aliases };
+        (setup, problem)
+    }
+
+    /// The first: resolv.conf's, the others', then that a process' environment cannot be read.
+    fn problem(&self, hosts: bool) -> Option<Problem> {
+        let absent = |error: &&io::Error| error.kind() == io::ErrorKind::NotFound;
+        let optional = |read: &io::Result<Vec<u8>>, path: &Path| {
+            read.as_ref().err().filter(|error| !absent(error)).map(|error| unreadable(path, error))
+        };
+        let resolv = self.resolv.as_ref().err().map(|error| unreadable(self.layout.resolv(), error));
+        resolv
+            .or_else(|| optional(&self.nsswitch, self.layout.nsswitch()))
+            .or_else(|| hosts.then(|| optional(&self.hosts, self.layout.hosts())).flatten())
+            .or_else(|| {
+                let error = self.environment.as_ref().err()?;
+                let whose = self.process.pid.map_or_else(|| "the daemon".to_owned(), |pid| format!("pid {pid}"));
+                let whose = if self.process.asked { format!("{whose}, as asked") } else { whose };
+                Some(Problem::os(&format!("read the environment of {whose}"), error, "CAP_SYS_PTRACE"))
+            })
+    }
+}
+
+/// Whether glibc reads on in the hosts file behind the first line that matches: resolv/res_hconf.c.
+fn is_multi(host_conf: &[u8], environment: &Environment) -> bool {
+    let mut multi = false;
+    for (_, line) in lines(host_conf) {
+        let line = text(line);
+        let mut words =
+            line.split(|letter: char| letter.is_ascii_whitespace() || letter == '#').filter(|word| !word.is_empty());
+        let comment = line.trim_start().starts_with('#');
+        if !comment && words.next().is_some_and(|word| word.eq_ignore_ascii_case("multi")) {
+            multi = switch(words.next().unwrap_or_default()).unwrap_or(multi);
+        }
+    }
+    environment.get("RESOLV_MULTI").and_then(switch).unwrap_or(multi)
+}
+
+fn switch(word: &str) -> Option<bool> {
+    let begins = |with: &str| word.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    if begins("on") { Some(true) } else { begins("off").then_some(false) }
+}
+
+/// Each once, in order.
+fn addresses(lines: &[HostsLine]) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for line in lines {
+        if !addresses.contains(&line.address) {
+            addresses.push(line.address);
+        }
+    }
+    addresses
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
     let attempt = format!("read {}", path.display());
     match error.kind() {
-        io::ErrorKind::FileTooLarge => Problem::malformed(&attempt, "the file is larger than 1 MiB"),
+        io::ErrorKind::FileTooLarge => Problem::malformed(&attempt, &format!("the file is {error}")),
         io::ErrorKind::InvalidInput => Problem::malformed(&attempt, "it is not a regular file"),
         io::ErrorKind::NotFound => Problem {
             reason: Reason::Other("no such file".to_owned()),
@@ -106,261 +275,10 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
     }
 }
 
-/// As `__resolv_conf_load` of glibc's `resolv/res_init.c`: a keyword begins its line and a blank follows it; `domain` and `search`
-/// replace each other; options add up, the last of a kind holds.
-fn parse_resolv(text: &str) -> ResolvConf {
-    let mut conf = ResolvConf::default();
-    for line in text.lines() {
-        let Some((keyword, rest)) = line.split_once([' ', '\t']) else { continue };
-        let mut words = rest.split([' ', '\t', '\r']).filter(|word| !word.is_empty());
-        match keyword {
-            "nameserver" => {
-                let word = words.next().unwrap_or_default();
-                conf.nameservers.extend(parse_server(word.split([';', '#']).next().unwrap_or_default()));
-            }
-            "domain" => {
-                if let Some(domain) = words.next() {
-                    conf.search = without_final_dots(std::iter::once(domain));
-                }
-            }
-            "search" => {
-                let mut words = words.peekable();
-                if words.peek().is_some() {
-                    conf.search = without_final_dots(words);
-                }
-            }
-            "options" => {
-                for word in words {
-                    conf.numbers.apply(word);
-                    conf.options.push(word.to_owned());
-                }
-            }
-            _ => {}
-        }
-    }
-    conf
-}
-
-impl Options {
-    fn apply(&mut self, word: &str) {
-        let Some((name, value)) = word.split_once(':') else { return };
-        match name {
-            "ndots" => self.ndots = number(value).min(MOST.ndots),
-            "timeout" => self.timeout_s = number(value).min(MOST.timeout_s),
-            "attempts" => self.attempts = number(value).min(MOST.attempts),
-            _ => {}
-        }
-    }
-}
-
-/// As atoi(3), below zero is zero.
-fn number(text: &str) -> u8 {
-    let digits = text.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
-    if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u8::MAX) }
-}
-
-fn without_final_dots<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
-    words.map(|word| word.trim_end_matches('.')).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-/// A nameserver's address: `inet_aton(3)` first, as glibc tries it, then IPv6, whose zone is dropped.
-fn parse_server(word: &str) -> Option<IpAddr> {
-    if let Some(address) = inet_aton(word) {
-        return Some(address.into());
-    }
-    parse_address(word)
-}
-
-/// As `inet_pton(3)`: no short forms.
-fn parse_address(word: &str) -> Option<IpAddr> {
-    let (address, _zone) = word.split_once('%').unwrap_or((word, ""));
-    address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
-}
-
-/// One to four numbers, decimal, octal (`0`) or hexadecimal (`0x`); the last one fills the bytes that are left.
-fn inet_aton(text: &str) -> Option<Ipv4Addr> {
-    let parts: Vec<u32> = text.split('.').map(aton_number).collect::<Option<_>>()?;
-    let (last, front) = parts.split_last()?;
-    if front.len() > 3 || front.iter().any(|part| *part > 255) {
-        return None;
-    }
-    let room = 32_u32.checked_sub(u32::try_from(front.len()).ok()?.checked_mul(8)?)?;
-    if u64::from(*last) >> room != 0 {
-        return None;
-    }
-    let high = front.iter().zip([24, 16, 8]).fold(0, |bits, (part, shift)| bits | part << shift);
-    Some(Ipv4Addr::from_bits(high | last))
-}
-
-fn aton_number(text: &str) -> Option<u32> {
-    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => (digits, 16),
-        None if text.len() > 1 && text.starts_with('0') => (text, 8),
-        None => (text, 10),
-    };
-    if digits.starts_with('+') {
-        return None;
-    }
-    u32::from_str_radix(digits, radix).ok()
-}
-
-/// The words of the last `hosts:` line; an action like `[NOTFOUND=return]` is one word, blanks in it removed.
-fn parse_nsswitch(text: &str) -> Vec<String> {
-    let service = |line: &str| {
-        let line = line.split('#').next().unwrap_or_default();
-        let (database, words) = line.split_once(':')?;
-        (database.trim() == "hosts").then(|| words.to_owned())
-    };
-    let Some(line) = text.lines().rev().find_map(service) else { return Vec::new() };
-    let mut words = Vec::new();
-    let mut rest = line.trim_start();
-    while !rest.is_empty() {
-        let end = match rest.strip_prefix('[') {
-            Some(action) => action.find(']').map_or(rest.len(), |at| at + 2),
-            None => rest.find(|letter: char| letter.is_whitespace() || letter == '[').unwrap_or(rest.len()),
-        };
-        let (word, behind) = rest.split_at(end);
-        words.push(word.split_whitespace().collect::<String>());
-        rest = behind.trim_start();
-    }
-    words
-}
-
-/// What every line that names `name` (canonically or as an alias) gives, in order, each address once.
-fn find_in_hosts(text: &str, name: &str) -> Vec<IpAddr> {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let mut addresses = Vec::new();
-    for line in text.lines() {
-        let mut words = line.split('#').next().unwrap_or_default().split_ascii_whitespace();
-        let Some(address) = words.next().and_then(parse_address) else { continue };
-        if words.any(|word| word.eq_ignore_ascii_case(name)) && !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    addresses
-}
+/// resolv.conf and nsswitch.conf: larger ones are a problem in the answer, not a reason to read on.
+const RESOLV_BYTES: usize = 256 << 10;
+/// Lists of blocked names make hosts files of some megabytes.
+const HOSTS_BYTES: usize = 16 << 20;
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const KUBERNETES: &str = include_str!("../../fixtures/etc/resolv.kubernetes");
-    const SYSTEMD: &str = include_str!("../../fixtures/etc/resolv.systemd");
-    const NSSWITCH: &str = include_str!("../../fixtures/etc/nsswitch.debian");
-    const HOSTS: &str = include_str!("../../fixtures/etc/hosts");
-
-    fn ips(texts: &[&str]) -> Vec<IpAddr> {
-        texts.iter().map(|text| text.parse().expect("an address")).collect()
-    }
-
-    #[test]
-    fn a_pods_configuration_has_its_search_list_and_ndots() {
-        let conf = parse_resolv(KUBERNETES);
-        assert_eq!(conf.nameservers, ips(&["10.96.0.10"]));
-        assert_eq!(conf.search, ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"]);
-        assert_eq!((conf.numbers.ndots, conf.numbers.timeout_s, conf.numbers.attempts), (5, 5, 2));
-        assert_eq!(conf.options, ["ndots:5"]);
-    }
-
-    #[test]
-    fn systemds_stub_is_read_past_its_comments() {
-        let conf = parse_resolv(SYSTEMD);
-        assert_eq!(conf.nameservers, ips(&["127.0.0.53"]));
-        assert_eq!(conf.search, [""; 0]);
-        assert_eq!(conf.options, ["edns0", "trust-ad"]);
-    }
-
-    #[test]
-    fn every_server_is_recorded_and_the_last_search_list_holds() {
-        let conf = parse_resolv(
-            "search old.example\nnameserver 10.0.0.1 # first\nnameserver\t::ffff:10.0.0.2\nnameserver fe80::1%eth0\n\
-             nameserver 10.1\nnameserver not-an-address\n nameserver 9.9.9.9\ndomain new.example. ignored\n",
-        );
-        assert_eq!(conf.nameservers, ips(&["10.0.0.1", "10.0.0.2", "fe80::1", "10.0.0.1"]));
-        assert_eq!(conf.search, ["new.example"]);
-        assert_eq!(parse_resolv("domain a\nsearch b. c .\nsearch\n").search, ["b", "c"]);
-    }
-
-    #[test]
-    fn options_are_clamped_as_glibc_clamps_them() {
-        let conf = parse_resolv("options ndots:99 timeout:3x rotate\noptions attempts:300 timeout:-4\n");
-        assert_eq!(conf.numbers, Options { ndots: 15, timeout_s: 0, attempts: 5 });
-        assert_eq!(conf.options, ["ndots:99", "timeout:3x", "rotate", "attempts:300", "timeout:-4"]);
-        assert_eq!(parse_resolv("options ndots:abc").numbers.ndots, 0);
-        assert_eq!(parse_resolv("").numbers, Options { ndots: 1, timeout_s: 5, attempts: 2 });
-    }
-
-    #[test]
-    fn inet_aton_takes_its_old_forms_and_nothing_else() {
-        for (text, address) in
-            [("127.1", "127.0.0.1"), ("010.0x10.1", "8.16.0.1"), ("167772161", "10.0.0.1"), ("1.2.3.4", "1.2.3.4")]
-        {
-            assert_eq!(inet_aton(text), address.parse().ok(), "{text}");
-        }
-        for text in ["", ".", "1.2.3.4.5", "256.1", "1.16777216", "1.2.3.256", "08.1", "+1.2", "0x", "4294967296"] {
-            assert_eq!(inet_aton(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_hosts_line_of_nsswitch_is_split_with_its_actions() {
-        let words = ["files", "mdns4_minimal", "[NOTFOUND=return]", "dns", "myhostname"];
-        assert_eq!(parse_nsswitch(NSSWITCH), words);
-        assert_eq!(parse_nsswitch("hosts: files [ !UNAVAIL=return ]dns # x"), ["files", "[!UNAVAIL=return]", "dns"]);
-        assert_eq!(parse_nsswitch("hosts: dns [unfinished"), ["dns", "[unfinished"]);
-        assert_eq!(parse_nsswitch("passwd: files\n# hosts: dns\n"), [""; 0]);
-    }
-
-    #[test]
-    fn the_hosts_file_answers_for_names_and_aliases_in_any_case_and_in_order() {
-        assert_eq!(find_in_hosts(HOSTS, "LOCALHOST"), ips(&["127.0.0.1", "::1"]));
-        assert_eq!(find_in_hosts(HOSTS, "db"), ips(&["10.0.0.7", "fd00::7"]));
-        assert_eq!(find_in_hosts(HOSTS, "db.example.net."), ips(&["10.0.0.7", "fd00::7"]));
-        assert_eq!(find_in_hosts(HOSTS, "commented.example.net"), ips(&[]));
-        assert_eq!(find_in_hosts(HOSTS, ""), ips(&[]));
-        assert_eq!(find_in_hosts("127.1 short", "short"), ips(&[]));
-    }
-
-    #[test]
-    fn a_missing_resolv_conf_is_a_problem_and_missing_others_are_not() {
-        let root = tempfile::tempdir().expect("a directory");
-        let paths = ["resolv.conf", "nsswitch.conf", "hosts"].map(|name| root.path().join(name));
-        let nothing = read(&paths, Some("localhost"));
-        assert_eq!(nothing.resolv, ResolvConf::default());
-        let problem = nothing.problem.expect("a problem");
-        assert_eq!(problem.errno, Some(libc::ENOENT));
-        assert!(problem.detail.contains("resolv.conf"), "{}", problem.detail);
-        std::fs::write(&paths[0], "nameserver 10.0.0.1\n").expect("a file");
-        assert_eq!(read(&paths, Some("localhost")).problem, None);
-    }
-
-    #[test]
-    fn a_resolv_conf_over_a_mebibyte_is_a_problem() {
-        let root = tempfile::tempdir().expect("a directory");
-        let paths = ["resolv.conf", "nsswitch.conf", "hosts"].map(|name| root.path().join(name));
-        std::fs::write(&paths[0], vec![b'#'; LIMIT_BYTES + 1]).expect("a file");
-        assert!(matches!(read(&paths, None).problem, Some(Problem { reason: Reason::Malformed(_), .. })));
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_a_parser_panic(
-            text in "(?s).{0,300}",
-            lines in "(nameserver|search|domain|options|hosts:|[\\[\\]:.;#%\t\n a-f0-9x-]){0,60}",
-            name in "(?s).{0,20}",
-        ) {
-            for text in [&text, &lines] {
-                drop((parse_resolv(text), parse_nsswitch(text), find_in_hosts(text, &name)));
-                let _ = (parse_server(text), inet_aton(text));
-            }
-        }
-
-        #[test]
-        fn every_dotted_quad_is_itself(bits: u32) {
-            let address = Ipv4Addr::from_bits(bits);
-            prop_assert_eq!(inet_aton(&address.to_string()), Some(address));
-        }
-    }
-}
+mod tests;
