@@ -12,13 +12,11 @@ mod system;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sonde_core::observation::dns::{
-    ConfigRequest, Personality, Resolution, ResolveError, ResolveRequest, ResolverConfig, View,
-};
+use sonde_core::observation::dns::{ConfigRequest, Personality, Resolution, ResolveError, ResolveRequest, View};
 use sonde_core::observation::{Failure, Phase, Reason};
 
 use self::steps::Steps;
-use super::config::config;
+use super::config::{Setup, read_for};
 use crate::clock::RunClock;
 use crate::failure::Fault;
 use crate::vantage::Vantage;
@@ -28,8 +26,8 @@ struct Lookup<'a> {
     vantage: &'a Vantage,
     clock: &'a RunClock,
     request: &'a ResolveRequest,
-    /// For `request.name` and `request.pid`: the hosts file's lines, the environment, Go's choice.
-    config: &'a ResolverConfig,
+    /// For `request.name` and `request.pid`: the views, the hosts file, the environment, Go's choice.
+    setup: &'a Setup,
     /// Every query goes in here.
     steps: &'a Steps,
 }
@@ -38,7 +36,7 @@ impl Lookup<'_> {
     /// What this personality makes of the files.
     fn view(&self) -> Result<&View, Fault> {
         let of = self.request.personality;
-        self.config.views.iter().find(|view| view.personality == of).ok_or_else(|| {
+        self.setup.view(of).ok_or_else(|| {
             Fault::new(
                 Phase::Inspect,
                 Reason::Unavailable(of.as_str().to_owned()),
@@ -71,9 +69,9 @@ pub async fn resolve(vantage: &Vantage, clock: &RunClock, request: &ResolveReque
     let steps = Steps::begin(clock);
     let timeout = request.timeout.min(LONGEST);
     let work = async {
-        let config = config(vantage, clock, &asked).await;
-        let outcome = perform(&Lookup { vantage, clock, request, config: &config, steps: &steps }).await;
-        (config, outcome)
+        let setup = read_for(vantage, clock, &asked).await;
+        let outcome = perform(&Lookup { vantage, clock, request, setup: &setup, steps: &steps }).await;
+        (setup.config.go, outcome)
     };
     let ended = tokio::time::timeout(timeout, Box::pin(work)).await;
     let timing = clock.since(at);
@@ -83,8 +81,8 @@ pub async fn resolve(vantage: &Vantage, clock: &RunClock, request: &ResolveReque
     };
     match ended {
         Err(_) => resolution.failure = failed(cut_off(request)),
-        Ok((config, outcome)) => {
-            resolution.go = (request.personality == Personality::Go).then_some(config.go);
+        Ok((go, outcome)) => {
+            resolution.go = (request.personality == Personality::Go).then_some(go);
             match outcome {
                 Err(fault) => resolution.failure = failed(fault),
                 Ok(Err(error)) => resolution.error = Some(error),
