@@ -1,9 +1,11 @@
 //! One host call in words: what was asked, and what came back.
 
+mod dns;
+
 use sonde_proto::v1::evidence::Call;
 use sonde_proto::v1::{
-    Certificate, DefaultRoutes, DnsQuery, DnsTransport, Endpoint, Evidence, Failure, HttpExchange, Listener, Route,
-    RouteKind, TcpDial, TlsDial, TlsSession, Verification,
+    Certificate, DefaultRoutes, Endpoint, Evidence, Failure, HttpExchange, Listener, Route, RouteKind, TcpDial,
+    TlsDial, TlsSession, Verification,
 };
 
 use crate::render::text::{count, elapsed, micros, moment, socket};
@@ -11,12 +13,10 @@ use crate::render::text::{count, elapsed, micros, moment, socket};
 /// What was asked.
 pub(crate) fn question(evidence: &Evidence) -> String {
     match &evidence.call {
-        Some(Call::DnsQuery(query)) => {
-            let over = if query.transport() == DnsTransport::Tcp { " over tcp" } else { "" };
-            let name = if query.name.len() > 1 { query.name.trim_end_matches('.') } else { &query.name };
-            format!("{} {name} @{}{over}", record_type(query.qtype), server(query.server.as_ref()))
-        }
+        Some(Call::DnsQuery(query)) => dns::query(query),
         Some(Call::DnsConfig(_)) => "resolver configuration".to_owned(),
+        Some(Call::DnsResolution(resolution)) => dns::resolution(resolution),
+        Some(Call::DnsWalk(walk)) => dns::walk(walk),
         Some(Call::TcpDial(dial)) => endpoint(dial.remote.as_ref()),
         Some(Call::TlsDial(dial)) => {
             let remote = endpoint(dial.remote.as_ref());
@@ -46,15 +46,10 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
         return failed(failure, evidence);
     }
     match &evidence.call {
-        Some(Call::DnsQuery(query)) => resolved(query),
-        Some(Call::DnsConfig(config)) => {
-            let servers = count(config.nameservers.len(), "name server", "name servers");
-            match config.hosts_addresses.as_slice() {
-                [] => servers,
-                // First, for a narrow line cuts the end off.
-                hosts => format!("hosts file: {}; {servers}", hosts.join(", ")),
-            }
-        }
+        Some(Call::DnsQuery(query)) => dns::answered(query),
+        Some(Call::DnsConfig(config)) => dns::configured(config),
+        Some(Call::DnsResolution(resolution)) => dns::resolved(resolution),
+        Some(Call::DnsWalk(walk)) => dns::walked(walk),
         Some(Call::TcpDial(dial)) => connected(dial),
         Some(Call::TlsDial(dial)) => session(dial),
         Some(Call::HttpExchange(exchange)) => responded(exchange),
@@ -104,6 +99,7 @@ fn failed(failure: &Failure, evidence: &Evidence) -> String {
     let seen = match call {
         Some(Call::TlsDial(dial)) => dial.session.as_ref(),
         Some(Call::HttpExchange(exchange)) => exchange.session.as_ref(),
+        Some(Call::DnsQuery(query)) => query.session.as_ref(),
         _ => None,
     };
     match seen.and_then(|session| session.chain.first()) {
@@ -117,27 +113,6 @@ fn unrepeated(detail: &str, question: &str) -> String {
     match detail.split_once(": ") {
         Some((asked, rest)) if asked.rsplit(' ').next().is_some_and(|last| question.contains(last)) => rest.to_owned(),
         _ => detail.to_owned(),
-    }
-}
-
-fn resolved(query: &DnsQuery) -> String {
-    let Some(answer) = &query.answer else { return "no answer".to_owned() };
-    if answer.rcode != 0 {
-        return response_code(answer.rcode);
-    }
-    let wanted: Vec<&str> = answer
-        .answers
-        .iter()
-        .filter(|resource| resource.r#type == query.qtype)
-        .map(|resource| resource.rdata.as_str())
-        .collect();
-    match wanted.as_slice() {
-        [] if answer.truncated => "truncated".to_owned(),
-        [] => "no such record".to_owned(),
-        [first, second, third, rest @ ..] if !rest.is_empty() => {
-            format!("{first}, {second}, {third} and {} more", rest.len())
-        }
-        all => all.join(", "),
     }
 }
 
@@ -222,55 +197,4 @@ fn route(route: &Route) -> String {
 
 fn endpoint(endpoint: Option<&Endpoint>) -> String {
     endpoint.map_or_else(|| "?".to_owned(), |endpoint| socket(&endpoint.address, endpoint.port))
-}
-
-/// A name server, without the port where it is the usual one.
-fn server(endpoint: Option<&Endpoint>) -> String {
-    match endpoint {
-        Some(usual) if usual.port == 53 => usual.address.clone(),
-        other => self::endpoint(other),
-    }
-}
-
-/// IANA's names of RFC 1035 TYPEs that people know.
-fn record_type(number: u32) -> String {
-    let known = [
-        (1, "A"),
-        (2, "NS"),
-        (5, "CNAME"),
-        (6, "SOA"),
-        (12, "PTR"),
-        (15, "MX"),
-        (16, "TXT"),
-        (28, "AAAA"),
-        (33, "SRV"),
-        (43, "DS"),
-        (48, "DNSKEY"),
-        (64, "SVCB"),
-        (65, "HTTPS"),
-        (255, "ANY"),
-        (257, "CAA"),
-    ];
-    known
-        .iter()
-        .find(|(code, _)| *code == number)
-        .map_or_else(|| format!("TYPE{number}"), |(_, name)| (*name).to_owned())
-}
-
-/// IANA's names of response codes.
-fn response_code(number: u32) -> String {
-    let known = [
-        (1, "FORMERR"),
-        (2, "SERVFAIL"),
-        (3, "NXDOMAIN"),
-        (4, "NOTIMP"),
-        (5, "REFUSED"),
-        (8, "NXRRSET"),
-        (9, "NOTAUTH"),
-        (16, "BADVERS"),
-    ];
-    known
-        .iter()
-        .find(|(code, _)| *code == number)
-        .map_or_else(|| format!("RCODE{number}"), |(_, name)| (*name).to_owned())
 }

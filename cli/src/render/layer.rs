@@ -163,6 +163,7 @@ fn succeeded(evidence: &Evidence) -> bool {
             query.answer.as_ref().is_none_or(|answer| answer.rcode != 0 || answer.answers.is_empty())
         }
         Some(Call::HttpExchange(exchange)) => exchange.response.as_ref().is_none_or(|response| response.status >= 400),
+        Some(Call::DnsResolution(resolution)) => resolution.addresses.is_empty(),
         _ => false,
     };
     evidence.failure.is_none() && !empty
@@ -179,17 +180,19 @@ fn rank(evidence: &Evidence) -> u8 {
         Some(Call::TlsDial(_)) => 1,
         Some(Call::TcpDial(_)) => 2,
         Some(Call::DnsQuery(_)) => 3,
-        Some(Call::Listeners(_)) => 4,
-        Some(Call::Census(_)) => 5,
-        Some(Call::DefaultRoutes(_)) => 6,
-        Some(Call::RouteLookup(_)) => 7,
-        Some(Call::NeighbourLookup(_)) => 8,
-        Some(Call::Links(_)) => 9,
-        Some(Call::DnsConfig(_)) => 10,
-        Some(Call::Counters(_)) => 11,
-        Some(Call::ClockState(_)) => 12,
-        Some(Call::Rejected(_)) => 13,
-        None => 14,
+        Some(Call::DnsResolution(_)) => 4,
+        Some(Call::DnsWalk(_)) => 5,
+        Some(Call::Listeners(_)) => 6,
+        Some(Call::Census(_)) => 7,
+        Some(Call::DefaultRoutes(_)) => 8,
+        Some(Call::RouteLookup(_)) => 9,
+        Some(Call::NeighbourLookup(_)) => 10,
+        Some(Call::Links(_)) => 11,
+        Some(Call::DnsConfig(_)) => 12,
+        Some(Call::Counters(_)) => 13,
+        Some(Call::ClockState(_)) => 14,
+        Some(Call::Rejected(_)) => 15,
+        None => 16,
     }
 }
 

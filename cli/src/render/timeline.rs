@@ -1,7 +1,7 @@
 //! Phase bars: when each part of a host call happened, drawn to the scale of the whole run.
 
 use sonde_proto::v1::evidence::Call;
-use sonde_proto::v1::{Connection, Evidence, Timing};
+use sonde_proto::v1::{Connection, DnsStepOutcome, DnsTransport, Evidence, Timing};
 
 use crate::render::text::{elapsed, micros};
 
@@ -71,20 +71,19 @@ pub(crate) fn spans(evidence: &Evidence) -> Vec<Span> {
         }
         Some(Call::HttpExchange(exchange)) => {
             let phases = exchange.phases.unwrap_or_default();
-            let parts = [
-                (Phase::Connect, phases.connect),
-                (Phase::Tls, phases.tls),
-                (Phase::Wait, phases.send),
-                (Phase::Wait, phases.wait),
-                (Phase::Answer, phases.receive),
-            ];
-            // Of a failed exchange the last phase begun is the one that failed.
-            let failed = evidence.failure.is_some();
-            let last = parts.iter().rposition(|(_, timing)| timing.is_some());
-            for (index, (phase, timing)) in parts.iter().enumerate() {
-                if !failed || last != Some(index) {
-                    timed(&mut spans, *phase, timing.as_ref());
-                }
+            let parts = [phases.connect, phases.tls, phases.send, phases.wait, phases.receive];
+            exchanged(&mut spans, &parts, evidence.failure.is_some());
+        }
+        // A datagram has no parts to draw: it is sent and answered.
+        Some(Call::DnsQuery(query)) if query.transport() != DnsTransport::Udp => {
+            let phases = query.phases.unwrap_or_default();
+            let parts = [phases.connect, phases.tls, phases.send, phases.wait, phases.receive];
+            exchanged(&mut spans, &parts, evidence.failure.is_some());
+        }
+        Some(Call::DnsResolution(resolution)) => {
+            for step in &resolution.steps {
+                let lost = !matches!(step.outcome(), DnsStepOutcome::Answered | DnsStepOutcome::Truncated);
+                timed(&mut spans, if lost { Phase::Lost } else { Phase::Wait }, step.timing.as_ref());
             }
         }
         _ => {}
@@ -99,6 +98,17 @@ pub(crate) fn spans(evidence: &Evidence) -> Vec<Span> {
 fn connected(spans: &mut Vec<Span>, connection: Option<&Connection>, succeeded: bool) {
     if succeeded {
         timed(spans, Phase::Connect, connection.and_then(|connection| connection.connect.as_ref()));
+    }
+}
+
+/// The phases of an exchange in order. Of a failed one the last phase begun is the one that failed.
+fn exchanged(spans: &mut Vec<Span>, parts: &[Option<Timing>; 5], failed: bool) {
+    let last = parts.iter().rposition(Option::is_some);
+    let shades = [Phase::Connect, Phase::Tls, Phase::Wait, Phase::Wait, Phase::Answer];
+    for (index, (phase, timing)) in shades.into_iter().zip(parts).enumerate() {
+        if !failed || last != Some(index) {
+            timed(spans, phase, timing.as_ref());
+        }
     }
 }
 
@@ -157,10 +167,59 @@ impl Scale {
 
 #[cfg(test)]
 mod tests {
+    use sonde_proto::v1::{DnsPhases, DnsQuery, DnsResolution, DnsStep};
+
     use super::*;
 
     fn span(phase: Phase, from: u64, to: u64) -> Span {
         Span { phase, from, to }
+    }
+
+    fn timing(at_us: i32, elapsed_us: i32) -> Option<Timing> {
+        let duration = |micros: i32| Some(prost_types::Duration { seconds: 0, nanos: micros * 1000 });
+        Some(Timing { at: duration(at_us), elapsed: duration(elapsed_us) })
+    }
+
+    fn evidence(call: Call) -> Evidence {
+        let at = Some(prost_types::Duration { seconds: 0, nanos: 0 });
+        Evidence {
+            at,
+            elapsed: Some(prost_types::Duration { seconds: 0, nanos: 100_000 }),
+            call: Some(call),
+            ..Evidence::default()
+        }
+    }
+
+    #[test]
+    fn an_encrypted_query_is_drawn_by_its_phases_and_a_datagram_as_one() {
+        let phases =
+            DnsPhases { connect: timing(0, 30), tls: timing(30, 40), send: None, wait: timing(70, 30), receive: None };
+        let query = |transport: DnsTransport| {
+            let query = DnsQuery { transport: transport.into(), phases: Some(phases), ..DnsQuery::default() };
+            spans(&evidence(Call::DnsQuery(query)))
+        };
+
+        assert_eq!(
+            query(DnsTransport::Tls),
+            [span(Phase::Connect, 0, 30), span(Phase::Tls, 30, 70), span(Phase::Wait, 70, 100)]
+        );
+        assert_eq!(query(DnsTransport::Udp), [span(Phase::Answer, 0, 100)]);
+    }
+
+    #[test]
+    fn the_steps_of_a_lookup_are_drawn_lost_where_they_are() {
+        let step = |outcome: DnsStepOutcome, at| DnsStep {
+            outcome: outcome.into(),
+            timing: timing(at, 50),
+            ..DnsStep::default()
+        };
+        let steps = vec![step(DnsStepOutcome::TimedOut, 0), step(DnsStepOutcome::Answered, 50)];
+        let resolution = DnsResolution { steps, ..DnsResolution::default() };
+
+        assert_eq!(
+            spans(&evidence(Call::DnsResolution(resolution))),
+            [span(Phase::Lost, 0, 50), span(Phase::Wait, 50, 100)]
+        );
     }
 
     #[test]

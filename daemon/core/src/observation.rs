@@ -44,7 +44,6 @@ pub struct Observation {
 /// The host calls of the contract, with request and answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant is the interface function of that name; the records are documented")]
-#[expect(clippy::large_enum_variant, reason = "a ledger holds hundreds of them at most, and each moves once")]
 pub enum Call {
     DnsQuery {
         request: dns::Query,

@@ -110,6 +110,17 @@ impl From<core::Reason> for wit::Reason {
     }
 }
 
+impl From<core::IcmpError> for wit::IcmpError {
+    fn from(icmp: core::IcmpError) -> Self {
+        Self {
+            sender: icmp.sender.map(|sender| sender.to_string()),
+            icmp_type: icmp.icmp_type,
+            code: icmp.code,
+            mtu: icmp.mtu,
+        }
+    }
+}
+
 impl From<core::Failure> for wit::Failure {
     fn from(failure: core::Failure) -> Self {
         Self {
@@ -117,12 +128,7 @@ impl From<core::Failure> for wit::Failure {
             reason: failure.reason.into(),
             errno: failure.errno,
             errno_name: failure.errno.and_then(errno_name).map(str::to_owned),
-            icmp: failure.icmp.map(|icmp| wit::IcmpError {
-                sender: icmp.sender.map(|sender| sender.to_string()),
-                icmp_type: icmp.icmp_type,
-                code: icmp.code,
-                mtu: icmp.mtu,
-            }),
+            icmp: failure.icmp.map(Into::into),
             elapsed_us: micros(failure.elapsed),
             detail: failure.detail,
         }

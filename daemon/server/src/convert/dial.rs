@@ -84,7 +84,7 @@ fn tcp_info(info: &core::TcpInfo) -> v1::TcpInfo {
     }
 }
 
-fn session(session: &core::TlsSession) -> v1::TlsSession {
+pub(super) fn session(session: &core::TlsSession) -> v1::TlsSession {
     v1::TlsSession {
         version: session.version.clone().unwrap_or_default(),
         cipher: session.cipher.clone().unwrap_or_default(),

@@ -23,7 +23,9 @@ pub(crate) fn evidence(observation: &Observation) -> v1::Evidence {
 fn call(call: &Call) -> Message {
     match call {
         Call::DnsQuery { request, answer } => Message::DnsQuery(dns::query(request, answer)),
-        Call::DnsConfig { name, answer } => Message::DnsConfig(dns::config(name.as_deref(), answer)),
+        Call::DnsConfig { request, answer } => Message::DnsConfig(dns::config(request, answer)),
+        Call::DnsResolve { request, answer } => Message::DnsResolution(dns::resolution(request, answer)),
+        Call::DnsWalk { request, answer } => Message::DnsWalk(dns::walk(request, answer)),
         Call::DialTcp { request, answer } => Message::TcpDial(dial::tcp(request, answer)),
         Call::DialTls { request, answer } => Message::TlsDial(dial::tls(request, answer)),
         Call::DialHttp { request, answer } => Message::HttpExchange(dial::http(request, answer)),

@@ -54,7 +54,7 @@ fn phase(phase: core::Phase) -> v1::Phase {
     }
 }
 
-fn icmp(icmp: &core::IcmpError) -> v1::IcmpError {
+pub(super) fn icmp(icmp: &core::IcmpError) -> v1::IcmpError {
     v1::IcmpError {
         sender: address(icmp.sender),
         r#type: icmp.icmp_type.into(),

@@ -84,6 +84,9 @@ pub(super) async fn prepare(
     let budget = budget(asked.budget, shared.config.runs.budget)?;
     let mut grants = Grants::for_target(&target);
     endpoints(&mut grants, &asked.endpoints)?;
+    if !asked.selected.is_empty() {
+        grants.allow_walks();
+    }
     let manifests: Vec<Manifest> = checks.iter().map(|check| check.manifest.clone()).collect();
     let plan = Plan::new(target, &manifests, &asked.selected).map_err(|error| unplanned(&error, asked.trigger))?;
     let planned = plan

@@ -82,7 +82,9 @@ pub(super) fn of_call(
     };
     let mut phases = Phases { began, parent: own.id, fresh, spans: Vec::new() };
     let own = match &observation.call {
-        Call::DnsQuery { request, answer } => dns::query(own, request, answer),
+        Call::DnsQuery { request, answer } => dns::query(own, request, answer, &mut phases),
+        Call::DnsResolve { request, answer } => dns::resolve(own, request, answer, &mut phases),
+        Call::DnsWalk { request, answer } => dns::walk(own, request, answer),
         Call::DialTcp { request, answer } => dial::tcp(own, request, answer),
         Call::DialTls { request, answer } => dial::tls(own, request, answer, &mut phases),
         Call::DialHttp { request, answer } => dial::http(own, request, answer, &mut phases),

@@ -94,7 +94,7 @@ fn connect(
     phases.spans.push(taking(plan, failure, Phase::Connect));
 }
 
-fn handshake(
+pub(super) fn handshake(
     phases: &mut Phases<'_>,
     server_name: &str,
     timing: Option<Timing>,
@@ -117,7 +117,7 @@ fn handshake(
 }
 
 /// The failure belongs to this phase: it takes it, and nobody above shows it again.
-fn taking(plan: Plan, failure: &mut Option<&Failure>, phase: Phase) -> Plan {
+pub(super) fn taking(plan: Plan, failure: &mut Option<&Failure>, phase: Phase) -> Plan {
     match failure.take_if(|failure| failure.phase == phase) {
         Some(failure) => plan.failed_by(failure),
         None => plan,
@@ -125,14 +125,14 @@ fn taking(plan: Plan, failure: &mut Option<&Failure>, phase: Phase) -> Plan {
 }
 
 /// A failure that no phase took is the call's own.
-fn rest(plan: Plan, failure: Option<&Failure>) -> Plan {
+pub(super) fn rest(plan: Plan, failure: Option<&Failure>) -> Plan {
     match failure {
         Some(failure) => plan.failed_by(failure),
         None => plan,
     }
 }
 
-fn connect_name(remote: Endpoint) -> String {
+pub(super) fn connect_name(remote: Endpoint) -> String {
     format!("socket connect {remote}")
 }
 

@@ -8,8 +8,8 @@ use super::{Plan, network_type};
 pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
     let count = |count: usize| KeyValue::new("sonde.count", i64::try_from(count).unwrap_or(i64::MAX));
     own.name = match call {
-        Call::DnsConfig { name, answer } => {
-            own.attributes.extend(name.iter().map(|name| KeyValue::new("dns.question.name", name.clone())));
+        Call::DnsConfig { request, answer } => {
+            own.attributes.extend(request.name.iter().map(|name| KeyValue::new("dns.question.name", name.clone())));
             own.attributes.push(count(answer.nameservers.len()));
             "read resolver configuration".into()
         }
@@ -59,9 +59,12 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
         }
         Call::Rejected { function, .. } => format!("rejected {function}").into(),
         // The network's own, handled beside this module.
-        Call::DnsQuery { .. } | Call::DialTcp { .. } | Call::DialTls { .. } | Call::DialHttp { .. } => {
-            "host call".into()
-        }
+        Call::DnsQuery { .. }
+        | Call::DnsResolve { .. }
+        | Call::DnsWalk { .. }
+        | Call::DialTcp { .. }
+        | Call::DialTls { .. }
+        | Call::DialHttp { .. } => "host call".into(),
     };
     match call.failure() {
         Some(failure) => own.failed_by(failure),

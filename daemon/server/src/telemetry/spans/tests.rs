@@ -1,9 +1,10 @@
+mod dns;
+
 use std::net::Ipv4Addr;
 
 use sonde_core::observation::dial::{
     Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, TlsDial, TlsRequest, TlsSession, Verification,
 };
-use sonde_core::observation::dns::{Answer, Exchange, Query, Transport};
 use sonde_core::observation::{EvidenceId, Phase, Reason};
 
 use super::*;
@@ -180,47 +181,6 @@ fn an_http_error_status_is_the_exchanges_error() {
 
     assert_eq!(failed(&spans), ["HTTP GET"]);
     assert_eq!(attribute(&spans[0], "error.type").as_deref(), Some("503"));
-}
-
-fn lookup(rcode: u16) -> Vec<Plan> {
-    let request = Query {
-        server: Endpoint { address: Ipv4Addr::new(10, 0, 0, 53).into(), port: 53 },
-        transport: Transport::Udp,
-        name: "orders.lab.".into(),
-        qtype: 1,
-        qclass: 1,
-        recursion_desired: true,
-        checking_disabled: false,
-        authentic_data: false,
-        edns_size: None,
-        dnssec_ok: false,
-        timeout: Duration::from_secs(1),
-        deltas: false,
-    };
-    let answer = Answer {
-        rcode,
-        authoritative: false,
-        truncated: false,
-        recursion_desired: true,
-        recursion_available: true,
-        authentic_data: false,
-        checking_disabled: false,
-        answers: vec![],
-        authorities: vec![],
-        additionals: vec![],
-        edns: None,
-        size_bytes: 30,
-    };
-    let answer = Exchange { timing: timing(10, 1), kernel_rtt: None, strays: 0, outcome: Ok(answer), deltas: None };
-    spans(Call::DnsQuery { request, answer })
-}
-
-#[test]
-fn a_name_that_does_not_exist_is_an_answer_and_a_server_that_fails_an_error() {
-    assert_eq!(failed(&lookup(3)), [""; 0]);
-    assert_eq!(failed(&lookup(2)), ["DNS lookup orders.lab."]);
-    assert_eq!(attribute(&lookup(2)[0], "error.type").as_deref(), Some("dns_servfail_error"));
-    assert_eq!(attribute(&lookup(0)[0], "dns.question.name").as_deref(), Some("orders.lab."));
 }
 
 #[test]
