@@ -27,7 +27,7 @@ pub(super) use self::hosts::HostsAnswer;
 pub use self::hosts::parse_hosts;
 use self::layout::Layout;
 pub use self::nsswitch::parse_nsswitch;
-pub(super) use self::nsswitch::{Action, Actions, Source, Status};
+pub(super) use self::nsswitch::{Action, Source, Status};
 pub use self::resolv::parse_resolv_conf;
 use self::resolv::{Readings, lines, text, until_nul};
 use crate::clock::RunClock;
