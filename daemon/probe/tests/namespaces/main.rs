@@ -1,5 +1,6 @@
 //! Facts of real network namespaces, compared with what `ip` and `ss` say of them. Needs root; see [`lab`].
 
+mod config;
 mod lab;
 mod sockets;
 mod system;

@@ -138,7 +138,7 @@ fn facts_of_the_own_vantage_need_no_privilege() {
 }
 
 /// Runs `f` on a thread without capabilities.
-fn unprivileged<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) fn unprivileged<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     let body = move || {
         use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
         let none = CapabilitySet::empty();
