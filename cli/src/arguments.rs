@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::command::{cause, check, completions, daemon, diagnose, man};
+use crate::command::{cause, check, completions, daemon, diagnose, dns, man};
 
 pub(crate) mod help;
 pub(crate) mod usage;
@@ -75,6 +75,9 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Diagnose a target, this whole host when none is given
     Diagnose(diagnose::Diagnose),
+    /// Query name servers, look names up as programs would, walk delegations, read the configuration
+    #[command(subcommand, arg_required_else_help = false)]
+    Dns(dns::Dns),
     /// List, describe and run checks
     #[command(subcommand, arg_required_else_help = false)]
     Check(check::Check),

@@ -18,6 +18,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod daemon;
 pub(crate) mod diagnose;
+pub(crate) mod dns;
 pub(crate) mod man;
 
 /// Refuses global options that exclude each other, and those that mean nothing to the command: dropped in silence, they
@@ -33,11 +34,19 @@ pub(crate) fn coherent(Arguments { global, command }: &Arguments) -> Result<(), 
     if let Command::Diagnose(diagnose) = command {
         diagnose.coherent()?;
     }
-    let measures = matches!(command, Command::Diagnose(_) | Command::Check(check::Check::Run(_)));
+    let measures = matches!(command, Command::Diagnose(_) | Command::Check(check::Check::Run(_)) | Command::Dns(_));
     let asks = !matches!(command, Command::Daemon(daemon::Daemon::Run(_)) | Command::Completions(_) | Command::Man(_));
     let options = [
-        ("--netns", global.netns.is_some() && !measures, "only `sonde diagnose` and `sonde check run` measure"),
-        ("--pid", global.pid.is_some() && !measures, "only `sonde diagnose` and `sonde check run` measure"),
+        (
+            "--netns",
+            global.netns.is_some() && !measures,
+            "only `sonde diagnose`, `sonde check run` and `sonde dns` measure",
+        ),
+        (
+            "--pid",
+            global.pid.is_some() && !measures,
+            "only `sonde diagnose`, `sonde check run` and `sonde dns` measure",
+        ),
         ("--endpoint", global.endpoint.is_some() && !asks, "it asks no daemon"),
         ("--context", global.context.is_some() && !asks, "it asks no daemon"),
         ("--timeout", global.timeout.is_some() && !asks, "it has no deadline"),
@@ -53,7 +62,7 @@ pub(crate) fn run_offline(command: &Command, output: &Output) -> Option<Result<u
     match command {
         Command::Completions(completions) => Some(completions.run(output)),
         Command::Man(man) => Some(man.run(output)),
-        Command::Diagnose(_) | Command::Check(_) | Command::Cause(_) | Command::Daemon(_) => None,
+        Command::Diagnose(_) | Command::Dns(_) | Command::Check(_) | Command::Cause(_) | Command::Daemon(_) => None,
     }
 }
 
@@ -64,6 +73,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<u8, Com
         Command::Diagnose(diagnose) => {
             with_session(&global, async |session| diagnose.run(session, &global, output).await).await
         }
+        Command::Dns(dns) => with_session(&global, async |session| dns.run(session, &global, output).await).await,
         Command::Check(check) => with_session(&global, async |session| check.run(session, &global, output).await).await,
         Command::Cause(cause) => with_session(&global, async |session| cause.run(session, &global, output).await).await,
         Command::Daemon(daemon) => daemon.run(&global, output).await,

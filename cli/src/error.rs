@@ -57,6 +57,9 @@ pub(crate) enum CommandError {
     /// A message does not fit its JSON form.
     #[error("failed to print the answer")]
     Json(#[from] JsonError),
+    /// A document does not fit its JSON form.
+    #[error("failed to print the answer")]
+    Document(#[source] serde_json::Error),
     /// The JSON does not fit YAML.
     #[error("failed to print the answer as YAML")]
     Yaml(#[source] serde_json::Error),

@@ -50,7 +50,7 @@ pub(crate) async fn run<C: Carrier>(
     output: &Output,
 ) -> Result<u8, CommandError> {
     let mut progress = Progress::begin(verbose, session.origin());
-    let followed = to_the_end(session, call, budget, output, &mut progress).await;
+    let followed = to_the_end(session, call, budget, Some(output), &mut progress).await;
     progress.end();
     let (diagnosis, interrupted) = followed?;
     if output.format() != Format::Jsonl {
@@ -59,6 +59,22 @@ pub(crate) async fn run<C: Carrier>(
         output.message(&diagnosis, |diagnosis| Ok(vec![json::to_string(diagnosis)?]), table)?;
     }
     Ok(if interrupted { exit::INTERRUPTED } else { exit_code(&diagnosis) })
+}
+
+/// Follows the stream that `call` opens and gives its diagnosis, printing nothing to stdout. Ctrl-C ends it.
+pub(crate) async fn collect<C: Carrier>(
+    session: &Session,
+    call: impl Future<Output = Result<Response<Streaming<C>>, Status>>,
+    budget: Duration,
+    verbose: bool,
+) -> Result<Diagnosis, CommandError> {
+    let mut progress = Progress::begin(verbose, session.origin());
+    let followed = to_the_end(session, call, budget, None, &mut progress).await;
+    progress.end();
+    match followed? {
+        (diagnosis, false) => Ok(diagnosis),
+        (_, true) => Err(CommandError::Interrupted),
+    }
 }
 
 /// The budget of a run.
@@ -84,7 +100,7 @@ async fn to_the_end<C: Carrier>(
     session: &Session,
     call: impl Future<Output = Result<Response<Streaming<C>>, Status>>,
     budget: Duration,
-    output: &Output,
+    output: Option<&Output>,
     progress: &mut Progress,
 ) -> Result<(Diagnosis, bool), CommandError> {
     let late = tokio::time::sleep_until(Instant::now() + budget + GRACE);
@@ -105,12 +121,12 @@ async fn to_the_end<C: Carrier>(
             _ = interrupts.recv() => {
                 let diagnosis = cancel(session, run_id, &mut interrupts).await?;
                 let finished = Event::Finished(Box::new(diagnosis.clone()));
-                output.event(&DiagnosisEvent { at: diagnosis.elapsed, event: Some(finished) })?;
+                show(output, &DiagnosisEvent { at: diagnosis.elapsed, event: Some(finished) })?;
                 return Ok((diagnosis, true));
             }
         };
         let Some(event) = message.ok_or(CommandError::NoDiagnosis)?.event() else { continue };
-        output.event(&event)?;
+        show(output, &event)?;
         progress.event(&event);
         match event.event {
             Some(Event::Started(started)) => run_id = Some(started.run_id),
@@ -118,6 +134,10 @@ async fn to_the_end<C: Carrier>(
             _ => {}
         }
     }
+}
+
+fn show(output: Option<&Output>, event: &DiagnosisEvent) -> Result<(), CommandError> {
+    output.map_or(Ok(()), |output| output.event(event))
 }
 
 /// Ends the run and takes what is known of it. A second Ctrl-C does not wait for that.

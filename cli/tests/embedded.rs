@@ -240,3 +240,12 @@ fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
     assert!(status.expect("kill is there").success());
 }
+
+#[test]
+fn the_help_of_running_the_daemon_lists_the_keys_of_its_configuration() {
+    let output = run(&["daemon", "run", "--help"]);
+
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(sonded::config::KEYS.iter().all(|(key, _)| text.contains(key)), "{text}");
+}

@@ -26,6 +26,7 @@ pub(crate) enum Daemon {
 
 /// Run the daemon in the foreground.
 #[derive(Debug, Args)]
+#[cfg_attr(feature = "embedded", command(after_help = sonded::config::help()))]
 pub(crate) struct Run {
     /// Its configuration file, TOML
     #[arg(long, value_name = "FILE")]

@@ -54,6 +54,25 @@ impl Output {
         raw(&text)
     }
 
+    /// A document that is no message, in the form asked for: in JSONL each element of it on a line of its own.
+    pub(crate) fn document<T: serde::Serialize>(
+        &self,
+        elements: &[T],
+        table: impl FnOnce(usize) -> String,
+    ) -> Result<(), CommandError> {
+        let text = match self.format {
+            Format::Table | Format::Wide => return self.text(&table(width())),
+            Format::Json => serde_json::to_string_pretty(elements).map_err(CommandError::Document)? + "\n",
+            Format::Yaml => yaml(&serde_json::to_string(elements).map_err(CommandError::Document)?)?,
+            Format::Jsonl => {
+                let lines: Result<String, _> =
+                    elements.iter().map(|element| serde_json::to_string(element).map(|line| line + "\n")).collect();
+                lines.map_err(CommandError::Document)?
+            }
+        };
+        raw(&text)
+    }
+
     /// An event of a run, at once, where that is the form asked for.
     pub(crate) fn event(&self, event: &DiagnosisEvent) -> Result<(), CommandError> {
         match self.format {

@@ -175,9 +175,9 @@ mod tests {
         Span { phase, from, to }
     }
 
-    fn timing(at_us: i32, elapsed_us: i32) -> Option<Timing> {
+    fn timing(at_us: i32, elapsed_us: i32) -> Timing {
         let duration = |micros: i32| Some(prost_types::Duration { seconds: 0, nanos: micros * 1000 });
-        Some(Timing { at: duration(at_us), elapsed: duration(elapsed_us) })
+        Timing { at: duration(at_us), elapsed: duration(elapsed_us) }
     }
 
     fn evidence(call: Call) -> Evidence {
@@ -192,8 +192,13 @@ mod tests {
 
     #[test]
     fn an_encrypted_query_is_drawn_by_its_phases_and_a_datagram_as_one() {
-        let phases =
-            DnsPhases { connect: timing(0, 30), tls: timing(30, 40), send: None, wait: timing(70, 30), receive: None };
+        let phases = DnsPhases {
+            connect: Some(timing(0, 30)),
+            tls: Some(timing(30, 40)),
+            send: None,
+            wait: Some(timing(70, 30)),
+            receive: None,
+        };
         let query = |transport: DnsTransport| {
             let query = DnsQuery { transport: transport.into(), phases: Some(phases), ..DnsQuery::default() };
             spans(&evidence(Call::DnsQuery(query)))
@@ -210,7 +215,7 @@ mod tests {
     fn the_steps_of_a_lookup_are_drawn_lost_where_they_are() {
         let step = |outcome: DnsStepOutcome, at| DnsStep {
             outcome: outcome.into(),
-            timing: timing(at, 50),
+            timing: Some(timing(at, 50)),
             ..DnsStep::default()
         };
         let steps = vec![step(DnsStepOutcome::TimedOut, 0), step(DnsStepOutcome::Answered, 50)];

@@ -6,6 +6,7 @@ use sonde_proto::v1::{
 };
 
 use super::endpoint;
+use crate::render::dns::codes::{record_type, response_code};
 use crate::render::text::count;
 
 /// `A www.example @10.0.0.53 over tls`.
@@ -108,7 +109,7 @@ pub(super) fn walked(walk: &DnsWalk) -> String {
     match security {
         "" => {}
         "DNSSEC bogus" if !walk.security_detail.is_empty() => {
-            parts.push(format!("{security}: {}", walk.security_detail))
+            parts.push(format!("{security}: {}", walk.security_detail));
         }
         word => parts.push(word.to_owned()),
     }
@@ -138,49 +139,6 @@ fn server(endpoint: Option<&Endpoint>, usual: u32) -> String {
         Some(known) if known.port == usual => known.address.clone(),
         other => self::endpoint(other),
     }
-}
-
-/// IANA's names of RFC 1035 TYPEs that people know.
-fn record_type(number: u32) -> String {
-    let known = [
-        (1, "A"),
-        (2, "NS"),
-        (5, "CNAME"),
-        (6, "SOA"),
-        (12, "PTR"),
-        (15, "MX"),
-        (16, "TXT"),
-        (28, "AAAA"),
-        (33, "SRV"),
-        (43, "DS"),
-        (48, "DNSKEY"),
-        (64, "SVCB"),
-        (65, "HTTPS"),
-        (255, "ANY"),
-        (257, "CAA"),
-    ];
-    known
-        .iter()
-        .find(|(code, _)| *code == number)
-        .map_or_else(|| format!("TYPE{number}"), |(_, name)| (*name).to_owned())
-}
-
-/// IANA's names of response codes.
-fn response_code(number: u32) -> String {
-    let known = [
-        (1, "FORMERR"),
-        (2, "SERVFAIL"),
-        (3, "NXDOMAIN"),
-        (4, "NOTIMP"),
-        (5, "REFUSED"),
-        (8, "NXRRSET"),
-        (9, "NOTAUTH"),
-        (16, "BADVERS"),
-    ];
-    known
-        .iter()
-        .find(|(code, _)| *code == number)
-        .map_or_else(|| format!("RCODE{number}"), |(_, name)| (*name).to_owned())
 }
 
 #[cfg(test)]
