@@ -5,6 +5,7 @@
 //! cargo run -p sonde-tests --bin personalities -- --generated 200         and 200 from the seeded generator (--seed 1)
 //! cargo run -p sonde-tests --bin personalities -- --only rotate           the cases whose name contains it
 //! cargo run -p sonde-tests --bin personalities -- --record FOLDER         only what the originals do, as files
+//! cargo run -p sonde-tests --bin personalities -- --twice                 the originals with themselves: the comparison's noise
 //! ```
 //!
 //! `tests/run --setup-only` builds the originals; `cargo build --workspace` builds sonde.
@@ -18,7 +19,7 @@ use sonde_tests::personality::case::{self, Case};
 use sonde_tests::personality::generate;
 use sonde_tests::personality::original::{Musl, Recording, program, record};
 use sonde_tests::personality::report;
-use sonde_tests::personality::trial::{Trial, compare, over_all};
+use sonde_tests::personality::trial::{Trial, compare, over_all, twice};
 
 #[derive(Parser)]
 struct Arguments {
@@ -43,13 +44,14 @@ struct Arguments {
     /// Saves what the originals do, and compares nothing.
     #[arg(long)]
     record: Option<PathBuf>,
+    /// Compares each original with itself.
+    #[arg(long)]
+    twice: bool,
 }
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     ensure!(rustix::process::geteuid().is_root(), "network namespaces need root");
-    // A busy machine must not pass for a slow resolver; where this is not allowed, it may.
-    rustix::process::setpriority_process(None, -10).ok();
     let mut cases = case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("personality"))?;
     cases.extend(generate::cases(arguments.generated, arguments.seed));
     cases.retain(|case| case.name.contains(&arguments.only));
@@ -66,7 +68,8 @@ fn main() -> Result<ExitCode> {
         let each = |(case, personality): (&Case, &str)| record(case, personality, arguments.musl);
         return save(folder, &runs, &over_all(&runs, arguments.jobs, each), arguments.musl);
     }
-    let trials = over_all(&runs, arguments.jobs, |(case, personality)| compare(case, personality, arguments.musl));
+    let trial = if arguments.twice { twice } else { compare };
+    let trials = over_all(&runs, arguments.jobs, |(case, personality)| trial(case, personality, arguments.musl));
     Ok(print(&runs, &trials))
 }
 

@@ -49,15 +49,20 @@ pub fn resolve(case: &Case, personality: &str) -> Result<Emulation> {
     let text = String::from_utf8_lossy(&seen.stdout).into_owned();
     let document: Value = serde_json::from_str(&text)
         .with_context(|| format!("sonde printed {text:?}, {:?}, exit {:?}", seen.stderr, seen.exit))?;
-    let one = &document["resolutions"][0];
+    let one = &document[0];
     if one["personality"] != personality {
-        bail!("sonde's first resolution is no {personality}: {text}");
+        bail!("the first object of sonde's array is no {personality}: {text}, {:?}, exit {:?}", seen.stderr, seen.exit);
     }
     let steps = one["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
     let steps = steps.iter().map(step).collect::<Result<Vec<_>>>().with_context(|| text.clone())?;
     let result = outcome(&one["result"]).with_context(|| text.clone())?;
     let elapsed = duration(&one["elapsed"]).with_context(|| text.clone())?;
-    let recording = Recording { runtime: "sonde".to_owned(), queries: seen.log.since(0), result, elapsed };
+    let queries = seen.log.since(0);
+    // Its clock began before the first step by the time that it reports for it.
+    let before = steps.first().map_or(Duration::ZERO, |step: &Step| step.at);
+    let begin_ns = queries.first().map_or(0, |first| first.at_ns.saturating_sub(nanoseconds(before)));
+    let recording =
+        Recording { runtime: "sonde".to_owned(), queries: seen.log.since(begin_ns), result, begin_ns, elapsed };
     Ok(Emulation { recording, steps, document })
 }
 
@@ -87,6 +92,10 @@ fn step(value: &Value) -> Result<Step> {
         outcome: word("outcome")?,
         elapsed: duration(&value["elapsed"])?,
     })
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Protobuf's JSON form, `0.0012s`; absent is zero, as protobuf leaves zero out.

@@ -20,6 +20,9 @@ pub struct Recording {
     pub queries: Vec<Seen>,
     /// What the caller got.
     pub result: Outcome,
+    /// When it began, `CLOCK_MONOTONIC`.
+    #[serde(skip)]
+    pub begin_ns: u64,
     /// The whole look-up.
     #[serde(serialize_with = "seconds")]
     pub elapsed: Duration,
@@ -85,7 +88,7 @@ pub fn record(case: &Case, personality: &str, musl: Musl) -> Result<Recording> {
         _ => said.runtime,
     };
     let elapsed = Duration::from_nanos(said.elapsed_ns);
-    Ok(Recording { runtime, queries: seen.log.since(said.begin_ns), result, elapsed })
+    Ok(Recording { runtime, queries: seen.log.since(said.begin_ns), result, begin_ns: said.begin_ns, elapsed })
 }
 
 /// A Go error names the client's own port, which the kernel draws: `10.0.0.1:40000->10.0.0.2:53`.

@@ -19,7 +19,10 @@ use super::rule::{Action, Reach, Script, Transport};
 use super::wire::{Edns, Query, type_word};
 
 /// The time that every answer takes at least.
-pub const DELAY: Duration = Duration::from_millis(40);
+pub const DELAY: Duration = Duration::from_millis(50);
+
+/// How long a refusal, which takes no time, counts as on its way.
+const REFUSAL: Duration = Duration::from_millis(25);
 
 /// How much longer each further server takes.
 const DELAY_PER_SERVER: Duration = Duration::from_millis(15);
@@ -36,6 +39,9 @@ pub struct Seen {
     /// `CLOCK_MONOTONIC`.
     #[serde(skip)]
     pub at_ns: u64,
+    /// What comes before this was sent without waiting for the answer.
+    #[serde(skip)]
+    pub in_flight_until_ns: u64,
     /// Since the look-up began, `0.000123s`.
     pub at: String,
     /// Where to.
@@ -131,8 +137,11 @@ struct Server {
 
 impl Server {
     fn record(&self, query: &Query, from: SocketAddr, transport: Transport, at_ns: u64, reply: String) {
+        let refused = reply.ends_with("unreachable") || reply.ends_with("refused");
+        let in_flight = if refused { REFUSAL } else { self.delay(query) };
         self.log.push(Seen {
             at_ns,
+            in_flight_until_ns: at_ns + u64::try_from(in_flight.as_nanos()).unwrap_or(0),
             at: String::new(),
             server: self.address,
             transport: transport.word(),
@@ -146,8 +155,8 @@ impl Server {
         });
     }
 
-    fn delay(&self, query: &Query, action: &Action) -> Duration {
-        self.delay + action.delay + if query.kind == 1 { Duration::ZERO } else { DELAY_OF_AAAA }
+    fn delay(&self, query: &Query) -> Duration {
+        self.delay + if query.kind == 1 { Duration::ZERO } else { DELAY_OF_AAAA }
     }
 
     /// The first rule that fits and is not used up.
@@ -180,7 +189,7 @@ async fn datagrams(server: Arc<Server>, socket: Arc<UdpSocket>) {
         let action = server.action(&query, Transport::Udp);
         server.record(&query, from, Transport::Udp, at_ns, reply_words(&action, &query, Transport::Udp));
         let socket = Arc::clone(&socket);
-        let delay = server.delay(&query, &action);
+        let delay = server.delay(&query) + action.delay;
         answers.spawn(async move {
             if action.drop || action.close {
                 return;
@@ -229,7 +238,7 @@ async fn connection(server: Arc<Server>, stream: TcpStream, from: SocketAddr) {
             continue;
         }
         let write = Arc::clone(&write);
-        let delay = server.delay(&query, &action);
+        let delay = server.delay(&query) + action.delay;
         answers.spawn(async move {
             tokio::time::sleep(delay).await;
             let answer = query.answer(&action, Transport::Tcp);

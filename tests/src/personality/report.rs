@@ -25,7 +25,7 @@ pub fn queries(recording: &Recording) -> String {
         let gap = last.map_or(0, |l| (seen.at_ns.saturating_sub(l.at_ns) + 500_000) / 1_000_000);
         let same =
             last.is_some_and(|l| l.server == seen.server && l.name == seen.name && l.transport == seen.transport);
-        let together = gap < TOGETHER_MS && last.is_some();
+        let together = last.is_some_and(|l| seen.at_ns < l.in_flight_until_ns);
         if together && same && !seen.name.is_empty() {
             let _written = write!(out, "+{}", seen.kind);
         } else {
@@ -39,9 +39,6 @@ pub fn queries(recording: &Recording) -> String {
     }
     if out.is_empty() { "no query".to_owned() } else { out }
 }
-
-/// Queries nearer to each other than this were sent together, in milliseconds.
-const TOGETHER_MS: u64 = 20;
 
 /// The end in a few words.
 pub fn outcome(outcome: &Outcome) -> String {
@@ -58,7 +55,7 @@ pub fn index(all: &[(&Case, &str, &Recording)]) -> String {
     let mut out = String::from(
         "# What the originals did\n\n\
          One file per case and runtime: the case (files, environment, server scripts) and every query with its time.\n\
-         `A+AAAA` were sent together (every answer takes 40 ms at least, 15 ms more\n\
+         `A+AAAA` were sent together (every answer takes 50 ms at least, 15 ms more\n\
          for each further server and 6 ms more for AAAA); a wait of 100 ms or more stands before its query.\n\n",
     );
     let mut last = "";

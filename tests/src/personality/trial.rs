@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 
 use super::case::Case;
-use super::comparison::differences;
-use super::emulation::{self, Emulation};
+use super::comparison::{differences, honesty};
+use super::emulation;
 use super::original::{self, Musl, Recording};
 use super::report;
 
@@ -16,8 +16,8 @@ use super::report;
 pub struct Trial {
     /// The original.
     pub original: Recording,
-    /// sonde.
-    pub sonde: Emulation,
+    /// sonde; or the original once more.
+    pub other: Recording,
     /// What differs, in sentences; empty: nothing.
     pub differences: Vec<String>,
 }
@@ -29,7 +29,7 @@ impl Trial {
             let (runtime, elapsed) = (&recording.runtime, recording.elapsed.as_millis());
             format!("{runtime}: {elapsed} ms: {}; {}", report::outcome(&recording.result), report::queries(recording))
         };
-        let both = [line(&self.original), line(&self.sonde.recording)];
+        let both = [line(&self.original), line(&self.other)];
         let lines: Vec<_> = both.iter().chain(&self.differences).map(|text| format!("    {text}")).collect();
         lines.join("\n")
     }
@@ -39,8 +39,17 @@ impl Trial {
 pub fn compare(case: &Case, personality: &str, musl: Musl) -> Result<Trial> {
     let original = original::record(case, personality, musl).context("the original")?;
     let sonde = emulation::resolve(case, personality).context("sonde")?;
-    let differences = differences(case, personality, &original, &sonde);
-    Ok(Trial { original, sonde, differences })
+    let mut all = differences(case, personality, &original, &sonde.recording);
+    all.extend(honesty(case, &sonde));
+    Ok(Trial { original, other: sonde.recording, differences: all })
+}
+
+/// Runs a case twice with the original: what differs now is the comparison's own noise.
+pub fn twice(case: &Case, personality: &str, musl: Musl) -> Result<Trial> {
+    let original = original::record(case, personality, musl)?;
+    let other = original::record(case, personality, musl)?;
+    let differences = differences(case, personality, &original, &other);
+    Ok(Trial { original, other, differences })
 }
 
 /// Does something with every item, several at once; the results in the order of the items.
