@@ -34,6 +34,11 @@ impl Attempt {
         self.clock.since(self.at)
     }
 
+    /// When it must have ended.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// What is left of it.
     pub(crate) fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())

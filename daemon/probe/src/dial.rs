@@ -10,7 +10,9 @@ mod tape;
 mod tcp;
 mod tls;
 
-pub(crate) use self::connect::{connect, target};
+pub(crate) use self::connect::{Dialled, connect, endpoint, target};
 pub use self::http::http;
+pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;
 pub use self::tls::tls;
+pub(crate) use self::tls::{Settings, Stream, farewell, fault_of, shake};

@@ -10,9 +10,12 @@ mod name;
 mod rdata;
 mod reader;
 mod resolve;
+mod transport;
 mod walk;
 
 pub use self::config::{config, parse_hosts, parse_nsswitch, parse_resolv_conf};
 pub use self::exchange::query;
+pub use self::message::decode;
+pub use self::reader::Malformed;
 pub use self::resolve::resolve;
 pub use self::walk::walk;

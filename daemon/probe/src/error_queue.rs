@@ -4,7 +4,7 @@
 //! as an ICMP error, but from one of our own addresses: then no sender is reported.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::LazyLock;
 
@@ -36,20 +36,54 @@ pub(crate) fn enable(socket: &impl AsFd, remote: IpAddr) -> io::Result<()> {
 
 /// Drains the queue and returns its last ICMP error. `local` is the socket's own address.
 pub(crate) fn drain(socket: &impl AsFd, local: Option<IpAddr>) -> Option<IcmpError> {
-    let mut found = None;
+    let last = drain_all(socket).pop()?;
+    Some(last.seen_from(local))
+}
+
+/// Drains the queue and returns its ICMP errors in the order they came.
+pub(crate) fn drain_all(socket: &impl AsFd) -> Vec<Queued> {
+    let mut found = Vec::new();
     let mut control = Control([0; 512]);
     for _ in 0..MOST_ENTRIES {
-        let Some(length) = receive(socket.as_fd(), &mut control) else { break };
-        if let Some(error) = parse(control.0.get(..length).unwrap_or_default(), local) {
-            found = Some(error);
+        let Some((length, destination)) = receive(socket.as_fd(), &mut control) else { break };
+        if let Some((error, errno)) = parse(control.0.get(..length).unwrap_or_default()) {
+            found.push(Queued { error, errno, destination });
         }
     }
     found
 }
 
+/// One entry of the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Queued {
+    /// Its sender may be one of our own addresses.
+    error: IcmpError,
+    /// What the kernel made of it.
+    pub(crate) errno: i32,
+    /// Where the packet went that it is about.
+    pub(crate) destination: Option<SocketAddr>,
+}
+
+impl Queued {
+    /// Its ICMP type and code.
+    pub(crate) fn kind(&self) -> (u8, u8) {
+        (self.error.icmp_type, self.error.code)
+    }
+
+    /// The error as the socket at `local` reports it: what this host's own stack raised has no sender.
+    pub(crate) fn seen_from(self, local: Option<IpAddr>) -> IcmpError {
+        let IcmpError { sender, icmp_type, code, mtu } = self.error;
+        IcmpError { sender: sender.filter(|sender| Some(*sender) != local), icmp_type, code, mtu }
+    }
+}
+
 /// Control messages are aligned as `cmsghdr` is.
 #[repr(C, align(8))]
 struct Control([u8; 512]);
+
+/// Aligned as `sockaddr_in6` is.
+#[repr(C, align(8))]
+struct SocketAddress([u8; size_of::<libc::sockaddr_in6>()]);
 
 fn set_flag(socket: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
     let on: i32 = 1;
@@ -60,15 +94,19 @@ fn set_flag(socket: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Takes one entry; the length of its control messages, or nothing when the queue is empty.
-fn receive(socket: BorrowedFd<'_>, control: &mut Control) -> Option<usize> {
+/// Takes one entry; the length of its control messages and the destination of the packet that caused it, or nothing when the
+/// queue is empty.
+fn receive(socket: BorrowedFd<'_>, control: &mut Control) -> Option<(usize, Option<SocketAddr>)> {
     let mut payload = [0_u8; 64];
+    let mut name = SocketAddress([0; size_of::<libc::sockaddr_in6>()]);
     let mut part = libc::iovec { iov_base: payload.as_mut_ptr().cast(), iov_len: payload.len() };
     #[expect(unsafe_code, reason = "msghdr has private padding on some targets")]
     // SAFETY: all-zero bytes are a valid msghdr: null pointers with zero lengths.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
+    message.msg_name = name.0.as_mut_ptr().cast();
+    message.msg_namelen = libc::socklen_t::try_from(name.0.len()).ok()?;
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = control.0.len() as _;
     #[expect(unsafe_code, reason = "no safe wrapper hands out the error queue's control messages")]
@@ -76,11 +114,16 @@ fn receive(socket: BorrowedFd<'_>, control: &mut Control) -> Option<usize> {
     let received =
         unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) };
     #[allow(clippy::unnecessary_cast, reason = "the width of msg_controllen differs between C libraries")]
-    (received >= 0).then_some(message.msg_controllen as usize)
+    (received >= 0).then(|| (message.msg_controllen as usize, destination(&name.0)))
 }
 
-/// The ICMP error among control messages (cmsg(3)), if any. Never panics, whatever the bytes.
-pub(crate) fn parse(mut control: &[u8], local: Option<IpAddr>) -> Option<IcmpError> {
+fn destination(name: &[u8]) -> Option<SocketAddr> {
+    let port = u16::from_be_bytes(*name.get(2..)?.first_chunk()?);
+    Some(SocketAddr::new(address(name)?, port))
+}
+
+/// The ICMP error among control messages (cmsg(3)), if any, with its errno. Never panics, whatever the bytes.
+fn parse(mut control: &[u8]) -> Option<(IcmpError, i32)> {
     const WORD: usize = size_of::<usize>();
     const HEADER: usize = WORD + 8;
     let mut found = None;
@@ -91,7 +134,7 @@ pub(crate) fn parse(mut control: &[u8], local: Option<IpAddr>) -> Option<IcmpErr
         let kind = i32::from_ne_bytes(*rest.get(4..)?.first_chunk()?);
         let Some(data) = control.get(HEADER..length) else { break };
         if matches!((level, kind), (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)) {
-            found = extended(data, local).or(found);
+            found = extended(data).or(found);
         }
         let Some(next) = length.checked_next_multiple_of(WORD).and_then(|next| control.get(next..)) else { break };
         control = next;
@@ -100,7 +143,7 @@ pub(crate) fn parse(mut control: &[u8], local: Option<IpAddr>) -> Option<IcmpErr
 }
 
 /// struct `sock_extended_err` and the offender's address behind it.
-fn extended(data: &[u8], local: Option<IpAddr>) -> Option<IcmpError> {
+fn extended(data: &[u8]) -> Option<(IcmpError, i32)> {
     let (error, offender) = data.split_at_checked(EXTENDED_ERROR_BYTES)?;
     let (origin, icmp_type, code) = (error[4], error[5], error[6]);
     let info = u32::from_ne_bytes([error[8], error[9], error[10], error[11]]);
@@ -109,8 +152,9 @@ fn extended(data: &[u8], local: Option<IpAddr>) -> Option<IcmpError> {
         SO_EE_ORIGIN_ICMP6 => icmp_type == 2,
         _ => return None,
     };
-    let sender = address(offender).filter(|sender| Some(*sender) != local);
-    Some(IcmpError { sender, icmp_type, code, mtu: (too_big && info > 0).then_some(info) })
+    let errno = i32::try_from(u32::from_ne_bytes([error[0], error[1], error[2], error[3]])).unwrap_or_default();
+    let mtu = (too_big && info > 0).then_some(info);
+    Some((IcmpError { sender: address(offender), icmp_type, code, mtu }, errno))
 }
 
 /// The address of a struct `sockaddr_in` or `sockaddr_in6`; `AF_UNSPEC` and the unspecified address are none.
@@ -138,7 +182,8 @@ mod tests {
 
     /// A control message as Linux builds it for an IPv4 socket.
     fn message(origin: u8, icmp_type: u8, code: u8, info: u32, offender: [u8; 4]) -> Vec<u8> {
-        let mut data = vec![0, 0, 0, 0, origin, icmp_type, code, 0];
+        let mut data = libc::EHOSTUNREACH.to_ne_bytes().to_vec();
+        data.extend([origin, icmp_type, code, 0]);
         data.extend(info.to_ne_bytes());
         data.extend([0; 4]);
         data.extend(u16::try_from(libc::AF_INET).expect("small").to_ne_bytes());
@@ -154,27 +199,30 @@ mod tests {
 
     #[test]
     fn an_icmp_error_has_its_sender() {
-        let error = parse(&message(SO_EE_ORIGIN_ICMP, 3, 13, 0, [10, 0, 0, 1]), None).expect("an error");
+        let (error, errno) = parse(&message(SO_EE_ORIGIN_ICMP, 3, 13, 0, [10, 0, 0, 1])).expect("an error");
         let sender = Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
         assert_eq!(error, IcmpError { sender, icmp_type: 3, code: 13, mtu: None });
+        assert_eq!(errno, libc::EHOSTUNREACH);
     }
 
     #[test]
     fn fragmentation_needed_carries_the_mtu() {
-        let error = parse(&message(SO_EE_ORIGIN_ICMP, 3, 4, 1300, [10, 0, 0, 1]), None).expect("an error");
+        let (error, _) = parse(&message(SO_EE_ORIGIN_ICMP, 3, 4, 1300, [10, 0, 0, 1])).expect("an error");
         assert_eq!(error.mtu, Some(1300));
     }
 
     #[test]
     fn what_our_own_address_sent_has_no_sender() {
         let own = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
-        let error = parse(&message(SO_EE_ORIGIN_ICMP, 3, 1, 0, [10, 0, 0, 2]), Some(own)).expect("an error");
-        assert_eq!(error.sender, None);
+        let (error, errno) = parse(&message(SO_EE_ORIGIN_ICMP, 3, 1, 0, [10, 0, 0, 2])).expect("an error");
+        let queued = Queued { error, errno, destination: None };
+        assert_eq!(queued.clone().seen_from(None).sender, Some(own));
+        assert_eq!(queued.seen_from(Some(own)).sender, None);
     }
 
     #[test]
     fn an_error_of_local_origin_is_no_icmp_error() {
-        assert_eq!(parse(&message(1, 0, 0, 1300, [0; 4]), None), None);
+        assert_eq!(parse(&message(1, 0, 0, 1300, [0; 4])), None);
     }
 
     #[test]
@@ -182,7 +230,7 @@ mod tests {
         let mut control = message(SO_EE_ORIGIN_ICMP, 3, 0, 0, [10, 0, 0, 1]);
         control.resize(control.len().next_multiple_of(size_of::<usize>()), 0);
         control.extend(message(SO_EE_ORIGIN_ICMP, 3, 3, 0, [10, 0, 0, 9]));
-        assert_eq!(parse(&control, None).expect("an error").code, 3);
+        assert_eq!(parse(&control).expect("an error").0.code, 3);
     }
 
     #[test]
@@ -198,7 +246,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_survived(control: Vec<u8>) {
-            parse(&control, None);
+            parse(&control);
         }
 
         #[test]
@@ -211,7 +259,7 @@ mod tests {
                 *place = byte;
             }
             control.truncate(cut);
-            parse(&control, None);
+            parse(&control);
         }
     }
 }

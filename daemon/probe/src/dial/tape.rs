@@ -20,14 +20,14 @@ const FIRST_BYTES: usize = 64;
 /// A peer that refuses says so, closes, and resets what we still send. Its last words then wait behind the error of our write,
 /// so that error is kept back until they are read.
 #[derive(Debug)]
-pub(super) struct Lent {
+pub(crate) struct Lent {
     stream: Arc<TcpStream>,
     /// The errno with which the writing side broke; what is written from then on is discarded.
     broken: Option<i32>,
 }
 
 impl Lent {
-    pub(super) fn new(stream: &Arc<TcpStream>) -> Self {
+    pub(crate) fn new(stream: &Arc<TcpStream>) -> Self {
         Self { stream: Arc::clone(stream), broken: None }
     }
 }
@@ -112,7 +112,7 @@ impl Tape {
 
 /// A stream that writes its tape.
 #[derive(Debug)]
-pub(super) struct Taped<S> {
+pub(crate) struct Taped<S> {
     stream: S,
     tape: Tape,
 }

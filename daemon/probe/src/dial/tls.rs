@@ -10,8 +10,8 @@ mod verify;
 use sonde_core::observation::dial::{Connection, TlsDial, TlsRequest};
 use tokio::io::AsyncWriteExt;
 
-pub(super) use self::fault::of as fault_of;
-pub(super) use self::handshake::{Settings, Shaken, Stream, shake};
+pub(crate) use self::fault::of as fault_of;
+pub(crate) use self::handshake::{Settings, Shaken, Stream, shake};
 use super::connect::connect;
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
@@ -62,7 +62,7 @@ pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> T
     if let Some(mut stream) = stream
         && outcome.is_ok()
     {
-        farewell(&attempt, &mut stream).await;
+        farewell(&mut stream).await;
     }
     dialled.close(outcome.is_ok());
     drop(held);
@@ -70,7 +70,7 @@ pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> T
 }
 
 /// Says `close_notify`; not waiting for the peer's.
-pub(super) async fn farewell(attempt: &Attempt, stream: &mut Stream) {
+pub(crate) async fn farewell(stream: &mut Stream) {
     // A peer that is gone needs no farewell.
-    drop(tokio::time::timeout(attempt.remaining().min(FAREWELL), stream.shutdown()).await);
+    drop(tokio::time::timeout(FAREWELL, stream.shutdown()).await);
 }

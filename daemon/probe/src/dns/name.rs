@@ -53,35 +53,26 @@ impl Name {
     /// Reads a name, following compression pointers strictly backwards.
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let mut wire = Vec::with_capacity(32);
-        let mut jumped: Option<Reader<'_>> = None;
-        let mut limit = reader.position();
-        loop {
-            let from = jumped.as_mut().unwrap_or(reader);
-            let length = from.u8("a name")?;
-            match length {
-                0 => {
-                    wire.push(0);
-                    return Ok(Self(wire));
-                }
-                1..=63 => {
-                    let label = from.bytes(length.into(), "a label")?;
-                    if wire.len() + label.len() + 2 > LONGEST_NAME {
-                        return Err(Malformed("a name longer than 255 bytes".to_owned()));
-                    }
-                    wire.push(length);
-                    wire.extend_from_slice(label);
-                }
-                0xc0..=0xff => {
-                    let at = usize::from(length & 0x3f) << 8 | usize::from(from.u8("a compression pointer")?);
-                    if at >= limit {
-                        return Err(Malformed("a compression pointer that does not point backwards".to_owned()));
-                    }
-                    limit = at;
-                    jumped = Some(from.at(at));
-                }
-                _ => return Err(Malformed(format!("a label of the unknown kind {:#04x}", length & 0xc0))),
-            }
+        let mut labels = Labels::new(reader);
+        while let Some((length, label)) = labels.next()? {
+            wire.push(length);
+            wire.extend_from_slice(label);
         }
+        wire.push(0);
+        Ok(Self(wire))
+    }
+
+    /// Reads a name as [`Name::read`] does, and appends it to `text` as it is printed.
+    pub(super) fn present(reader: &mut Reader<'_>, text: &mut String) -> Result<(), Malformed> {
+        let before = text.len();
+        let mut labels = Labels::new(reader);
+        while let Some((_, label)) = labels.next()? {
+            present_label(label, text);
+        }
+        if text.len() == before {
+            text.push('.');
+        }
+        Ok(())
     }
 
     pub(super) fn wire(&self) -> &[u8] {
@@ -96,26 +87,70 @@ impl Name {
 
 impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut rest = self.0.as_slice();
-        if rest.len() <= 1 {
-            return f.write_char('.');
-        }
-        while let Some((&length, after)) = rest.split_first()
-            && length > 0
-        {
-            let (label, next) = after.split_at_checked(length.into()).unwrap_or((after, &[]));
-            for &byte in label {
-                match byte {
-                    b'.' | b'\\' | b'"' | b'(' | b')' | b';' | b'@' | b'$' => write!(f, "\\{}", char::from(byte))?,
-                    b'!'..=b'~' => f.write_char(byte.into())?,
-                    _ => write!(f, "\\{byte:03}")?,
-                }
-            }
-            f.write_char('.')?;
-            rest = next;
-        }
-        Ok(())
+        let mut text = String::with_capacity(self.0.len() + 1);
+        // Invariant: the wire form is well-formed; were it not, what stands before the fault is printed.
+        drop(Self::present(&mut Reader::new(&self.0), &mut text));
+        f.write_str(&text)
     }
+}
+
+/// The labels of a name on the wire.
+struct Labels<'r, 'a> {
+    /// Left behind the name, or behind its first pointer.
+    reader: &'r mut Reader<'a>,
+    jumped: Option<Reader<'a>>,
+    /// A pointer must point before this: where the name began, then where the last one pointed.
+    limit: usize,
+    /// Bytes of the wire form so far, without the final empty label.
+    length: usize,
+}
+
+impl<'r, 'a> Labels<'r, 'a> {
+    fn new(reader: &'r mut Reader<'a>) -> Self {
+        let limit = reader.position();
+        Self { reader, jumped: None, limit, length: 0 }
+    }
+
+    /// The next label with its length, or nothing behind the last.
+    fn next(&mut self) -> Result<Option<(u8, &'a [u8])>, Malformed> {
+        loop {
+            let from = self.jumped.as_mut().unwrap_or(self.reader);
+            let length = from.u8("a name")?;
+            match length {
+                0 => return Ok(None),
+                1..=63 => {
+                    let label = from.bytes(length.into(), "a label")?;
+                    self.length += label.len() + 1;
+                    if self.length + 1 > LONGEST_NAME {
+                        return Err(Malformed("a name longer than 255 bytes".to_owned()));
+                    }
+                    return Ok(Some((length, label)));
+                }
+                0xc0..=0xff => {
+                    let at = usize::from(length & 0x3f) << 8 | usize::from(from.u8("a compression pointer")?);
+                    if at >= self.limit {
+                        return Err(Malformed("a compression pointer that does not point backwards".to_owned()));
+                    }
+                    self.limit = at;
+                    self.jumped = Some(from.at(at));
+                }
+                _ => return Err(Malformed(format!("a label of the unknown kind {:#04x}", length & 0xc0))),
+            }
+        }
+    }
+}
+
+/// One label with its dot, escaped as BIND does.
+fn present_label(label: &[u8], text: &mut String) {
+    for &byte in label {
+        match byte {
+            b'.' | b'\\' | b'"' | b'(' | b')' | b';' | b'@' | b'$' => text.extend(['\\', byte.into()]),
+            b'!'..=b'~' => text.push(byte.into()),
+            // Writing to a string cannot fail.
+            _ => drop(write!(text, "\\{byte:03}")),
+        }
+    }
+    text.push('.');
 }
 
 /// Whether the dot behind `text` is escaped.

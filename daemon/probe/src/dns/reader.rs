@@ -1,8 +1,9 @@
 //! A cursor over the bytes of a message: big-endian, never beyond the end.
 
-/// What is wrong with the bytes, as a fragment: "the message ends within a name".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Malformed(pub(super) String);
+/// What is wrong with the bytes of a message, as a fragment: "it ends within a name".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub(super) String);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
@@ -26,16 +27,17 @@ impl<'a> Reader<'a> {
         Self { whole: self.whole.get(..end).unwrap_or_default(), position: self.position }
     }
 
-    pub(super) fn whole(&self) -> &'a [u8] {
-        self.whole
-    }
-
     pub(super) fn position(&self) -> usize {
         self.position
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.position >= self.whole.len()
+    }
+
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.whole.len().saturating_sub(self.position)
     }
 
     /// The next `count` bytes; `what` names them.
@@ -52,6 +54,12 @@ impl<'a> Reader<'a> {
         let rest = self.whole.get(self.position..).unwrap_or_default();
         self.position = self.whole.len();
         rest
+    }
+
+    /// A byte that counts, and as many bytes as it says.
+    pub(super) fn counted(&mut self, what: &str) -> Result<&'a [u8], Malformed> {
+        let length = self.u8(what)?;
+        self.bytes(length.into(), what)
     }
 
     pub(super) fn u8(&mut self, what: &str) -> Result<u8, Malformed> {

@@ -8,30 +8,17 @@ use hickory_proto::op::{Edns, Message, MessageType, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::rdata::{A, MX, SOA, SRV, TXT};
 use hickory_proto::rr::{Name, RData, Record};
-use sonde_core::observation::dns::{Exchange, Query, Transport};
+use sonde_core::observation::dns::{EdnsRequest, Exchange, HeaderFlags, Query, StrayKind, Transport};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::dns;
 
 use crate::peer::{self, SECOND, here};
 
-fn query(server: Endpoint) -> Query {
-    Query {
-        server,
-        transport: Transport::Udp,
-        name: "Orders.lab".to_owned(),
-        qtype: 1,
-        qclass: 1,
-        recursion_desired: true,
-        checking_disabled: false,
-        authentic_data: false,
-        edns_size: Some(1232),
-        dnssec_ok: false,
-        timeout: SECOND,
-        deltas: false,
-    }
+pub(crate) fn query(server: Endpoint) -> Query {
+    Query { edns: Some(EdnsRequest::sized(1232)), ..Query::new(server, "Orders.lab", 1, SECOND) }
 }
 
-async fn asked(query: &Query) -> Exchange {
+pub(crate) async fn asked(query: &Query) -> Exchange {
     let (vantage, clock) = here();
     dns::query(&vantage, &clock, query).await
 }
@@ -59,36 +46,40 @@ fn server(complete: impl Fn(&mut Message) + Send + 'static) -> Endpoint {
 async fn an_answer_is_shown_with_its_header_and_records() {
     let exchange = asked(&query(server(address))).await;
     let answer = exchange.outcome.unwrap();
-    assert_eq!((answer.rcode, answer.recursion_available, answer.authoritative), (0, true, false));
+    assert_eq!((answer.rcode, answer.flags.recursion_available, answer.flags.authoritative), (0, true, false));
+    assert_eq!(answer.question.unwrap().name, "Orders.lab.");
     assert_eq!(answer.answers.len(), 1);
     let record = &answer.answers[0];
     assert_eq!(
         (record.name.as_str(), record.rtype, record.ttl, record.rdata.as_str()),
         ("Orders.lab.", 1, 60, "10.0.0.5")
     );
-    assert_eq!((exchange.strays, exchange.kernel_rtt, answer.edns), (0, None, None));
-    assert!(exchange.timing.elapsed > Duration::ZERO);
+    assert_eq!((exchange.stray_count, exchange.kernel_rtt, answer.edns), (0, None, None));
+    let local = exchange.local.unwrap();
+    assert!(local.address == peer::localhost() && local.port > 0, "{local}");
+    let (send, wait) = (exchange.phases.send.unwrap(), exchange.phases.wait.unwrap());
+    assert_eq!((send.at, wait.at), (exchange.timing.at, send.at + send.elapsed));
+    assert_eq!(exchange.timing.elapsed, send.elapsed + wait.elapsed);
+    assert!(wait.elapsed > Duration::ZERO);
+    assert_eq!((exchange.phases.connect, exchange.phases.receive, exchange.icmp.len()), (None, None, 0));
+    assert_eq!(exchange.query_bytes, 28 + 11);
 }
 
 #[tokio::test]
 async fn the_query_carries_what_was_asked_for() {
-    let wanted = Query {
-        checking_disabled: true,
-        authentic_data: true,
-        recursion_desired: false,
-        dnssec_ok: true,
-        qtype: 33,
-        ..query(peer::udp(|question| {
-            let message = Message::from_vec(question).unwrap();
-            let header = &message.metadata;
-            assert!(header.checking_disabled && header.authentic_data && !header.recursion_desired);
-            let edns = message.edns.as_ref().unwrap();
-            assert_eq!((edns.max_payload(), edns.flags().dnssec_ok), (1232, true));
-            assert_eq!(u16::from(message.queries[0].query_type()), 33);
-            vec![answer(question, |_| ())]
-        }))
-    };
-    assert!(asked(&wanted).await.outcome.unwrap().checking_disabled);
+    let mut wanted = query(peer::udp(|question| {
+        let message = Message::from_vec(question).unwrap();
+        let header = &message.metadata;
+        assert!(header.checking_disabled && header.authentic_data && !header.recursion_desired);
+        let edns = message.edns.as_ref().unwrap();
+        assert_eq!((edns.max_payload(), edns.flags().dnssec_ok), (1232, true));
+        assert_eq!(u16::from(message.queries[0].query_type()), 33);
+        vec![answer(question, |_| ())]
+    }));
+    wanted.qtype = 33;
+    wanted.flags = HeaderFlags { checking_disabled: true, authentic_data: true, ..HeaderFlags::default() };
+    wanted.edns = Some(EdnsRequest { dnssec_ok: true, ..EdnsRequest::sized(1232) });
+    assert!(asked(&wanted).await.outcome.unwrap().flags.checking_disabled);
 }
 
 #[tokio::test]
@@ -142,7 +133,7 @@ fn answer_with_opt(question: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn strays_are_counted_and_do_not_end_the_wait() {
+async fn strays_are_told_and_do_not_end_the_wait() {
     let remote = peer::udp(|question| {
         let right = answer(question, address);
         let mut other_id = right.clone();
@@ -152,7 +143,12 @@ async fn strays_are_counted_and_do_not_end_the_wait() {
         vec![other_id, other_name, question.to_vec(), vec![], b"x".to_vec(), right]
     });
     let exchange = asked(&query(remote)).await;
-    assert_eq!(exchange.strays, 5);
+    let kinds: Vec<StrayKind> = exchange.strays.iter().map(|stray| stray.kind).collect();
+    let malformed = StrayKind::Malformed;
+    assert_eq!(kinds, [StrayKind::WrongId, StrayKind::WrongQuestion, StrayKind::NotAnAnswer, malformed, malformed]);
+    assert_eq!(exchange.stray_count, 5);
+    assert!(exchange.strays.iter().all(|stray| stray.from == remote && stray.at >= exchange.timing.at));
+    assert_eq!(exchange.strays[0].answer.as_ref().unwrap().answers[0].rdata, "10.0.0.5");
     assert_eq!(exchange.outcome.unwrap().answers.len(), 1);
 }
 
@@ -161,8 +157,12 @@ async fn strays_alone_time_out_and_are_mentioned() {
     let remote = peer::udp(|question| vec![question.to_vec()]);
     let exchange = asked(&Query { timeout: Duration::from_millis(200), ..query(remote) }).await;
     let failure = exchange.outcome.unwrap_err();
-    assert_eq!((failure.phase, failure.reason, exchange.strays), (Phase::Wait, Reason::TimedOut, 1));
-    assert!(failure.detail.contains("1 messages came"), "{}", failure.detail);
+    assert_eq!((failure.phase, failure.reason, exchange.stray_count), (Phase::Wait, Reason::TimedOut, 1));
+    assert!(
+        failure.detail.contains("1 messages came that were not the answer: 1 no answer at all"),
+        "{}",
+        failure.detail
+    );
 }
 
 #[tokio::test]
@@ -184,12 +184,14 @@ async fn a_bare_header_that_refuses_is_an_answer() {
 
 #[tokio::test]
 async fn a_closed_udp_port_refuses_by_icmp() {
-    let failure = asked(&query(peer::closed())).await.outcome.unwrap_err();
+    let exchange = asked(&query(peer::closed())).await;
+    let failure = exchange.outcome.unwrap_err();
     assert_eq!((failure.phase, failure.reason), (Phase::Wait, Reason::Refused));
     let icmp = failure.icmp.unwrap();
     // Our own kernel sent it.
     assert_eq!((icmp.icmp_type, icmp.code, icmp.sender), (3, 3, None));
-    assert!(failure.elapsed < SECOND);
+    assert_eq!(exchange.icmp, [icmp]);
+    assert!(failure.elapsed < SECOND / 4);
 }
 
 /// Serves DNS over TCP, in one byte at a time.
@@ -223,7 +225,15 @@ async fn a_large_answer_over_tcp_comes_whole_with_the_kernels_rtt() {
     });
     let exchange = asked(&Query { transport: Transport::Tcp, ..query(remote) }).await;
     assert!(exchange.kernel_rtt.is_some_and(|rtt| rtt < SECOND), "{:?}", exchange.kernel_rtt);
-    assert_eq!(exchange.strays, 1);
+    assert_eq!((exchange.stray_count, exchange.strays[0].kind), (1, StrayKind::WrongId));
+    assert!(exchange.local.is_some_and(|local| local.port > 0));
+    let phases = exchange.phases;
+    let ends = [phases.connect, phases.send, phases.wait, phases.receive].map(|phase| {
+        let phase = phase.unwrap();
+        (phase.at, phase.at + phase.elapsed)
+    });
+    assert!(ends.is_sorted(), "{ends:?}");
+    assert_eq!((ends[2].1, ends[3].1), (ends[3].0, exchange.timing.at + exchange.timing.elapsed));
     assert!(exchange.outcome.unwrap().size_bytes > 51_000);
 }
 
@@ -242,10 +252,53 @@ async fn what_cannot_be_asked_is_an_invalid_request() {
     for wrong in [
         Query { name: "a..b".to_owned(), ..query(remote) },
         Query { name: "x".repeat(64), ..query(remote) },
-        Query { edns_size: None, dnssec_ok: true, ..query(remote) },
+        Query { edns: Some(EdnsRequest { padding_block: Some(0), ..EdnsRequest::sized(1232) }), ..query(remote) },
         Query { server: Endpoint { port: 0, ..remote }, ..query(remote) },
     ] {
         let failure = asked(&wrong).await.outcome.unwrap_err();
         assert!(matches!(failure.reason, Reason::InvalidRequest(_)), "{failure:?}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_from_another_port_is_a_stray_and_the_wait_goes_on() {
+    let elsewhere = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let wrong = peer::endpoint(elsewhere.local_addr().unwrap());
+    let remote = peer::udp_from(move |question, client| {
+        elsewhere.send_to(&answer(question, address), client).unwrap();
+        Vec::new()
+    });
+    let exchange = asked(&Query { timeout: Duration::from_millis(300), ..query(remote) }).await;
+    assert_eq!((exchange.stray_count, exchange.strays[0].kind), (1, StrayKind::WrongSource));
+    assert_eq!(exchange.strays[0].from, wrong);
+    assert_eq!(exchange.strays[0].answer.as_ref().unwrap().answers.len(), 1);
+    let failure = exchange.outcome.unwrap_err();
+    assert_eq!((failure.phase, failure.reason), (Phase::Wait, Reason::TimedOut));
+    assert!(failure.detail.ends_with("not the answer: 1 from a wrong source"), "{}", failure.detail);
+    assert!(failure.elapsed >= Duration::from_millis(290));
+}
+
+#[tokio::test]
+async fn a_flood_of_strays_is_bounded_in_memory_and_time() {
+    let remote = peer::udp(|question| vec![question.to_vec(); 3000]);
+    let exchange = asked(&Query { timeout: Duration::from_millis(300), ..query(remote) }).await;
+    assert_eq!(exchange.strays.len(), Exchange::SHOWN);
+    assert!(exchange.stray_count > 100, "{}", exchange.stray_count);
+    assert!(exchange.timing.elapsed < SECOND, "{:?}", exchange.timing);
+}
+
+#[tokio::test]
+async fn the_unspecified_address_is_this_host() {
+    let remote = Endpoint { address: "0.0.0.0".parse().unwrap(), ..server(address) };
+    let exchange = asked(&query(remote)).await;
+    assert_eq!((exchange.stray_count, exchange.outcome.unwrap().answers.len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_larger_datagram_than_was_asked_for_comes_whole() {
+    let remote = server(|message| {
+        let text = TXT::new((0..200).map(|_| "x".repeat(255)).collect());
+        message.add_answer(Record::from_rdata(Name::from_str("orders.lab.").unwrap(), 1, RData::TXT(text)));
+    });
+    assert!(asked(&query(remote)).await.outcome.unwrap().size_bytes > 51_000);
 }

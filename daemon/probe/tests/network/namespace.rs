@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use sonde_core::observation::dial::{TcpDial, TcpRequest};
-use sonde_core::observation::dns::{Query, Transport};
+use sonde_core::observation::dns::Query;
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::clock::RunClock;
 use sonde_probe::vantage::{Selector, Vantage};
@@ -176,20 +176,12 @@ async fn a_local_filter_shows_in_the_send_of_a_query_and_in_the_counters_of_a_di
     }
     let pair = Pair::new("out");
     Pair::filter(&pair.client, "output", "ip daddr 10.213.0.2 drop");
-    let query = Query {
-        server: Endpoint { address: "10.213.0.2".parse().unwrap(), port: 53 },
-        transport: Transport::Udp,
-        name: "orders.lab".to_owned(),
-        qtype: 1,
-        qclass: 1,
-        recursion_desired: true,
-        checking_disabled: false,
-        authentic_data: false,
-        edns_size: None,
-        dnssec_ok: false,
-        timeout: Duration::from_secs(1),
-        deltas: false,
-    };
+    let query = Query::new(
+        Endpoint { address: "10.213.0.2".parse().unwrap(), port: 53 },
+        "orders.lab",
+        1,
+        Duration::from_secs(1),
+    );
     let failure = dns::query(&pair.vantage(), &RunClock::start(), &query).await.outcome.unwrap_err();
     assert_eq!((failure.phase, failure.reason, failure.errno), (Phase::Send, Reason::NotPermitted, Some(libc::EPERM)));
     let dial = pair.dial("10.213.0.2", Duration::from_millis(1500)).await;
@@ -204,19 +196,8 @@ async fn a_query_that_is_rejected_names_the_sender() {
         return;
     }
     let pair = Pair::new("udp");
-    let query = |address: &str| Query {
-        server: Endpoint { address: address.parse().unwrap(), port: 53 },
-        transport: Transport::Udp,
-        name: "orders.lab".to_owned(),
-        qtype: 1,
-        qclass: 1,
-        recursion_desired: true,
-        checking_disabled: false,
-        authentic_data: false,
-        edns_size: None,
-        dnssec_ok: false,
-        timeout: Duration::from_secs(2),
-        deltas: false,
+    let query = |address: &str| {
+        Query::new(Endpoint { address: address.parse().unwrap(), port: 53 }, "orders.lab", 1, Duration::from_secs(2))
     };
     // Nothing listens: port unreachable, from the server itself.
     let failure = dns::query(&pair.vantage(), &RunClock::start(), &query("10.213.0.2")).await.outcome.unwrap_err();

@@ -66,12 +66,17 @@ pub(crate) fn closed() -> Endpoint {
 
 /// Answers every datagram with what `answer` makes of it, in order.
 pub(crate) fn udp(answer: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Endpoint {
+    udp_from(move |question, _| answer(question))
+}
+
+/// As [`udp`], knowing who asks.
+pub(crate) fn udp_from(answer: impl Fn(&[u8], SocketAddr) -> Vec<Vec<u8>> + Send + 'static) -> Endpoint {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = socket.local_addr().unwrap();
     thread::spawn(move || {
         let mut buffer = vec![0; 65_535];
         while let Ok((length, peer)) = socket.recv_from(&mut buffer) {
-            for datagram in answer(&buffer[..length]) {
+            for datagram in answer(&buffer[..length], peer) {
                 socket.send_to(&datagram, peer).unwrap();
             }
         }

@@ -7,7 +7,7 @@ use sonde_core::observation::{Phase, Reason};
 use crate::failure::Fault;
 
 /// The fault behind an error of a TLS stream.
-pub(in crate::dial) fn of(phase: Phase, doing: &str, error: &io::Error) -> Fault {
+pub(crate) fn of(phase: Phase, doing: &str, error: &io::Error) -> Fault {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return match Fault::os(phase, doing, error) {
             fault if fault.reason == Reason::Closed => {

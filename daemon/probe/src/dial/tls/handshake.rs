@@ -32,18 +32,18 @@ const LATE_ALERT: Duration = Duration::from_millis(50);
 /// Reading the trust store may outlast the dial's deadline by this.
 const ROOTS_GRACE: Duration = Duration::from_secs(1);
 
-pub(in crate::dial) type Stream = TlsStream<Taped<Lent>>;
+pub(crate) type Stream = TlsStream<Taped<Lent>>;
 
 /// What to ask for, checked.
 #[derive(Clone, Debug)]
-pub(in crate::dial) struct Settings {
+pub(crate) struct Settings {
     name: ServerName<'static>,
     send_sni: bool,
     alpn: Vec<Vec<u8>>,
 }
 
 impl Settings {
-    pub(in crate::dial) fn new(server_name: &str, send_sni: bool, alpn: &[String]) -> Result<Self, Fault> {
+    pub(crate) fn new(server_name: &str, send_sni: bool, alpn: &[String]) -> Result<Self, Fault> {
         let name = server_name.strip_suffix('.').unwrap_or(server_name).to_owned();
         let name = ServerName::try_from(name).map_err(|_| {
             Fault::invalid(format!("server name {server_name:?}: a DNS name (ASCII) or an address is needed"))
@@ -74,14 +74,14 @@ impl Settings {
 }
 
 /// What came of a handshake.
-pub(in crate::dial) struct Shaken {
-    pub(in crate::dial) handshake: Timing,
-    pub(in crate::dial) session: TlsSession,
-    pub(in crate::dial) outcome: Result<Box<Stream>, Failure>,
+pub(crate) struct Shaken {
+    pub(crate) handshake: Timing,
+    pub(crate) session: TlsSession,
+    pub(crate) outcome: Result<Box<Stream>, Failure>,
 }
 
 /// Shakes hands on the established connection of `dialled`, and judges what was presented.
-pub(in crate::dial) async fn shake(
+pub(crate) async fn shake(
     vantage: &Vantage,
     attempt: &Attempt,
     dialled: &Dialled,
