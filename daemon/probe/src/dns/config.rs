@@ -64,8 +64,6 @@ pub(super) async fn read_for(vantage: &Vantage, clock: &RunClock, request: &Conf
 #[derive(Debug, Default)]
 pub(super) struct Setup {
     pub(super) config: ResolverConfig,
-    /// Of the process whose environment it is.
-    pub(super) hostname: Option<String>,
     hosts: Vec<u8>,
     /// `multi on` of host.conf.
     multi: bool,
@@ -96,7 +94,7 @@ impl Setup {
         self.sources.as_deref()
     }
 
-    /// What HOSTALIASES says of a name: `__res_context_hostalias` of resolv/res_query.c in glibc 2.41, which asks only for names
+    /// What HOSTALIASES says of a name: `__res_context_hostalias` of `resolv/res_query.c` in glibc 2.41, which asks only for names
     /// without a dot.
     pub(super) fn host_alias(&self, name: &str) -> Option<String> {
         let aliases = lines(&self.aliases).map(|(_, line)| text(until_nul(line)));
@@ -171,11 +169,10 @@ impl Found {
             mdns_allow: self.layout.exists("etc/mdns.allow").ok(),
         };
         let choice = go.choice();
-        let order = if choice.netgo { choice.order.clone() } else { go.forced_order().to_owned() };
         let views = vec![
             view::of_glibc(&readings.glibc, &environment, hostname, nsswitch.sources.as_deref()),
             view::of_musl(&readings.musl),
-            view::of_go(&readings.go, hostname, &order),
+            view::of_go(&readings.go, hostname, go.forced_order()),
         ];
         let manager =
             manager::Facts { layout: &self.layout, environment: &environment, bytes: resolv, readings: &readings };
@@ -206,8 +203,7 @@ impl Found {
             ..ResolverConfig::default()
         };
         let interfaces = self.interfaces;
-        let setup =
-            Setup { config, hostname: self.hostname, hosts, multi, interfaces, sources: nsswitch.sources, aliases };
+        let setup = Setup { config, hosts, multi, interfaces, sources: nsswitch.sources, aliases };
         (setup, problem)
     }
 
@@ -230,7 +226,7 @@ impl Found {
     }
 }
 
-/// Whether glibc reads on in the hosts file behind the first line that matches: resolv/res_hconf.c.
+/// Whether glibc reads on in the hosts file behind the first line that matches: `resolv/res_hconf.c`.
 fn is_multi(host_conf: &[u8], environment: &Environment) -> bool {
     let mut multi = false;
     for (_, line) in lines(host_conf) {

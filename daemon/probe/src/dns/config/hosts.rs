@@ -1,6 +1,6 @@
 //! The hosts file: every line that names a name, and what each runtime's own reading of it gives.
 //!
-//! After nss/nss_files/files-hosts.c of glibc 2.41, `name_from_hosts` of src/network/lookup_name.c in musl 1.2.5, and
+//! After `nss/nss_files/files-hosts.c` of glibc 2.41, `name_from_hosts` of `src/network/lookup_name.c` in musl 1.2.5, and
 //! src/net/hosts.go of Go 1.26. Names are compared as passed: only Go takes `a.b.` for `a.b`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -135,7 +135,7 @@ fn names_word(piece: &[u8], name: &[u8]) -> bool {
         .any(|(at, word)| word == name && space(at - 1) && space(at + name.len()))
 }
 
-/// `is_valid_hostname` of lookup_name.c: an underscore is not.
+/// `is_valid_hostname` of `lookup_name.c`: an underscore is not.
 fn is_hostname(word: &[u8]) -> bool {
     let allowed = |byte: &u8| *byte >= 0x80 || matches!(byte, b'.' | b'-') || byte.is_ascii_alphanumeric();
     (1..255).contains(&word.len()) && word.iter().all(allowed)

@@ -187,7 +187,7 @@ fn same_service_range(cluster: Ipv4Addr, address: IpAddr) -> bool {
     matches!(address, IpAddr::V4(address) if address.octets()[..2] == cluster.octets()[..2])
 }
 
-/// 169.254.20.10 is the address of NodeLocal DNSCache's own manifest; in a pod every link-local address is the node's, except
+/// 169.254.20.10 is the address of `NodeLocal` `DNSCache`'s own manifest; in a pod every link-local address is the node's, except
 /// those where clouds answer.
 fn is_node_local(address: IpAddr, kind: ManagerKind) -> bool {
     match address {
@@ -212,7 +212,7 @@ const DOCKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 /// systemd-resolved.service(8): the stub, and the one that only proxies.
 const STUBS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 53)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 54))];
 const UPLINK: &str = "run/systemd/resolve/resolv.conf";
-/// Where stubs on this host keep the servers they forward to: NetworkManager with a plugin, dnsmasq, systemd-resolved.
+/// Where stubs on this host keep the servers they forward to: `NetworkManager` with a plugin, dnsmasq, systemd-resolved.
 const STUB_FILES: [&str; 4] =
     ["run/NetworkManager/no-stub-resolv.conf", "run/dnsmasq/resolv.conf", "run/resolvconf/resolv.conf", UPLINK];
 const POD_MOUNTS: [&str; 2] =

@@ -1,6 +1,6 @@
 //! The `hosts:` line of nsswitch.conf: its words as written, and its sources with their actions as glibc takes them.
 //!
-//! After nss/nss_database.c and nss/nss_action_parse.c of glibc 2.41. Go's own reading is [`super::go`]'s; musl has none.
+//! After `nss/nss_database.c` and `nss/nss_action_parse.c` of glibc 2.41. Go's own reading is [`super::go`]'s; musl has none.
 
 use super::resolv::{is_space, lines, text, until_nul};
 
@@ -164,15 +164,14 @@ fn written(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = line.trim_matches(space);
     while !rest.is_empty() {
-        let (word, behind) = match rest.strip_prefix('[') {
-            Some(action) => match action.split_once(']') {
-                Some((criteria, behind)) => (action_word(criteria), behind),
-                None => (format!("[{}", squeezed(action)), ""),
-            },
-            None => {
-                let end = rest.find(|letter| space(letter) || letter == '[').unwrap_or(rest.len());
-                (rest[..end].to_owned(), &rest[end..])
-            }
+        let (word, behind) = if let Some(action) = rest.strip_prefix('[') {
+            action.split_once(']').map_or_else(
+                || (format!("[{}", squeezed(action)), ""),
+                |(criteria, behind)| (action_word(criteria), behind),
+            )
+        } else {
+            let end = rest.find(|letter| space(letter) || letter == '[').unwrap_or(rest.len());
+            (rest[..end].to_owned(), &rest[end..])
         };
         words.push(word);
         rest = behind.trim_start_matches(space);

@@ -179,10 +179,18 @@ fn the_environment_changes_glibcs_view_alone() {
 
 #[test]
 fn the_fourth_server_is_in_the_record_and_in_no_view() {
-    let text: String = (1..=4).map(|host| format!("nameserver 192.0.2.{host}\n")).collect();
+    let text = (1..=4).map(|host| format!("nameserver 192.0.2.{host}\n")).collect::<Vec<_>>().concat();
     let setup = System::of(&[("etc/resolv.conf", &text)]).setup("x");
     assert_eq!(setup.config.nameservers.len(), 4);
     assert!(setup.config.views.iter().all(|view| view.nameservers.len() == 3), "{:?}", setup.config.views);
+}
+
+#[test]
+fn gos_view_is_that_of_a_program_without_cgo() {
+    let system = System::of(&[("etc/resolv.conf", ""), ("etc/nsswitch.conf", "hosts: files mdns4\n")]);
+    let setup = system.setup("x");
+    assert_eq!((setup.config.go.netgo, setup.config.go.order.as_str()), (true, "files"));
+    assert_eq!(of(&setup, Personality::Go).sources, ["files", "dns"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::environment::Environment;
 use super::nsswitch::Source;
 use super::resolv::{Parsed, glibc, server};
 
-/// resolv/res_init.c of glibc 2.41: LOCALDOMAIN replaces the search list, `RES_OPTIONS` comes last, the host name's domain stands
+/// `resolv/res_init.c` of glibc 2.41: LOCALDOMAIN replaces the search list, `RES_OPTIONS` comes last, the host name's domain stands
 /// in for a missing list, and 127.0.0.1 for missing servers.
 pub(super) fn of_glibc(
     parsed: &Parsed,
@@ -33,13 +33,13 @@ pub(super) fn of_glibc(
     view(Personality::Glibc, parsed, 1, &[Ipv4Addr::LOCALHOST.into()], sources)
 }
 
-/// src/network/resolvconf.c of musl 1.2.5; src/network/lookup_name.c asks the hosts file, then DNS, whatever nsswitch.conf says.
+/// src/network/resolvconf.c of musl 1.2.5; `src/network/lookup_name.c` asks the hosts file, then DNS, whatever nsswitch.conf says.
 pub(super) fn of_musl(parsed: &Parsed) -> View {
     let sources = ["files", "dns"].map(str::to_owned).into();
     view(Personality::Musl, parsed.clone(), 0, &[Ipv4Addr::LOCALHOST.into()], sources)
 }
 
-/// src/net/dnsconfig_unix.go of Go 1.26, for a program that uses Go's own resolver; `order` is conf.go's.
+/// `src/net/dnsconfig_unix.go` of Go 1.26, for a program that uses Go's own resolver; `order` is conf.go's.
 pub(super) fn of_go(parsed: &Parsed, hostname: Option<&str>, order: &str) -> View {
     let mut parsed = parsed.clone();
     if parsed.search.is_empty() {

@@ -1,4 +1,4 @@
-//! resolv.conf as the GNU C library reads it: `res_vinit_1` and `res_setoptions` of resolv/res_init.c in glibc 2.41.
+//! resolv.conf as the GNU C library reads it: `res_vinit_1` and `res_setoptions` of `resolv/res_init.c` in glibc 2.41.
 //!
 //! What changed since 2.26 and shows here: a `-` before a flag clears it (2.39; unknown, so without effect, before), `no-aaaa`
 //! (2.36), `trust-ad` (2.31), `strict-error` (2.41).
@@ -58,13 +58,16 @@ pub(in super::super) fn localdomain(value: &str) -> Vec<String> {
 /// The words of an `options` line or of `RES_OPTIONS`, which only add. True where one of them is known.
 pub(in super::super) fn set_options(parsed: &mut Parsed, words: &str) -> bool {
     let mut known = false;
-    for word in words.split([' ', '\t']).filter(|word| !word.is_empty()) {
-        known |= set_option(parsed, word);
+    let mut rest = words.trim_start_matches([' ', '\t']);
+    while !rest.is_empty() {
+        known |= set_option(parsed, rest);
+        rest = rest.find([' ', '\t']).map_or("", |end| rest[end..].trim_start_matches([' ', '\t']));
     }
     known
 }
 
-/// Flags are known by their beginning: `rotatefoo` rotates.
+/// The option that `word` begins with. A number may stand behind blanks, and so in the next word: `ndots: 5`. Flags are known by
+/// their beginning: `rotatefoo` rotates.
 fn set_option(parsed: &mut Parsed, word: &str) -> bool {
     if let Some(value) = word.strip_prefix("ndots:") {
         // A bit field of four (`struct __res_state`): -1 is 15.
@@ -128,7 +131,7 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// `MAXNS` of resolv/bits/types/res_state.h.
+/// `MAXNS` of `resolv/bits/types/res_state.h`.
 pub(in super::super) const SERVERS: usize = 3;
 /// `RES_MAXNDOTS`, `RES_MAXRETRANS` and `RES_MAXRETRY` of resolv/resolv.h.
 const MOST_NDOTS: i32 = 15;

@@ -1,4 +1,4 @@
-//! resolv.conf as Go reads it: `dnsReadConfig` of src/net/dnsconfig_unix.go in Go 1.26, unchanged since 1.22.
+//! resolv.conf as Go reads it: `dnsReadConfig` of `src/net/dnsconfig_unix.go` in Go 1.26, unchanged since 1.22.
 
 use std::net::{IpAddr, Ipv6Addr};
 

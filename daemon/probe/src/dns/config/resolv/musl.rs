@@ -69,7 +69,7 @@ fn nameserver(word: &str, interfaces: Interfaces<'_>) -> Option<Nameserver> {
     Some(server(address, zone))
 }
 
-/// An address as `__lookup_ipliteral` of src/network/lookup_ipliteral.c reads it; one whose zone it cannot find is none.
+/// An address as `__lookup_ipliteral` of `src/network/lookup_ipliteral.c` reads it; one whose zone it cannot find is none.
 pub(in super::super) fn literal<'a>(word: &'a str, interfaces: Interfaces<'_>) -> Option<(IpAddr, Option<&'a str>)> {
     if let Some(address) = inet_aton(word) {
         return Some((address.into(), None));

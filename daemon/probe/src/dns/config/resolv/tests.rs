@@ -133,6 +133,8 @@ fn numbers_are_clamped_as_each_clamps_them() {
     assert_eq!(of("ndots:abc timeout:3x attempts:"), [(0, 3, 0), (1, 3, 2), (0, 3, 1)]);
     assert_eq!(of("ndots:99999999999999999999"), [(15, 5, 2), (15, 5, 2), (15, 5, 2)]);
     assert_eq!(of("timeout:.5 ndots:2 ndots:3"), [(3, 0, 2), (2, 5, 2), (3, 1, 2)]);
+    // glibc reads on behind a blank: strtol(3) skips it.
+    assert_eq!(of("ndots: 5 timeout:\t7 attempts: rotate"), [(5, 7, 0), (1, 5, 2), (0, 1, 1)]);
     // musl looks anywhere in the line.
     assert_eq!(of("xndots:4"), [(1, 5, 2), (4, 5, 2), (1, 5, 2)]);
 }
