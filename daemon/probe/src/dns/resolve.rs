@@ -113,4 +113,4 @@ fn cut_off(request: &ResolveRequest) -> Fault {
 }
 
 /// No runtime is waited for longer, whatever is asked.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);

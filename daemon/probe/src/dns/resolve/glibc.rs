@@ -4,7 +4,7 @@
 //! that differ: before 2.26 the search list had six domains at most; before 2.36 there was no `no-aaaa`; since 2.36-9+deb12u2
 //! (upstream 2.37) SERVFAIL under `single-request` asks the next server, the switch to single requests does not outlive the
 //! configuration, and a refusal without a question is taken for a reply; upstream 2.38 adds `options strict-error`; 2.41 takes
-//! RES_OPTIONS with a leading `-`.
+//! `RES_OPTIONS` with a leading `-`.
 //!
 //! Absent on purpose: nscd, IDNA (`AI_IDN` is not set, so a name that is not ASCII is never asked for), the sorting of RFC 6724
 //! (addresses stand in the order of the replies), and sources but `files` and `dns`.
@@ -17,6 +17,7 @@ mod lookup;
 mod message;
 mod search;
 mod send;
+mod socket;
 mod stream;
 
 use std::net::Ipv6Addr;

@@ -1,4 +1,4 @@
-//! What nss_dns makes of the replies (resolv/nss_dns/dns-host.c): addresses, or a status.
+//! What `nss_dns` makes of the replies (resolv/nss_dns/dns-host.c): addresses, or a status.
 //!
 //! CNAME records are followed in the order of the section, whoever owns them; an address counts where its owner is the last
 //! target seen. The rules for two replies (`AF_UNSPEC`) and for one (`AF_INET`, `AF_INET6`) differ in what they say when there

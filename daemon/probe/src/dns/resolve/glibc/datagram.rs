@@ -1,4 +1,4 @@
-//! One turn of one server over UDP: `send_dg` of resolv/res_send.c.
+//! One turn of one server over UDP: `send_dg` of `resolv/res_send.c`.
 //!
 //! A and AAAA go out back to back on one connected socket. Where one of the two replies does not come, both are asked for once
 //! more, one after the other, and then once more on a socket of its own each: three timeouts before glibc makes do with one.
@@ -6,36 +6,21 @@
 //! reply does. Replies to something else are dropped.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use sonde_core::observation::dns::{StepOutcome, Transport};
 use sonde_core::observation::{Failure, Phase};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
-use super::errors::Errno;
+use super::errors::{Errno, failure};
 use super::message::{NOTIMP, Query, REFUSED, Reply, SERVFAIL};
-use super::send::{Queries, Replies, Resolver, Turn};
+use super::send::{Replies, Resolver, Turn};
+use super::socket::{Event, next, open};
 use crate::dns::resolve::steps::StepId;
 use crate::error_queue;
 use crate::failure::Fault;
-use crate::vantage::Vantage;
 
-/// MAXPACKET.
-const LONGEST: usize = 65_536;
 const EMPTY_SHELL: &str = "it has no answer, and the server claims neither authority nor recursion";
-
-/// What a socket says next.
-enum Event {
-    Datagram(Vec<u8>),
-    /// The time of the turn is over.
-    Late,
-    /// The socket is of no more use.
-    Failed(io::Error),
-}
 
 /// Why a pass ended.
 enum Pass {
@@ -55,7 +40,7 @@ impl Resolver<'_> {
     pub(super) async fn datagrams(
         &mut self,
         server: usize,
-        queries: &Queries,
+        queries: &[Query],
         replies: &mut Replies,
         anything_came: &mut bool,
     ) -> Turn {
@@ -90,7 +75,7 @@ impl Resolver<'_> {
     async fn pass(
         &mut self,
         server: usize,
-        queries: &Queries,
+        queries: &[Query],
         replies: &mut Replies,
         anything_came: &mut bool,
         progress: &mut Progress,
@@ -138,7 +123,7 @@ impl Resolver<'_> {
     async fn take(
         &mut self,
         server: usize,
-        queries: &Queries,
+        queries: &[Query],
         replies: &mut Replies,
         progress: &mut Progress,
         reply: &Reply,
@@ -177,7 +162,7 @@ impl Resolver<'_> {
         if one_by_one {
             if self.options.single_request_reopen {
                 self.close();
-                if let Err(turn) = self.open(server, queries.get(1..).unwrap_or_default()).await {
+                if let Err(turn) = self.open(server, queries.get(1..).unwrap_or_default()) {
                     replies.forget();
                     return Some(Pass::Over(turn));
                 }
@@ -193,12 +178,12 @@ impl Resolver<'_> {
     async fn begin(
         &mut self,
         server: usize,
-        queries: &Queries,
+        queries: &[Query],
         replies: &mut Replies,
         progress: &mut Progress,
         one_by_one: bool,
     ) -> Result<(), Turn> {
-        self.open(server, queries).await.inspect_err(|_| replies.forget())?;
+        self.open(server, queries).inspect_err(|_| replies.forget())?;
         let over = |pass| if let Pass::Over(turn) = pass { turn } else { Turn::Over };
         if let Err(error) = self.transmit(server, queries.first(), progress).await {
             return Err(over(self.give_up(server, &error, replies, progress)));
@@ -217,12 +202,12 @@ impl Resolver<'_> {
     }
 
     /// `reopen`: connecting only asks for the route.
-    async fn open(&mut self, server: usize, queries: &[Query]) -> Result<(), Turn> {
+    fn open(&mut self, server: usize, queries: &[Query]) -> Result<(), Turn> {
         let Some(at) = self.servers.get(server).copied() else { return Err(Turn::Broken) };
         if self.sockets.get(server).is_some_and(Option::is_some) {
             return Ok(());
         }
-        let (fault, turn) = match open(self.lookup.vantage, at.address).await {
+        let (fault, turn) = match open(self.lookup.vantage, at.address) {
             Ok(socket) => {
                 if let Some(place) = self.sockets.get_mut(server) {
                     *place = Some(socket);
@@ -254,7 +239,13 @@ impl Resolver<'_> {
             let name = query.name.to_string();
             progress.steps[which] = Some(self.lookup.steps.sent(at.endpoint, Transport::Udp, &name, query.qtype));
         }
-        socket.send(&query.bytes).await.map(drop)
+        // Without a turn of the runtime in between, as sendmmsg(2) has none between A and AAAA.
+        let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
+        match rustix::net::send(socket, &query.bytes, flags) {
+            Ok(_) => Ok(()),
+            Err(rustix::io::Errno::AGAIN) => socket.send(&query.bytes).await.map(drop),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// The socket failed: the next server is asked.
@@ -299,55 +290,9 @@ fn patience(timeout: Duration, server: usize, servers: usize) -> Duration {
 }
 
 /// The open query that the reply is to; the second one is looked at last, and so wins.
-fn matching(reply: &Reply, queries: &Queries, progress: &Progress) -> Option<usize> {
+fn matching(reply: &Reply, queries: &[Query], progress: &Progress) -> Option<usize> {
     let fits = |which: usize| !progress.came[which] && queries.get(which).is_some_and(|query| reply.matches(query));
     [1, 0].into_iter().find(|which| fits(*which))
-}
-
-async fn next(socket: &UdpSocket, finish: Instant) -> Event {
-    let mut buffer = vec![0; LONGEST];
-    loop {
-        let ready = match tokio::time::timeout_at(finish, socket.ready(Interest::READABLE | Interest::ERROR)).await {
-            Err(_) => return Event::Late,
-            Ok(Err(error)) => return Event::Failed(error),
-            Ok(Ok(ready)) => ready,
-        };
-        // `try_io` takes one interest at a time, and clears that one when there is nothing to receive.
-        let which = if ready.is_error() { Interest::ERROR } else { Interest::READABLE };
-        let flags = rustix::net::RecvFlags::DONTWAIT;
-        match socket.try_io(which, || Ok(rustix::net::recv(socket, &mut buffer[..], flags)?.0)) {
-            // An empty datagram ends the turn as an error does.
-            Ok(0) => return Event::Failed(io::Error::new(io::ErrorKind::UnexpectedEof, "an empty datagram came")),
-            Ok(length) => {
-                buffer.truncate(length);
-                return Event::Datagram(buffer);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Event::Failed(error),
-        }
-    }
-}
-
-async fn open(vantage: &Vantage, server: SocketAddr) -> Result<UdpSocket, Fault> {
-    let open = move || {
-        let failed = |doing: &str, error: io::Error| Fault::os(Phase::Socket, doing, &error);
-        let kind = Type::DGRAM.nonblocking().cloexec();
-        let socket = Socket::new(Domain::for_address(server), kind, Some(Protocol::UDP))
-            .map_err(|error| failed("open a UDP socket", error))?;
-        error_queue::enable(&socket, server.ip()).map_err(|error| failed("ask for ICMP errors", error))?;
-        socket
-            .connect(&SockAddr::from(server))
-            .map_err(|error| Fault::os(Phase::Connect, &format!("route a query to {server}"), &error))?;
-        Ok(socket)
-    };
-    let socket = vantage.within(open).map_err(|error| Fault::os(Phase::Socket, "enter the vantage", &error))??;
-    UdpSocket::from_std(socket.into()).map_err(|error| Fault::os(Phase::Socket, "register the socket", &error))
-}
-
-/// Within a step nothing measures the failure's own time: the step does.
-pub(super) fn failure(fault: Fault) -> Failure {
-    let Fault { phase, reason, errno, detail } = fault;
-    Failure { phase, reason, errno, icmp: None, elapsed: Duration::ZERO, detail }
 }
 
 #[cfg(test)]

@@ -3,7 +3,12 @@
 //! The inner two matter: nsswitch's actions and the search list go by what they were left at, and so does which of the codes
 //! the caller gets (resolv/nss_dns/dns-host.c, sysdeps/posix/getaddrinfo.c of 2.36).
 
+use std::time::Duration;
+
+use sonde_core::observation::Failure;
 use sonde_core::observation::dns::ResolveError;
+
+use crate::failure::Fault;
 
 /// What `errno` was left at, as far as anything depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,4 +59,10 @@ impl From<Eai> for ResolveError {
         };
         Self { code: code.to_owned(), text: text.to_owned() }
     }
+}
+
+/// Within a step nothing measures the failure's own time: the step does.
+pub(super) fn failure(fault: Fault) -> Failure {
+    let Fault { phase, reason, errno, detail } = fault;
+    Failure { phase, reason, errno, icmp: None, elapsed: Duration::ZERO, detail }
 }

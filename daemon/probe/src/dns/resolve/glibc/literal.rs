@@ -1,6 +1,6 @@
 //! Numeric names: what getaddrinfo takes for an address, without asking anybody (`text_to_binary_address`).
 //!
-//! IPv4 is read as inet_aton(3) reads it: one to four numbers, each decimal, octal or hexadecimal, the last of them filling the
+//! IPv4 is read as `inet_aton(3)` reads it: one to four numbers, each decimal, octal or hexadecimal, the last of them filling the
 //! remaining bytes. That is why `1` and `0x7f.1` are addresses, and `1.2.3.4.5` is a name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -29,7 +29,7 @@ pub(super) fn read(
 }
 
 /// Whether gethostbyname, which getaddrinfo asks for `AF_INET`, gives up on `name` before it asks anybody: it looks numeric
-/// and is no address (nss/digits_dots.c). For the other families such a name is looked up.
+/// and is no address (`nss/digits_dots.c`). For the other families such a name is looked up.
 pub(super) fn looks_numeric(name: &str) -> bool {
     let first = name.bytes().next().unwrap_or_default();
     let numeric = |byte: u8| byte.is_ascii_digit() || byte == b'.';
@@ -39,7 +39,7 @@ pub(super) fn looks_numeric(name: &str) -> bool {
     first == b':' || (first.is_ascii_hexdigit() && name.contains(':'))
 }
 
-/// resolv/inet_addr.c, `__inet_aton_exact`.
+/// `resolv/inet_addr.c`, `__inet_aton_exact`.
 fn inet_aton(text: &str) -> Option<Ipv4Addr> {
     let mut parts = text.split('.');
     let last = number(parts.next_back()?)?;

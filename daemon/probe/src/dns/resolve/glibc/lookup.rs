@@ -1,6 +1,6 @@
 //! The walk over nsswitch's sources, and what getaddrinfo makes of its end.
 //!
-//! Two walks, because getaddrinfo has two: for `AF_INET` it asks gethostbyname2_r (`try_simple_gethostbyname`), which passes
+//! Two walks, because getaddrinfo has two: for `AF_INET` it asks `gethostbyname2_r` (`try_simple_gethostbyname`), which passes
 //! over sources that are not installed; for the others it walks itself (`get_nss_addresses`), where such a source is a failure.
 //! They also differ in the code for "no address". Sources but `files` and `dns` count as not installed: `myhostname`,
 //! `resolve`, `mymachines`, `mdns4_minimal` and the like are not followed.
@@ -17,7 +17,8 @@ use crate::dns::config::{Action, Source, Status};
 
 /// `get_nss_addresses`, of `AF_UNSPEC` and `AF_INET6`.
 pub(super) async fn walk(resolver: &mut Resolver<'_>, sources: &[Source], family: Family) -> Result<Found, Eai> {
-    let mut end = Outcome::without(Status::Unavail, HErrno::Success);
+    // A line without any source is one whose first source is not installed.
+    let mut end = Outcome::without(Status::Unavail, HErrno::Internal);
     let mut from = "";
     let mut merging = false;
     for source in sources {
@@ -45,7 +46,7 @@ pub(super) async fn walk(resolver: &mut Resolver<'_>, sources: &[Source], family
     }
 }
 
-/// gethostbyname2_r (nss/getXXbyYY_r.c) and `try_simple_gethostbyname`.
+/// `gethostbyname2_r` (`nss/getXXbyYY_r.c`) and `try_simple_gethostbyname`.
 pub(super) async fn walk_ipv4(resolver: &mut Resolver<'_>, sources: &[Source]) -> Result<Found, Eai> {
     let mut end = None;
     for source in sources {

@@ -1,4 +1,4 @@
-//! The messages as res_mkquery.c writes them and res_send.c and dns-host.c read them: bytes, so that a message that is wrong
+//! The messages as `res_mkquery.c` writes them and `res_send.c` and dns-host.c read them: bytes, so that a message that is wrong
 //! is wrong in the same place.
 
 use std::net::IpAddr;
@@ -14,6 +14,8 @@ const IN: u16 = 1;
 
 /// HFIXEDSZ.
 pub(super) const HEADER: usize = 12;
+/// The caller's buffer for a reply (`dns_packet_buffer` of dns-host.c).
+const BUFFER: usize = 2048;
 /// `RESOLV_EDNS_BUFFER_SIZE`.
 const EDNS_BYTES: u16 = 1200;
 
@@ -100,8 +102,11 @@ impl Reply {
         self.id() == query.id && (bare || (self.word(4) == 1 && self.asks(query).unwrap_or(true)))
     }
 
+    /// The original reads on behind the end of the message, in a buffer that is still zero there.
     fn asks(&self, query: &Query) -> Result<bool, Malformed> {
-        let mut reader = self.behind_header();
+        let mut buffer = self.0.clone();
+        buffer.resize(buffer.len().max(BUFFER), 0);
+        let mut reader = Reader::new(&buffer).at(HEADER);
         let name = Name::read(&mut reader)?;
         let kind = (reader.u16("the question")?, reader.u16("the question")?);
         Ok(kind == (query.qtype, IN) && name.matches(&query.name))
@@ -195,7 +200,7 @@ fn read_record<'a>(reader: &mut Reader<'a>) -> Result<Record<'a>, Malformed> {
     Ok(Record { owner, rtype, rclass, data, at })
 }
 
-/// res_hnok(3): letters, digits, `-` and `_`, and no `-` at the very beginning. Names that are not are never asked for.
+/// `res_hnok(3)`: letters, digits, `-` and `_`, and no `-` at the very beginning. Names that are not are never asked for.
 pub(super) fn is_host_name(text: &str) -> bool {
     text.is_empty() || Name::parse(text).is_ok_and(|name| is_host(&name))
 }
@@ -242,7 +247,8 @@ mod tests {
         assert!(!reply(|bytes| bytes[1] = 8).matches(&query()), "the id");
         assert!(!reply(|bytes| bytes[13] = b'b').matches(&query()), "the name");
         assert!(!reply(|bytes| bytes[5] = 0).matches(&query()), "no question");
-        assert!(reply(|bytes| bytes.truncate(14)).matches(&query()), "an unreadable question");
+        assert!(!reply(|bytes| bytes.truncate(HEADER)).matches(&query()), "a question that is cut off");
+        assert!(reply(|bytes| bytes[12] = 0x80).matches(&query()), "an unreadable name");
     }
 
     #[test]

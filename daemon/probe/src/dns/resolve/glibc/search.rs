@@ -1,4 +1,4 @@
-//! Which names are asked for, and when that ends: `__res_context_search` and `__res_context_query` of resolv/res_query.c.
+//! Which names are asked for, and when that ends: `__res_context_search` and `__res_context_query` of `resolv/res_query.c`.
 //!
 //! With `ndots` dots or more the name is tried as it is first, else last; in between the search list. NXDOMAIN and NODATA go
 //! on to the next domain, and so does SERVFAIL where it was the last thing that a server said; a timeout ends the search, and

@@ -1,4 +1,4 @@
-//! One question to the servers in turn: `__res_context_send` of resolv/res_send.c.
+//! One question to the servers in turn: `__res_context_send` of `resolv/res_send.c`.
 //!
 //! Every server is asked `attempts` times in rounds. Over TCP there is one round only, and once a reply was truncated the rest
 //! of the round is over TCP too.
@@ -13,9 +13,6 @@ use super::errors::Errno;
 use super::message::{HEADER, Query, Reply};
 use crate::dns::resolve::Lookup;
 use crate::failure::Fault;
-
-/// What is sent: one query, or A and AAAA.
-pub(super) type Queries = Vec<Query>;
 
 /// What came, by the order of coming. A reply that does not count is not here.
 #[derive(Debug, Default)]
@@ -129,7 +126,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// What came of the queries; nothing where every server failed, and then `errno` says how.
-    pub(super) async fn send(&mut self, queries: &Queries) -> Option<Replies> {
+    pub(super) async fn send(&mut self, queries: &[Query]) -> Option<Replies> {
         let mut over_tcp = self.options.use_vc;
         let mut anything_came = false;
         let mut tcp_errno = Errno::TimedOut;

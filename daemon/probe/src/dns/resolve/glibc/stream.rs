@@ -1,4 +1,4 @@
-//! One turn of one server over TCP: `send_vc` of resolv/res_send.c.
+//! One turn of one server over TCP: `send_vc` of `resolv/res_send.c`.
 //!
 //! Both queries are written at once. Replies are told apart by their ids alone, and every response code counts: no further
 //! server is asked after SERVFAIL. There is no timeout but the kernel's own: a server that accepts and stays silent is waited
@@ -13,10 +13,9 @@ use sonde_core::observation::dns::{StepOutcome, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::datagram::failure;
-use super::errors::Errno;
-use super::message::HEADER;
-use super::send::{Queries, Replies, Resolver, Server, Turn};
+use super::errors::{Errno, failure};
+use super::message::{HEADER, Query};
+use super::send::{Replies, Resolver, Server, Turn};
 use crate::dns::resolve::steps::StepId;
 use crate::failure::Fault;
 use crate::vantage::Vantage;
@@ -35,18 +34,15 @@ impl Resolver<'_> {
     pub(super) async fn stream(
         &mut self,
         server: usize,
-        queries: &Queries,
+        queries: &[Query],
         replies: &mut Replies,
         errno: &mut Errno,
     ) -> Turn {
         let Some(at) = self.servers.get(server).copied() else { return Turn::Broken };
         let mut was_reset = false;
         loop {
-            let steps: Vec<StepId> = queries
-                .iter()
-                .map(|query| self.lookup.steps.sent(at.endpoint, Transport::Tcp, &query.name.to_string(), query.qtype))
-                .collect();
-            let fall = match self.converse(at, queries, replies, &steps).await {
+            let mut steps = Vec::new();
+            let fall = match self.converse(at, queries, replies, &mut steps).await {
                 Ok(()) => return Turn::Over,
                 Err(fall) => fall,
             };
@@ -68,11 +64,17 @@ impl Resolver<'_> {
     async fn converse(
         &mut self,
         server: Server,
-        queries: &Queries,
+        queries: &[Query],
         replies: &mut Replies,
-        steps: &[StepId],
+        steps: &mut Vec<StepId>,
     ) -> Result<(), Fall> {
+        let sent = |query: &Query| {
+            self.lookup.steps.sent(server.endpoint, Transport::Tcp, &query.name.to_string(), query.qtype)
+        };
+        // The connection belongs to the first query, so that one that never comes about shows as a step.
+        steps.extend(queries.first().map(sent));
         let mut stream = connect(self.lookup.vantage, server.address).await?;
+        steps.extend(queries.iter().skip(1).map(sent));
         let mut framed = Vec::with_capacity(256);
         for query in queries {
             // Invariant: a query is shorter than 300 bytes.
