@@ -4,9 +4,10 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::resolv::text;
@@ -132,22 +133,30 @@ fn leads_to_musl(path: &Path) -> bool {
 
 /// The host name of a process (a container has one of its own), or the daemon's.
 ///
-/// Read on a thread of its own: there is no way back out of another UTS namespace.
+/// Another UTS namespace is entered on a thread of its own: there is no way back out.
 pub(super) fn hostname(procfs: &Procfs, pid: Option<u32>) -> Option<String> {
-    let procfs = procfs.clone();
+    let Some(pid) = pid.filter(|pid| !shares_hostname(procfs, *pid)) else { return Some(nodename()) };
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let namespace = rustix::fs::openat(procfs, format!("{pid}/ns/uts"), flags, Mode::empty()).ok()?;
     let read = move || {
-        if let Some(pid) = pid {
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-            let uts = rustix::fs::openat(&procfs, format!("{pid}/ns/uts"), flags, Mode::empty()).ok()?;
-            move_into_link_name_space(
-                std::os::fd::AsFd::as_fd(&uts),
-                Some(LinkNameSpaceType::HostNameAndNISDomainName),
-            )
-            .ok()?;
-        }
-        Some(text(rustix::system::uname().nodename().to_bytes()))
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::HostNameAndNISDomainName)).ok()?;
+        Some(nodename())
     };
     std::thread::Builder::new().name("hostname".to_owned()).spawn(read).ok()?.join().ok()?
+}
+
+/// Whether a process is in the calling thread's UTS namespace.
+fn shares_hostname(procfs: &Procfs, pid: u32) -> bool {
+    let identity = |path: &str| {
+        let stat = rustix::fs::statat(procfs, path, AtFlags::empty()).ok()?;
+        Some((stat.st_dev, stat.st_ino))
+    };
+    let own = identity("thread-self/ns/uts");
+    own.is_some() && own == identity(&format!("{pid}/ns/uts"))
+}
+
+fn nodename() -> String {
+    text(rustix::system::uname().nodename().to_bytes())
 }
 
 /// The names of the interfaces of the calling thread's network namespace.
