@@ -1,6 +1,7 @@
 //! The daemon's configuration: a TOML file, read once. An unknown key, a value out of range or of another type is an error that
 //! names the place and says what would be right; nothing is guessed.
 
+mod keys;
 mod listen;
 mod quantity;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use self::keys::{KEYS, help};
 pub use self::listen::{Listen, ListenError, default_socket};
 
 /// Everything that can be configured.

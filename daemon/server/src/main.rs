@@ -11,7 +11,7 @@ use sonded::{Overrides, serve, terminated};
 
 /// Diagnoses networks for whoever asks over gRPC.
 #[derive(Debug, Parser)]
-#[command(name = "sonded", version, after_help = environment())]
+#[command(name = "sonded", version, after_help = after_help())]
 struct Arguments {
     /// The configuration; /etc/sonde/sonded.toml where it exists.
     #[arg(long, value_name = "FILE")]
@@ -68,9 +68,13 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn environment() -> String {
+fn after_help() -> String {
     let lines = sonded::ENVIRONMENT.iter().map(|(name, meaning)| format!("\n  {name}  {meaning}"));
-    format!("Environment:\n  RUST_LOG  what is logged, info unless given{}", lines.collect::<String>())
+    format!(
+        "{}\n\nEnvironment:\n  RUST_LOG  what is logged, info unless given{}",
+        sonded::config::help(),
+        lines.collect::<String>()
+    )
 }
 
 /// As the exit codes of `sonde`.
@@ -79,6 +83,13 @@ const TOOL_ERROR: u8 = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_lists_the_keys_of_the_configuration_and_the_environment() {
+        let help = Arguments::try_parse_from(["sonded", "--help"]).expect_err("help is no arguments").to_string();
+
+        assert!(help.contains("runs.probe_timeout") && help.contains("OTEL_SERVICE_NAME"), "{help}");
+    }
 
     #[test]
     fn a_wrong_argument_is_one_line_that_quotes_it() {
