@@ -3,10 +3,15 @@
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::fs::FlockOperation;
 use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
+use tokio::time::{Instant, sleep};
 
 use crate::config::Listen;
 
@@ -59,6 +64,8 @@ impl Listener {
             },
             Listen::Unix(path) => {
                 make_folder(path).map_err(refused(listen, "its folder cannot be made"))?;
+                // Between the look at a leftover and the bind, another daemon could have bound: it would lose its socket.
+                let _alone = lock(listen, path).await?;
                 remove_leftover(listen, path).await?;
                 let listener = bind(path).map_err(refused(listen, "it cannot be bound"))?;
                 let file = SocketFile::of(path).map_err(refused(listen, "it cannot be looked at"))?;
@@ -114,6 +121,30 @@ fn make_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Taken by every daemon that opens this place, for as long as that takes. The file stays: removing it would let two daemons hold
+/// locks on two files of one name.
+async fn lock(listen: &Listen, path: &Path) -> Result<File, BindError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(PathBuf::from(name))
+        .map_err(refused(listen, "the lock file beside it cannot be opened"))?;
+    let deadline = Instant::now() + LOCK;
+    loop {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => sleep(LOCK_TICK).await,
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(BindError::Taken { listen: listen.clone() }),
+            Err(errno) => return Err(refused(listen, "the lock file beside it cannot be locked")(errno.into())),
+        }
+    }
+}
+
 async fn remove_leftover(listen: &Listen, path: &Path) -> Result<(), BindError> {
     match fs::symlink_metadata(path) {
         Err(_) => return Ok(()),
@@ -144,6 +175,12 @@ fn refused(listen: &Listen, what: &'static str) -> impl FnOnce(io::Error) -> Bin
     let listen = listen.clone();
     move |source| BindError::Refused { listen, what, source }
 }
+
+/// How long another daemon may take to open the same place.
+const LOCK: Duration = Duration::from_secs(2);
+
+/// flock(2) cannot be awaited.
+const LOCK_TICK: Duration = Duration::from_millis(10);
 
 /// Connections waiting to be accepted; the kernel caps it at net.core.somaxconn.
 const BACKLOG: u32 = 1_024;
@@ -182,6 +219,27 @@ mod tests {
         let listener = Listener::open(&Listen::Unix(path.clone())).await;
 
         assert!(listener.is_ok(), "{listener:?}");
+    }
+
+    #[tokio::test]
+    async fn two_daemons_that_start_over_one_leftover_do_not_take_each_others_socket() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("sonde.sock");
+        let listen = Listen::Unix(path.clone());
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("it is free"));
+        // The first one is between its look at the leftover and its bind.
+        let first = lock(&listen, &path).await.expect("nobody else is here");
+        let mut second = Box::pin(Listener::open(&listen));
+        assert!(tokio::time::timeout(Duration::from_millis(200), &mut second).await.is_err(), "it must wait");
+        fs::remove_file(&path).expect("the leftover");
+        let bound = std::os::unix::net::UnixListener::bind(&path).expect("it is free");
+        drop(first);
+
+        let refused = second.await;
+
+        assert!(matches!(refused, Err(BindError::Taken { .. })), "{refused:?}");
+        std::os::unix::net::UnixStream::connect(&path).expect("the first one's socket is still there");
+        drop(bound);
     }
 
     #[tokio::test]
