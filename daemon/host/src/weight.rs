@@ -128,7 +128,7 @@ mod tests {
     fn a_long_answer_weighs_more_than_a_short_one() {
         let counters = |count| Call::Counters {
             answer: Ok(Counters {
-                taken_at: std::time::Duration::ZERO,
+                taken_at: Duration::ZERO,
                 counters: vec![Counter { name: "Tcp.InSegs".to_owned(), value: 1 }; count],
             }),
         };

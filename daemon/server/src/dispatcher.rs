@@ -17,7 +17,7 @@ use sonde_host::Host;
 use sonde_proto::v1::Diagnosis;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, error, info};
 
 pub(crate) use self::fold::{MOST_BYTES, summary};
@@ -43,6 +43,15 @@ pub(crate) enum Refusal {
     Ending,
 }
 
+/// A run that began, for the client that asked for it.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// As others see it.
+    pub(crate) running: Running,
+    /// Ends the run when it is dropped, wherever the answer is by then; absent where the client asked to carry on.
+    pub(crate) guard: Option<DropGuard>,
+}
+
 /// The task, and what it needs to know.
 #[derive(Debug)]
 pub(crate) struct Task {
@@ -55,15 +64,15 @@ pub(crate) struct Task {
 
 #[derive(Debug)]
 enum Command {
-    Begin { run: Box<Prepared>, reply: oneshot::Sender<Result<Running, Refusal>> },
+    Begin { run: Box<Prepared>, reply: oneshot::Sender<Result<Begun, Refusal>> },
     Find { run_id: String, reply: oneshot::Sender<Option<Found>> },
     Before { place: Option<u64>, size: usize, reply: oneshot::Sender<Vec<(u64, Found)>> },
     Count { reply: oneshot::Sender<usize> },
 }
 
 impl Dispatcher {
-    /// Begins a run.
-    pub(crate) async fn begin(&self, run: Prepared) -> Result<Running, Refusal> {
+    /// Begins a run. A client that goes away before the answer reaches it ends the run as one that goes away later.
+    pub(crate) async fn begin(&self, run: Prepared) -> Result<Begun, Refusal> {
         self.ask(|reply| Command::Begin { run: Box::new(run), reply }).await?
     }
 
@@ -126,14 +135,12 @@ impl Task {
                         answer(reply, Err(Refusal::Busy(known.running())));
                     }
                     Some(Command::Begin { run, reply }) => {
+                        let carry_on = run.carry_on;
                         let (running, driver) = drive::begin(&self.host, self.exporter.clone(), *run);
                         let id = runs.spawn(driver).id();
                         places.insert(id, known.begin(running.clone()));
-                        let cancel = running.cancel.clone();
-                        if reply.send(Ok(running)).is_err() {
-                            // The client went away before it learnt of the run.
-                            cancel.cancel();
-                        }
+                        let guard = (!carry_on).then(|| running.cancel.clone().drop_guard());
+                        answer(reply, Ok(Begun { running, guard }));
                     }
                     Some(Command::Find { run_id, reply }) => answer(reply, known.find(&run_id)),
                     Some(Command::Before { place, size, reply }) => answer(reply, known.before(place, size)),
@@ -180,3 +187,6 @@ const INBOX: usize = 64;
 
 /// How long the end of the daemon waits for its runs to end.
 pub(crate) const DRAIN: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::progress::Progress;
-use super::fold::{bounded, bounded_evidence, fold};
+use super::fold::{bounded, bounded_evidence, bounded_verdict, fold};
 use super::journal::Journal;
 use super::{Prepared, Running, loggable};
 use crate::telemetry::{Exporter, RunTrace};
@@ -172,7 +172,9 @@ impl Driver {
         for effect in self.machine.step(event) {
             match effect {
                 Effect::StartCheck(name) => self.start_check(&name),
-                Effect::PartialVerdict(verdict) => self.publish(Published::PartialVerdict(convert::verdict(&verdict))),
+                Effect::PartialVerdict(verdict) => {
+                    self.publish(Published::PartialVerdict(bounded_verdict(convert::verdict(&verdict))))
+                }
                 Effect::StopAll => self.guests.cancel(),
                 Effect::Finish { state, verdict } => finish = Some(Finish { state, verdict }),
             }
@@ -282,7 +284,7 @@ impl Driver {
         let diagnosis = Arc::new(bounded(v1::Diagnosis {
             state: state.into(),
             elapsed: Some(convert::duration(elapsed)),
-            verdict: Some(convert::verdict(&finish.verdict)),
+            verdict: Some(bounded_verdict(convert::verdict(&finish.verdict))),
             ..fold(&self.start, &self.journal.events())
         }));
         if let Some(exporter) = &self.exporter {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use prost::Message as _;
 use sonde_proto::v1::diagnosis_event::Event;
-use sonde_proto::v1::{CheckState, Diagnosis, DiagnosisEvent, Evidence};
+use sonde_proto::v1::{CheckState, Diagnosis, DiagnosisEvent, Evidence, Verdict};
 
 /// What the events add up to, beginning with what was known at the start.
 pub(crate) fn fold(start: &Diagnosis, events: &[Arc<DiagnosisEvent>]) -> Diagnosis {
@@ -88,15 +88,34 @@ pub(crate) fn bounded_evidence(mut evidence: Evidence) -> Evidence {
     evidence
 }
 
+/// A verdict that leaves room for what is shown beside it: of the arguments for a cause the first ones, and as many causes as fit.
+/// A check that reports thousands of findings about one cause would fill every message with them.
+pub(crate) fn bounded_verdict(mut verdict: Verdict) -> Verdict {
+    for cause in &mut verdict.causes {
+        cause.proof.truncate(MOST_ARGUMENTS);
+        cause.ruled_out.truncate(MOST_ARGUMENTS);
+    }
+    while verdict.encoded_len() > MOST_VERDICT_BYTES && verdict.causes.pop().is_some() {}
+    verdict
+}
+
 /// gRPC clients refuse messages beyond 4 MiB unless told otherwise; this leaves room for what wraps it.
 pub(crate) const MOST_BYTES: usize = 3 << 20;
+
+/// For a cause, and against its look-alikes; proto/sonde/v1/verdict.proto says so.
+const MOST_ARGUMENTS: usize = 64;
+
+/// A third of a message.
+const MOST_VERDICT_BYTES: usize = 1 << 20;
 
 /// Tag and length of a field, at most.
 const FIELD_BYTES: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use sonde_proto::v1::{CheckRun, CheckStarted, Finding, HttpExchange, RunState, Verdict, evidence::Call};
+    use sonde_proto::v1::{
+        Argument, CheckRun, CheckStarted, Finding, HttpExchange, RankedCause, RunState, evidence::Call,
+    };
 
     use super::*;
 
@@ -171,6 +190,24 @@ mod tests {
 
         assert!(cut.encoded_len() <= MOST_BYTES);
         assert_eq!(cut.findings.len(), 2);
+    }
+
+    #[test]
+    fn a_verdict_shows_the_first_arguments_and_the_causes_that_fit() {
+        let argument = Argument { summary: "x".repeat(1 << 10), ..Argument::default() };
+        let cause = RankedCause {
+            proof: vec![argument.clone(); 500],
+            ruled_out: vec![argument; 500],
+            ..RankedCause::default()
+        };
+        let first = RankedCause { cause: "dns.nxdomain".into(), ..cause.clone() };
+        let causes = [vec![first], vec![cause; 40]].concat();
+
+        let cut = bounded_verdict(Verdict { causes, ..Verdict::default() });
+
+        assert!(cut.encoded_len() <= MOST_VERDICT_BYTES);
+        assert_eq!((cut.causes[0].cause.as_str(), cut.causes.len()), ("dns.nxdomain", 7));
+        assert_eq!((cut.causes[0].proof.len(), cut.causes[0].ruled_out.len()), (64, 64));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) struct Prepared {
     pub(crate) budget: Duration,
     /// When its client stops waiting; absent where it waits for ever, or asked to carry on.
     pub(crate) client_deadline: Option<Instant>,
+    /// It goes on when its client goes away.
+    pub(crate) carry_on: bool,
     /// The default of single probes.
     pub(crate) probe_timeout: Duration,
     /// What began it.

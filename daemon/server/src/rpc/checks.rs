@@ -73,10 +73,9 @@ impl CheckService for Checks {
             carry_on: request::carry_on(request.on_disconnect)?,
             trigger: v1::Trigger::RunCheck,
         };
-        let carry_on = asked.carry_on;
         let prepared = request::prepare(&self.0, &checks, asked, &caller).await?;
-        let running = self.0.dispatcher.begin(prepared).await?;
-        let events = stream::events(running, caller.deadline, carry_on, false);
+        let begun = self.0.dispatcher.begin(prepared).await?;
+        let events = stream::events(begun, caller.deadline, false);
         let responses = events.map(|event| event.map(|event| v1::RunCheckResponse { event: Some(event) }));
         Ok(Response::new(Box::pin(responses)))
     }

@@ -42,10 +42,9 @@ impl DiagnosisService for Diagnoses {
             carry_on: request::carry_on(request.on_disconnect)?,
             trigger: v1::Trigger::Diagnose,
         };
-        let carry_on = asked.carry_on;
         let prepared = request::prepare(&self.0, &self.0.checks, asked, &caller).await?;
-        let running = self.0.dispatcher.begin(prepared).await?;
-        let events = stream::events(running, caller.deadline, carry_on, request.omit_evidence);
+        let begun = self.0.dispatcher.begin(prepared).await?;
+        let events = stream::events(begun, caller.deadline, request.omit_evidence);
         let responses = events.map(|event| event.map(|event| v1::DiagnoseResponse { event: Some(event) }));
         Ok(Response::new(Box::pin(responses)))
     }

@@ -104,6 +104,7 @@ pub(super) async fn prepare(
         grants,
         budget,
         client_deadline: caller.deadline.filter(|_| !asked.carry_on),
+        carry_on: asked.carry_on,
         probe_timeout: shared.config.runs.probe_timeout,
         trigger: asked.trigger,
         parent: caller.parent,

@@ -8,17 +8,15 @@ use tokio_util::sync::DropGuard;
 use tonic::Status;
 
 use super::refusal;
-use crate::dispatcher::{Entry, Reader, Running};
+use crate::dispatcher::{Begun, Entry, Reader};
 
 /// The events, the finished diagnosis last. Dropped before that, it ends the run, unless the client asked to carry on.
 pub(super) fn events(
-    running: Running,
+    begun: Begun,
     deadline: Option<Instant>,
-    carry_on: bool,
     omit_evidence: bool,
 ) -> impl Stream<Item = Result<v1::DiagnosisEvent, Status>> + Send {
-    let guard = (!carry_on).then(|| running.cancel.clone().drop_guard());
-    let state = State { reader: running.reader, deadline, omit_evidence, guard };
+    let state = State { reader: begun.running.reader, deadline, omit_evidence, guard: begun.guard };
     stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         match state.next().await {
