@@ -130,6 +130,12 @@ impl Reply {
         records.map_while(Result::ok).filter_map(|record| record.address()).collect()
     }
 
+    /// Loses its last bytes.
+    #[cfg(test)]
+    pub(super) fn cut(&mut self, count: usize) {
+        self.0.truncate(self.0.len().saturating_sub(count));
+    }
+
     fn behind_header(&self) -> Reader<'_> {
         Reader::new(&self.0).at(HEADER)
     }

@@ -138,3 +138,42 @@ fn random_id() -> u16 {
     let mut id = [0; 2];
     getrandom::fill(&mut id).map_or(0, |()| u16::from_ne_bytes(id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reply with this code and number of answers; nothing else of it is looked at.
+    fn reply(rcode: u8, answers: u8) -> Reply {
+        Reply::new(vec![0, 1, 0x81, 0x80 | rcode, 0, 1, 0, answers, 0, 0, 0, 0]).expect("a header")
+    }
+
+    fn of(first: Option<Reply>, second: Option<Reply>) -> Result<(), HErrno> {
+        judge(&Replies { first_counts: first.is_some(), buffer: first, second })
+    }
+
+    #[test]
+    fn one_reply_with_data_is_enough() {
+        for failing in [reply(3, 0), reply(1, 0), reply(0, 0), reply(2, 0)] {
+            assert_eq!(of(Some(reply(0, 1)), Some(failing.clone())), Ok(()));
+            assert_eq!(of(Some(failing), Some(reply(0, 1))), Ok(()));
+        }
+        assert_eq!(of(None, Some(reply(0, 1))), Ok(()));
+    }
+
+    #[test]
+    fn without_data_the_first_error_speaks() {
+        assert_eq!(of(Some(reply(0, 0)), Some(reply(0, 0))), Err(HErrno::NoData));
+        assert_eq!(of(Some(reply(0, 0)), Some(reply(3, 0))), Err(HErrno::HostNotFound));
+        assert_eq!(of(Some(reply(3, 0)), Some(reply(2, 0))), Err(HErrno::HostNotFound));
+        assert_eq!(of(Some(reply(2, 0)), Some(reply(3, 0))), Err(HErrno::TryAgain));
+        assert_eq!(of(Some(reply(0, 0)), None), Err(HErrno::NoData));
+        assert_eq!(of(Some(reply(5, 0)), None), Err(HErrno::NoRecovery));
+        assert_eq!(of(Some(reply(1, 0)), None), Err(HErrno::NoRecovery));
+    }
+
+    #[test]
+    fn an_error_with_answers_has_no_data() {
+        assert_eq!(of(Some(reply(3, 1)), None), Err(HErrno::HostNotFound));
+    }
+}
