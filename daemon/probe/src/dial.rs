@@ -15,4 +15,4 @@ pub use self::http::http;
 pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;
 pub use self::tls::tls;
-pub(crate) use self::tls::{Settings, Stream, farewell, fault_of, shake};
+pub(crate) use self::tls::{Negotiated, Recording, Settings, Stream, farewell, fault_of, shake};

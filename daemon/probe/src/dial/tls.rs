@@ -11,7 +11,7 @@ use sonde_core::observation::dial::{Connection, TlsDial, TlsRequest};
 use tokio::io::AsyncWriteExt;
 
 pub(crate) use self::fault::of as fault_of;
-pub(crate) use self::handshake::{Settings, Shaken, Stream, shake};
+pub(crate) use self::handshake::{Negotiated, Recording, Settings, Shaken, Stream, shake};
 use super::connect::connect;
 use crate::attempt::Attempt;
 use crate::clock::RunClock;

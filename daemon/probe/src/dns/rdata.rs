@@ -76,10 +76,10 @@ fn write_field(field: Field, data: &mut Reader<'_>, text: &mut String) -> Result
         Field::Ipv4 => number(text, Ipv4Addr::from(data.array(what)?)),
         Field::Ipv6 => ipv6(text, data.array(what)?),
         Field::Locator => {
-            let parts: [u8; 8] = data.array(what)?;
-            let [a, b, c, d, e, f, g, h] = parts;
-            let words = [[a, b], [c, d], [e, f], [g, h]].map(u16::from_be_bytes);
-            let _ = write!(text, "{:x}:{:x}:{:x}:{:x}", words[0], words[1], words[2], words[3]);
+            for group in 0..4 {
+                let colon = if group == 0 { "" } else { ":" };
+                let _ = write!(text, "{colon}{:x}", data.u16(what)?);
+            }
         }
         Field::Eui48 => dashed(&data.array::<6>(what)?, text),
         Field::Eui64 => dashed(&data.array::<8>(what)?, text),
@@ -118,7 +118,7 @@ fn number(text: &mut String, value: impl std::fmt::Display) {
     let _ = write!(text, "{value}");
 }
 
-/// As inet_ntop(3) of BIND: with IPv4 notation where the upper 96 bits are zero.
+/// As `inet_ntop(3)` of BIND: with IPv4 notation where the upper 96 bits are zero.
 fn ipv6(text: &mut String, octets: [u8; 16]) {
     match octets {
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] if !matches!([a, b, c, d], [0, 0, 0, 0 | 1]) => {

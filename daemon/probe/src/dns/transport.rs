@@ -3,12 +3,13 @@
 //! Every socket is opened in the vantage. Absent: falling back from one transport to another, and reuse of connections.
 
 mod https;
+mod icmp;
 mod quic;
 mod seen;
 mod stream;
-pub(super) mod tcp;
+mod tcp;
 mod tls;
-pub(super) mod udp;
+mod udp;
 
 use sonde_core::observation::dns::{Answer, Transport};
 use sonde_core::observation::{Failure, Phase, Reason};
@@ -42,6 +43,7 @@ enum Socket {
     Tcp(Dialled),
     /// The stream lives on the connection beside it.
     Tls(Box<dial::Stream>, Dialled),
+    Quic(Box<quic::Open>),
 }
 
 impl Socket {
@@ -51,6 +53,7 @@ impl Socket {
             Self::None => {}
             Self::Udp(socket) => drop(socket),
             Self::Tcp(dialled) => dialled.close(ended_well),
+            Self::Quic(open) => open.close(ended_well).await,
             Self::Tls(mut stream, dialled) => {
                 if ended_well {
                     dial::farewell(&mut stream).await;

@@ -14,6 +14,8 @@ use sonde_probe::dns;
 
 use crate::peer::{self, SECOND, here};
 
+mod encrypted;
+
 pub(crate) fn query(server: Endpoint) -> Query {
     Query { edns: Some(EdnsRequest::sized(1232)), ..Query::new(server, "Orders.lab", 1, SECOND) }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use sonde_core::observation::dial::{TcpDial, TcpRequest};
-use sonde_core::observation::dns::Query;
+use sonde_core::observation::dns::{Query, StrayKind, Transport};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::clock::RunClock;
 use sonde_probe::vantage::{Selector, Vantage};
@@ -204,4 +204,85 @@ async fn a_query_that_is_rejected_names_the_sender() {
     let icmp = failure.icmp.unwrap();
     assert_eq!((failure.phase, failure.reason), (Phase::Wait, Reason::Refused));
     assert_eq!((icmp.icmp_type, icmp.code, icmp.sender), (3, 3, Some("10.213.0.2".parse().unwrap())));
+}
+
+/// Answers every query of the pair's client that comes to `at` from `from`, both on port 53 of the server's namespace.
+fn answering_from(pair: &Pair, at: &'static str, from: &'static str) {
+    let path = PathBuf::from("/run/netns").join(&pair.server);
+    let vantage = Vantage::open(&Selector::Netns(path)).unwrap();
+    let open =
+        |address: &'static str| vantage.within(move || std::net::UdpSocket::bind((address, 53))).unwrap().unwrap();
+    let (asked, answering) = (open(at), open(from));
+    std::thread::spawn(move || {
+        let mut buffer = [0; 512];
+        while let Ok((length, client)) = asked.recv_from(&mut buffer) {
+            buffer[2] |= 0x80;
+            answering.send_to(&buffer[..length], client).unwrap();
+        }
+    });
+}
+
+#[tokio::test]
+async fn an_answer_from_another_address_is_a_stray_and_the_wait_goes_on() {
+    if !privileged() {
+        return;
+    }
+    let pair = Pair::new("src");
+    run(&format!("ip -n {} addr add 10.213.0.3/24 dev v0", pair.server));
+    answering_from(&pair, "10.213.0.2", "10.213.0.3");
+    let server = Endpoint { address: "10.213.0.2".parse().unwrap(), port: 53 };
+    let query = Query::new(server, "orders.lab", 1, Duration::from_millis(400));
+    let exchange = dns::query(&pair.vantage(), &RunClock::start(), &query).await;
+    assert_eq!(exchange.local.unwrap().address, "10.213.0.1".parse::<IpAddr>().unwrap());
+    assert_eq!(exchange.stray_count, 1);
+    let stray = &exchange.strays[0];
+    assert_eq!((stray.kind, stray.from.address), (StrayKind::WrongSource, "10.213.0.3".parse().unwrap()));
+    let failure = exchange.outcome.unwrap_err();
+    assert_eq!(failure.reason, Reason::TimedOut);
+    assert!(failure.detail.contains("1 from a wrong source"), "{}", failure.detail);
+}
+
+#[tokio::test]
+async fn a_closed_port_refuses_at_once_in_both_families_and_over_quic() {
+    if !privileged() {
+        return;
+    }
+    let pair = Pair::new("ref");
+    let vantage = pair.vantage();
+    // The neighbours are known then.
+    run(&format!("ip netns exec {} ping -c 1 -w 5 10.213.0.2", pair.client));
+    run(&format!("ip netns exec {} ping -c 1 -w 5 fd13::2", pair.client));
+    for (address, icmp_type, code) in [("10.213.0.2", 3, 3), ("fd13::2", 1, 4)] {
+        let address: IpAddr = address.parse().unwrap();
+        for (transport, phase) in [(Transport::Udp, Phase::Wait), (Transport::Quic, Phase::Tls)] {
+            let query = Query::new(Endpoint { address, port: 53 }, "orders.lab", 1, Duration::from_secs(3));
+            let exchange = dns::query(&vantage, &RunClock::start(), &Query { transport, ..query }).await;
+            let failure = exchange.outcome.unwrap_err();
+            assert_eq!((failure.phase, failure.reason), (phase, Reason::Refused));
+            let icmp = failure.icmp.unwrap();
+            assert_eq!((icmp.icmp_type, icmp.code, icmp.sender), (icmp_type, code, Some(address)));
+            assert_eq!(exchange.icmp, [icmp]);
+            assert!(exchange.timing.elapsed < Duration::from_millis(50), "{:?}", exchange.timing);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hint_of_a_router_ends_the_wait_only_after_a_moment() {
+    if !privileged() {
+        return;
+    }
+    let pair = Pair::new("hint");
+    Pair::filter(&pair.server, "input", "udp dport 53 reject with icmp type net-unreachable");
+    let server = Endpoint { address: "10.213.0.2".parse().unwrap(), port: 53 };
+    let query = Query::new(server, "orders.lab", 1, Duration::from_secs(3));
+    let exchange = dns::query(&pair.vantage(), &RunClock::start(), &query).await;
+    let failure = exchange.outcome.unwrap_err();
+    assert_eq!((failure.phase, failure.reason), (Phase::Wait, Reason::NetworkUnreachable));
+    assert_eq!(
+        (exchange.icmp[0].icmp_type, exchange.icmp[0].code, exchange.icmp[0].sender),
+        (3, 0, Some(server.address))
+    );
+    assert!(exchange.timing.elapsed >= Duration::from_millis(95), "{:?}", exchange.timing);
+    assert!(exchange.timing.elapsed < Duration::from_secs(1), "{:?}", exchange.timing);
 }

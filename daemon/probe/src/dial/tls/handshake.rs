@@ -59,6 +59,11 @@ impl Settings {
         Ok(Self { name, send_sni, alpn })
     }
 
+    /// The name that is verified.
+    pub(crate) fn name(&self) -> String {
+        self.name.to_str().into_owned()
+    }
+
     fn config(&self, capture: &Arc<Capture>) -> Result<ClientConfig, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -105,8 +110,8 @@ pub(crate) async fn shake(
         };
         dialled.failure(attempt, fault)
     });
-    let negotiated = outcome.as_ref().ok().map(|stream| stream.get_ref().1);
-    let session = session(&capture, settings, &roots, negotiated, plaintext);
+    let negotiated = outcome.as_ref().map(|stream| Negotiated::of(stream.get_ref().1)).unwrap_or_default();
+    let session = session(&capture, settings, &roots, &negotiated, plaintext);
     Shaken { handshake, session, outcome }
 }
 
@@ -125,9 +130,7 @@ async fn handshake(
     capture: &Arc<Capture>,
     tape: &Tape,
 ) -> Result<Box<Stream>, Fault> {
-    let config = settings
-        .config(capture)
-        .map_err(|error| Fault::new(Phase::Tls, Reason::Other(error.to_string()), format!("configure TLS: {error}")))?;
+    let config = settings.config(capture).map_err(|error| unconfigured(&error))?;
     let taped = Taped::new(Lent::new(stream), tape);
     let connecting = TlsConnector::from(Arc::new(config)).connect(settings.name.clone(), taped);
     let doing = "shake hands";
@@ -158,11 +161,62 @@ pub(in crate::dial) async fn late_refusal(
     Err(dialled.failure(attempt, fault))
 }
 
+/// What a handshake agreed on.
+#[derive(Debug, Default)]
+pub(crate) struct Negotiated {
+    version: Option<&'static str>,
+    cipher: Option<String>,
+    alpn: Option<Vec<u8>>,
+}
+
+impl Negotiated {
+    /// Of QUIC nothing else is known.
+    pub(crate) fn protocol(alpn: Option<Vec<u8>>) -> Self {
+        Self { alpn, ..Self::default() }
+    }
+
+    fn of(tls: &ClientConnection) -> Self {
+        let version = tls.protocol_version().and_then(|version| match version {
+            ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
+            ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
+            _ => None,
+        });
+        let cipher = tls.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).map(iana);
+        Self { version, cipher, alpn: tls.alpn_protocol().map(<[u8]>::to_vec) }
+    }
+}
+
+/// The handshake of a protocol that carries TLS itself (QUIC): its configuration, and what is seen while it is used.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    settings: Settings,
+    capture: Arc<Capture>,
+}
+
+impl Recording {
+    /// Begins with a configuration that accepts every certificate.
+    pub(crate) fn begin(settings: Settings) -> Result<(Self, ClientConfig), Fault> {
+        let capture = Arc::new(Capture::new(Arc::new(rustls::crypto::ring::default_provider())));
+        let config = settings.config(&capture).map_err(|error| unconfigured(&error))?;
+        Ok((Self { settings, capture }, config))
+    }
+
+    /// The session with the judgement of what was presented so far; the trust store is read for it.
+    pub(crate) async fn session(&self, vantage: &Vantage, attempt: &Attempt, negotiated: &Negotiated) -> TlsSession {
+        let roots = roots(vantage, attempt).await;
+        session(&self.capture, &self.settings, &roots, negotiated, None)
+    }
+}
+
+fn unconfigured(error: &rustls::Error) -> Fault {
+    Fault::new(Phase::Tls, Reason::Other(error.to_string()), format!("configure TLS: {error}"))
+}
+
 fn session(
     capture: &Capture,
     settings: &Settings,
     roots: &Result<Arc<rustls::RootCertStore>, String>,
-    negotiated: Option<&ClientConnection>,
+    negotiated: &Negotiated,
     plaintext: Option<Vec<u8>>,
 ) -> TlsSession {
     let seen = capture.seen();
@@ -184,17 +238,10 @@ fn session(
             now,
         })
     };
-    let version = negotiated.and_then(|tls| tls.protocol_version()).and_then(|version| match version {
-        ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
-        ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
-        _ => None,
-    });
-    let suite = negotiated.and_then(|tls| tls.negotiated_cipher_suite());
-    let alpn = negotiated.and_then(|tls| tls.alpn_protocol());
     TlsSession {
-        version: version.or(seen.version).map(str::to_owned),
-        cipher: suite.and_then(|suite| suite.suite().as_str()).map(iana),
-        alpn: alpn.map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
+        version: negotiated.version.or(seen.version).map(str::to_owned),
+        cipher: negotiated.cipher.clone(),
+        alpn: negotiated.alpn.as_deref().map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
         chain: links.into_iter().map(|link| link.certificate).collect(),
         verification: judgement.verification,
         verification_detail: judgement.detail,

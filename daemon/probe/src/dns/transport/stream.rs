@@ -48,12 +48,7 @@ where
 }
 
 /// Sends one message.
-pub(super) async fn send<S>(
-    attempt: &Attempt,
-    stream: &mut S,
-    message: &[u8],
-    explain: Explain<'_>,
-) -> Result<(), Fault>
+async fn send<S>(attempt: &Attempt, stream: &mut S, message: &[u8], explain: Explain<'_>) -> Result<(), Fault>
 where
     S: AsyncWrite + Unpin,
 {
@@ -69,7 +64,7 @@ where
 }
 
 /// Receives one message; `first` becomes the time of its first byte, which ends the phase of waiting.
-pub(super) async fn receive<S>(
+async fn receive<S>(
     attempt: &Attempt,
     stream: &mut S,
     explain: Explain<'_>,

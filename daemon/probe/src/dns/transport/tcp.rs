@@ -1,14 +1,11 @@
 //! One connection for one query (RFC 7766).
 
 use std::io;
-use std::sync::Arc;
 
 use sonde_core::observation::dns::Answer;
 use sonde_core::observation::{Failure, Phase, Reason};
-use tokio::net::TcpStream;
 
 use super::{Seen, Socket, stream};
-use crate::attempt::Attempt;
 use crate::dial::{self, Dialled, Lent};
 use crate::dns::exchange::Ask;
 use crate::error_queue;
@@ -47,16 +44,6 @@ pub(super) fn ended(dialled: &Dialled, seen: &mut Seen) {
     if let Some(stream) = dialled.stream() {
         seen.icmp(error_queue::drain_all(stream));
     }
-}
-
-/// Sends one message over a connection of [`dial::connect`].
-pub(in crate::dns) async fn send(attempt: &Attempt, stream: &Arc<TcpStream>, message: &[u8]) -> Result<(), Fault> {
-    stream::send(attempt, &mut Lent::new(stream), message, &explain).await
-}
-
-/// Receives one message over a connection of [`dial::connect`].
-pub(in crate::dns) async fn receive(attempt: &Attempt, stream: &Arc<TcpStream>) -> Result<Vec<u8>, Fault> {
-    stream::receive(attempt, &mut Lent::new(stream), &explain, &mut None).await
 }
 
 fn explain(phase: Phase, doing: &str, error: &io::Error) -> Fault {

@@ -16,17 +16,16 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
+use super::icmp::{self, GRACE, Verdict};
 use super::{Seen, Socket, Source, judge};
 use crate::clock::RunClock;
 use crate::dial::endpoint;
 use crate::dns::exchange::Ask;
 use crate::dns::message::{self, LONGEST};
-use crate::error_queue::{self, Queued};
+use crate::error_queue;
 use crate::failure::Fault;
 use crate::vantage::Vantage;
 
-/// After an ICMP error that is only a hint (RFC 1122 section 3.2.2.1), an answer may still come by another way for so long.
-const GRACE: Duration = Duration::from_millis(100);
 /// Datagrams taken at one go, before other tasks may run and the deadline is looked at.
 const AT_ONE_GO: usize = 64;
 
@@ -43,6 +42,19 @@ pub(in crate::dns) fn open(vantage: &Vantage, server: SocketAddr, connected: boo
         if connected {
             socket.connect(&server.into()).map_err(|error| unroutable(server, &error))?;
         }
+        Ok(socket)
+    });
+    register(opened.unwrap_or_else(|error| Err(not_entered(&error)))?)
+}
+
+/// As [`open`], with a port, but not connected.
+pub(super) fn open_bound(vantage: &Vantage, server: SocketAddr) -> Result<UdpSocket, Fault> {
+    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let opened = vantage.within(move || {
+        let socket = raw(server)?;
+        socket
+            .bind(&SocketAddr::new(any, 0).into())
+            .map_err(|error| Fault::os(Phase::Socket, "bind to a port", &error))?;
         Ok(socket)
     });
     register(opened.unwrap_or_else(|error| Err(not_entered(&error)))?)
@@ -91,9 +103,9 @@ impl Sent {
         let socket = raw(server)?;
         let address = SockAddr::from(server);
         let at = clock.now();
-        let sent = socket.send_to(bytes, &address);
+        let result = socket.send_to(bytes, &address);
         let send = clock.since(at);
-        let outcome = match sent {
+        let outcome = match result {
             Ok(_) => Ok(()),
             Err(error) if is_routing(&error) => Err(unroutable(server, &error)),
             Err(error) => Err(Fault::os(Phase::Send, &format!("send a query to {server}"), &error)),
@@ -130,7 +142,7 @@ async fn receive(ask: &Ask<'_>, seen: &mut Seen, socket: &UdpSocket, server: Soc
             return outcome;
         }
         match error {
-            Some(Verdict::Certain(error)) => return Err(seen.note_strays(failed(&error))),
+            Some(Verdict::Certain(error) | Verdict::TooBig(error)) => return Err(seen.note_strays(failed(&error))),
             Some(Verdict::Hint(error)) => {
                 deadline = deadline.min(Instant::now() + GRACE);
                 hint = Some(failed(&error));
@@ -150,14 +162,6 @@ struct Swept {
     error: Option<Verdict>,
     /// Nothing waits any more.
     emptied: bool,
-}
-
-/// What an ICMP error says of the one datagram that was sent.
-enum Verdict {
-    /// It is lost.
-    Certain(io::Error),
-    /// It may be on another way.
-    Hint(io::Error),
 }
 
 /// Takes what waits. Datagrams first: an answer that is there counts more than an error.
@@ -187,17 +191,7 @@ fn sweep(ask: &Ask<'_>, seen: &mut Seen, socket: &UdpSocket, server: SocketAddr,
         }
     });
     if erroneous || pending.is_some() {
-        let queued = error_queue::drain_all(socket);
-        let ours =
-            queued.iter().filter(|queued| queued.destination.is_none_or(|about| endpoint(about) == endpoint(server)));
-        let ours: Vec<Queued> = ours.cloned().collect();
-        swept.error = match ours.last() {
-            Some(last) => Some(verdict(last, server.ip())),
-            // An error about something that we did not send is none of ours.
-            None if queued.is_empty() => pending.map(Verdict::Certain),
-            None => None,
-        };
-        seen.icmp(ours);
+        swept.error = icmp::take(seen, socket, server, pending);
     }
     swept
 }
@@ -221,19 +215,8 @@ fn take(
     None
 }
 
-/// The kernel's own distinction of hard and soft errors, `icmp_err_convert` of net/ipv4/icmp.c and `icmpv6_err_convert` of
-/// net/ipv6/icmp.c; a datagram that was too big is lost, too.
-fn verdict(queued: &Queued, server: IpAddr) -> Verdict {
-    let is_hint = match (server, queued.kind()) {
-        (IpAddr::V4(_), (3, 0 | 1 | 5 | 11 | 12) | (11, _)) | (IpAddr::V6(_), (1, 0 | 2 | 3) | (3, _)) => true,
-        _ => false,
-    };
-    let error = io::Error::from_raw_os_error(queued.errno);
-    if is_hint { Verdict::Hint(error) } else { Verdict::Certain(error) }
-}
-
 /// Where the kernel sends what is sent to the unspecified address, and so where answers come from.
-fn destination(server: SocketAddr) -> SocketAddr {
+pub(super) fn destination(server: SocketAddr) -> SocketAddr {
     match server.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), server.port()),
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), server.port()),
