@@ -58,6 +58,10 @@ pub(crate) enum Step {
     Clock,
     Listeners,
     Dial(String),
+    /// Ask a server, by address, which servers it forwards to; dnsmasq tells (`servers.bind`).
+    Upstreams(String),
+    /// Ask a server that another one forwards to for the first wanted type of the first candidate.
+    Behind(String),
 }
 
 /// A query that was sent.
@@ -89,6 +93,10 @@ pub(crate) struct Case {
     pub(crate) clock: Option<ClockAnswer>,
     pub(crate) listeners: Option<ListenersAnswer>,
     pub(crate) dials: Vec<(String, TcpDial)>,
+    /// What servers say of those that they forward to, by address.
+    pub(crate) upstreams: Vec<(String, Exchange)>,
+    /// What those say of the name, by address.
+    pub(crate) behind: Vec<(String, Exchange)>,
 }
 
 /// What the target said, without the plumbing.
@@ -134,6 +142,8 @@ impl Case {
             clock: None,
             listeners: None,
             dials: Vec::new(),
+            upstreams: Vec::new(),
+            behind: Vec::new(),
         }
     }
 
@@ -144,6 +154,12 @@ impl Case {
             Wish::Type(qtype) => vec![qtype],
             Wish::Alive => vec![NS],
         }
+    }
+
+    /// What the first query of the lookup asks.
+    pub(crate) fn first_question(&self) -> (String, u16) {
+        let name = self.candidates.first().map_or(".", |candidate| &candidate.name);
+        (name.to_owned(), self.types().first().copied().unwrap_or(A))
     }
 
     /// Every exchange of one server, oldest first.
@@ -179,6 +195,8 @@ impl Case {
             Step::Clock => self.clock.is_some(),
             Step::Listeners => self.listeners.is_some(),
             Step::Dial(address) => self.dials.iter().any(|(known, _)| known == address),
+            Step::Upstreams(address) => self.upstreams.iter().any(|(known, _)| known == address),
+            Step::Behind(address) => self.behind.iter().any(|(known, _)| known == address),
         }
     }
 

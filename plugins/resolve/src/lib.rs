@@ -4,6 +4,7 @@
 //! This file only carries questions to the host; `plan` decides what to ask and `verdict` what it means.
 
 mod case;
+mod forward;
 mod names;
 mod plan;
 mod reading;
@@ -47,12 +48,13 @@ impl Check for Resolve {
             }
             let longest = left.min(budget.probe_timeout());
             let servers = &case.servers;
+            let (name, qtype) = case.first_question();
             let calls = steps.into_iter().map(|step| {
                 let patience = match &step {
                     Step::Query(question) => Duration::from_micros(plan::patience_us(&case, question)).min(longest),
                     _ => DIAL.min(longest),
                 };
-                take(step, servers, case.port, patience)
+                take(step, servers, case.port, (&name, qtype), patience)
             });
             for seen in wait::all(calls).await {
                 seen.put(&mut case);
@@ -90,6 +92,8 @@ enum Seen {
     Clock(system::ClockAnswer),
     Listeners(sockets::ListenersAnswer),
     Dial(String, Box<dial::TcpDial>),
+    Upstreams(String, Box<dns::Exchange>),
+    Behind(String, Box<dns::Exchange>),
 }
 
 impl Seen {
@@ -101,11 +105,19 @@ impl Seen {
             Self::Clock(answer) => case.clock = Some(answer),
             Self::Listeners(answer) => case.listeners = Some(answer),
             Self::Dial(address, dial) => case.dials.push((address, *dial)),
+            Self::Upstreams(address, exchange) => case.upstreams.push((address, *exchange)),
+            Self::Behind(address, exchange) => case.behind.push((address, *exchange)),
         }
     }
 }
 
-async fn take(step: Step, servers: &[String], port: Option<u16>, patience: Duration) -> Seen {
+async fn take(
+    step: Step,
+    servers: &[String],
+    port: Option<u16>,
+    (name, qtype): (&str, u16),
+    patience: Duration,
+) -> Seen {
     match step {
         Step::Query(question) => {
             let server = servers.get(question.server).map_or("", String::as_str);
@@ -119,6 +131,15 @@ async fn take(step: Step, servers: &[String], port: Option<u16>, patience: Durat
         Step::Dial(address) => {
             let request = dial::TcpRequest::to(Endpoint::new(&address, port.unwrap_or(0))).within(patience);
             Seen::Dial(address, Box::new(dial::tcp(request).await))
+        }
+        Step::Upstreams(address) => {
+            let mut query = dns::Query::new(&address, forward::UPSTREAMS, dns::qtype::TXT).within(DIAL.min(patience));
+            query.qclass = forward::CHAOS;
+            Seen::Upstreams(address, Box::new(dns::query(query).await))
+        }
+        Step::Behind(address) => {
+            let query = dns::Query::new(&address, name, qtype).within(DIAL.min(patience));
+            Seen::Behind(address, Box::new(dns::query(query).await))
         }
     }
 }
@@ -141,6 +162,7 @@ const CAUSES: &[&str] = &[
     "dns.srv_missing",
     "dns.srv_dangling",
     "dns.cname_loop",
+    "dns.cname_chain_too_long",
     "dns.stale_answer",
     "dns.resolver_disagreement",
     "dns.split_horizon",
@@ -157,11 +179,19 @@ const CAUSES: &[&str] = &[
     "dns.first_server_dead",
     "dns.no_nameserver",
     "dns.stub_down",
+    "dns.stub_upstream_dead",
+    "dns.resolved_degraded",
+    "dns.forward_loop",
+    "dns.wrong_source",
+    "dns.hostnetwork_policy",
+    "dns.headless_not_ready",
+    "k8s.nodelocal_dns_down",
     "dns.slow_server",
     "dns.packet_loss",
     "dns.ndots_amplification",
     "dns.search_capture",
     "dns.search_missing",
+    "dns.search_slow",
     "dns.aaaa_dropped",
     "dns.aaaa_wrong_rcode",
     "dns.tc_tcp_blocked",
@@ -190,7 +220,7 @@ const CAUSES: &[&str] = &[
 ];
 
 /// Enough for the longest chain of follow-ups; a plan that wants more is cut.
-const MOST_ROUNDS: usize = 16;
+const MOST_ROUNDS: usize = 32;
 /// Kept back to judge and report.
 const RESERVE: Duration = Duration::from_millis(200);
 /// Of a connection that only tells a serving address from a dead one.

@@ -7,6 +7,7 @@ use sonde_sdk::dns::rcode::{BADVERS, FORMERR, NOERROR, NOTIMP, NXDOMAIN, REFUSED
 use sonde_sdk::types::Reason;
 
 use crate::case::{Asked, Case, Question, SLOW_US, Step, Variant, Wish};
+use crate::forward;
 use crate::names;
 use crate::reading::{self, Reach, Says};
 
@@ -36,6 +37,9 @@ pub(crate) fn next(case: &Case) -> Vec<Step> {
         }
         if !matches!(case.wish, Wish::Alive) {
             meaning(&mut wanted);
+            for step in forward::steps(case) {
+                wanted.step(step);
+            }
         }
     }
     wanted.steps.truncate(MOST_STEPS);
@@ -115,6 +119,9 @@ fn follow_up(wanted: &mut Wanted<'_>, server: usize, name: &str, qtype: u16) {
             wanted.ask(server, name, qtype, Variant::Udp, 1);
         }
     }
+    if first.elapsed_us() > VERY_SLOW_US {
+        absolute(wanted, server, name, qtype);
+    }
     if first.elapsed_us() > SLOW_US {
         wanted.ask(server, name, qtype, Variant::Udp, 1);
         wanted.ask(server, name, qtype, Variant::Tcp, 0);
@@ -157,6 +164,7 @@ fn silence(wanted: &mut Wanted<'_>, server: usize, name: &str, qtype: u16) {
         .iter()
         .copied()
         .find(|other| case.attempt(server, name, *other, 0).is_some_and(|a| a.answer().is_some()));
+    absolute(wanted, server, name, qtype);
     if let Some(other) = answered {
         // One type is answered: does it repeat?
         wanted.ask(server, name, qtype, Variant::Udp, 2);
@@ -178,18 +186,38 @@ fn silence(wanted: &mut Wanted<'_>, server: usize, name: &str, qtype: u16) {
     }
 }
 
+/// A suffixed name gets no answer, or a very late one: does the name as written?
+fn absolute(wanted: &mut Wanted<'_>, server: usize, name: &str, qtype: u16) {
+    let case = wanted.case;
+    let suffixed = case.candidates.iter().any(|known| known.suffix.is_some() && names::same(&known.name, name));
+    let plain = case.candidates.iter().find(|known| known.suffix.is_none());
+    if let Some(plain) = plain.filter(|plain| suffixed && names::dots(&plain.name) > 0) {
+        wanted.ask(server, &plain.name, qtype, Variant::Udp, 0);
+        wanted.ask(server, &plain.name, qtype, Variant::Udp, 1);
+    }
+}
+
 /// SERVFAIL may hide a chain of CNAMEs that leads nowhere: walk it.
 fn cname_walk(wanted: &mut Wanted<'_>, server: usize, name: &str) {
     let case = wanted.case;
     let mut at = names::canonical(name);
+    let mut walked = 0;
     for _ in 0..LONGEST_WALK {
         wanted.ask(server, &at, CNAME, Variant::Udp, 0);
         let Some(asked) = case.attempt(server, &at, CNAME, 0) else { break };
         let Some(next) = asked.records().first().map(|target| names::canonical(target)) else { break };
         if reading::loops(case, server, name).is_some() || next == at {
-            break;
+            return;
         }
         at = next;
+        walked += 1;
+    }
+    // A long chain that ends: the resolver gave up on its length if it follows the rest of it.
+    if walked >= LONG_CHAIN {
+        let links = reading::links(case, server, name);
+        if let Some(half) = links.get(links.len() / 2) {
+            wanted.ask(server, half, case.types().first().copied().unwrap_or(A), Variant::Udp, 0);
+        }
     }
 }
 
@@ -412,4 +440,8 @@ pub(crate) const FIRST_OF_BURST: u8 = 3;
 /// The host takes 64 calls at a time.
 const MOST_STEPS: usize = 24;
 const MOST_TARGETS: usize = 4;
-const LONGEST_WALK: usize = 6;
+const LONGEST_WALK: usize = 24;
+/// Resolvers follow eight to seventeen aliases.
+pub(crate) const LONG_CHAIN: usize = 8;
+/// A search domain that takes this long makes every lookup slow.
+pub(crate) const VERY_SLOW_US: u64 = 1_000_000;

@@ -142,8 +142,9 @@ pub(crate) fn loops(case: &Case, server: usize, name: &str) -> Option<Vec<u64>> 
     None
 }
 
-/// Where a chain of CNAMEs ends, as far as this server's answers say; the name itself where there is none.
-pub(crate) fn chain_end(case: &Case, server: usize, name: &str) -> String {
+/// The names that a chain of CNAMEs passes, from the first target to the last, as far as this server's answers say.
+pub(crate) fn links(case: &Case, server: usize, name: &str) -> Vec<String> {
+    let mut passed: Vec<String> = Vec::new();
     let mut end = names::canonical(name);
     for _ in 0..LONGEST_CHAIN {
         let next = case
@@ -153,11 +154,19 @@ pub(crate) fn chain_end(case: &Case, server: usize, name: &str) -> String {
             .find(|record| names::same(&record.name, &end))
             .map(|record| names::canonical(&record.rdata));
         match next {
-            Some(next) if next != end => end = next,
+            Some(next) if next != end && !passed.contains(&next) => {
+                passed.push(next.clone());
+                end = next;
+            }
             _ => break,
         }
     }
-    end
+    passed
+}
+
+/// Where a chain of CNAMEs ends, as far as this server's answers say; the name itself where there is none.
+pub(crate) fn chain_end(case: &Case, server: usize, name: &str) -> String {
+    links(case, server, name).pop().unwrap_or_else(|| names::canonical(name))
 }
 
 /// The candidate that decides the lookup for this server: the first with records, else the one whose answer glibc reports.
@@ -192,4 +201,4 @@ pub(crate) fn useful(case: &Case, server: usize) -> bool {
 }
 
 /// RFC 1034 gives no limit; resolvers follow about this many.
-const LONGEST_CHAIN: usize = 16;
+const LONGEST_CHAIN: usize = 32;

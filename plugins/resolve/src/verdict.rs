@@ -3,13 +3,16 @@
 //! Pure. A cause is called proven only where a second, separate exchange rules a look-alike out; what merely fits is `strong`.
 
 mod answer;
+mod cluster;
 mod dnssec;
 mod hosts;
 mod name;
 mod path;
 mod quality;
 mod queries;
+mod search;
 mod server;
+mod stub;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::dns::qtype;
@@ -43,6 +46,8 @@ pub(crate) fn judge(case: &Case) -> Judgement {
     for server in 0..case.servers.len() {
         if server < reference && reading::reach(case, server) == Reach::Silent {
             findings.extend(server::first_dead(case, server, reference));
+            let failed: Vec<&Asked> = case.of_server(server).filter(|asked| asked.failure().is_some()).collect();
+            findings.extend(cluster::node_local(case, server, &failed));
         } else {
             // Another server makes up for one that fails at once; and a later one is only asked in need.
             let strength = if server == reference { Strength::Proof } else { Strength::Weak };

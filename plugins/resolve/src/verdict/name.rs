@@ -6,7 +6,7 @@ use sonde_sdk::dns::rcode::{NOERROR, NXDOMAIN};
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 
-use super::{Judgement, answer, decided, ids, ms, types_called};
+use super::{Judgement, answer, cluster, decided, ids, ms, types_called};
 use crate::case::{Asked, Case, Variant, Wish};
 use crate::names;
 use crate::plan;
@@ -63,6 +63,10 @@ fn missing(case: &Case, reference: usize, name: &str) -> Vec<Finding> {
     if let Some(findings) = suffix_missing(case, reference) {
         return findings;
     }
+    let in_cluster = cluster::absent(case, reference, &case.subject);
+    if in_cluster.len() > 1 {
+        return in_cluster;
+    }
     let first_type = case.types()[0];
     let denied = |asked: &&Asked| asked.question.variant == Variant::Udp && asked.rcode() == Some(NXDOMAIN);
     let about_it = |asked: &&Asked| case.candidates.iter().any(|c| names::same(&c.name, &asked.question.name));
@@ -94,6 +98,7 @@ fn missing(case: &Case, reference: usize, name: &str) -> Vec<Finding> {
                 .build(),
         );
     }
+    findings.extend(in_cluster);
     let longer: Vec<&Asked> = case
         .of_server(reference)
         .filter(|asked| asked.question.qtype == A && asked.rcode() == Some(NXDOMAIN))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sonde_sdk::dns::qtype::{CNAME, SOA};
+use sonde_sdk::dns::qtype::{CNAME, SOA, TXT};
 use sonde_sdk::dns::{Answer, HeaderFlags, ResolverConfig, Resource};
 use sonde_sdk::system::{ClockAnswer, ClockState, RouteAnswer};
 use sonde_sdk::testkit;
@@ -33,6 +33,10 @@ pub(crate) struct Net<'a> {
     /// Servers accept connections even where they answer nothing.
     pub(crate) accepts: bool,
     pub(crate) now: i64,
+    /// Which server says that it forwards to which.
+    pub(crate) forwards: Vec<(&'static str, &'static str)>,
+    /// Servers behind others that answer when asked directly.
+    pub(crate) works_behind: Vec<&'static str>,
 }
 
 impl<'a> Net<'a> {
@@ -53,6 +57,8 @@ impl<'a> Net<'a> {
             serving: vec![],
             accepts: false,
             now: 1_795_228_620,
+            forwards: vec![],
+            works_behind: vec![],
         }
     }
 
@@ -71,7 +77,7 @@ impl<'a> Net<'a> {
     pub(crate) fn case(&self) -> Case {
         let mut case = Case::new(&self.request, self.config.clone());
         let mut next_id = 1;
-        for _ in 0..16 {
+        for _ in 0..32 {
             for step in plan::next(&case) {
                 next_id += 1;
                 self.take(&mut case, step, next_id);
@@ -136,6 +142,18 @@ impl<'a> Net<'a> {
                     testkit::failed_dial(id, &endpoint, Reason::TimedOut)
                 };
                 case.dials.push((address, dial));
+            }
+            Step::Upstreams(address) => {
+                let told = self.forwards.iter().filter(|(from, _)| *from == address);
+                let texts: Vec<Resource> =
+                    told.map(|(_, to)| testkit::resource("servers.bind.", TXT, &format!("\"{to}#53 1 1\""))).collect();
+                let outcome = if texts.is_empty() { Err(silence(1500)) } else { Ok(testkit::answer(0, texts)) };
+                case.upstreams.push((address, testkit::exchange(id, outcome)));
+            }
+            Step::Behind(address) => {
+                let works = self.works_behind.contains(&address.as_str());
+                let outcome = if works { Ok(testkit::answer(0, vec![])) } else { Err(silence(1500)) };
+                case.behind.push((address, testkit::exchange(id, outcome)));
             }
         }
     }

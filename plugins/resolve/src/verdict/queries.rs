@@ -5,9 +5,10 @@ use sonde_sdk::dns::rcode::{self, BADVERS, FORMERR, NOERROR, NXDOMAIN};
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 
-use super::{called, dnssec, ids, quality};
+use super::{called, dnssec, ids, quality, search, stub};
 use crate::case::{Asked, Case, Variant, Wish};
 use crate::names;
+use crate::plan;
 use crate::reading::{self, Says};
 
 /// Some UDP queries are answered: which are not, and how well?
@@ -20,18 +21,66 @@ pub(super) fn judge(case: &Case, server: usize) -> Vec<Finding> {
     let said = reading::says(case, server, name);
     if case.wish != Wish::Alive {
         match said {
-            Says::ServFail => findings.extend(dnssec::servfail(case, server, name)),
+            Says::ServFail => findings.extend(servfail(case, server, name)),
+            Says::Nothing => findings.extend(stub::judge(case, server)),
             Says::Refused => findings.extend(refused(case, server, name)),
             Says::NotImplemented => findings.extend(not_implemented(case, server, name)),
             Says::Truncated => findings.extend(truncated(case, server, name)),
             _ => {}
         }
     }
+    findings.extend(search::slow(case, server));
     findings.extend(edns(case, server, name));
     findings.extend(families(case, server, name));
     findings.extend(quality::loss(case, server));
     findings.extend(quality::late(case, server));
     findings
+}
+
+/// Data that are not believed, a chain that is too long, a forwarder whose upstream fails, or else some upstream.
+fn servfail(case: &Case, server: usize, name: &str) -> Vec<Finding> {
+    let unchecked = |asked: &Asked| {
+        asked.question.variant == Variant::CheckingDisabled && matches!(asked.rcode(), Some(NOERROR | NXDOMAIN))
+    };
+    if case.of_server(server).any(unchecked) {
+        return dnssec::servfail(case, server, name);
+    }
+    let chain = long_chain(case, server, name);
+    let behind = if chain.is_empty() { stub::judge(case, server) } else { chain };
+    if behind.is_empty() { dnssec::servfail(case, server, name) } else { behind }
+}
+
+/// The head of the chain fails, a name further down resolves.
+fn long_chain(case: &Case, server: usize, name: &str) -> Vec<Finding> {
+    let links = reading::links(case, server, name);
+    if links.len() < plan::LONG_CHAIN {
+        return Vec::new();
+    }
+    let below = case.of_server(server).find(|asked| {
+        !asked.records().is_empty()
+            && case.types().contains(&asked.question.qtype)
+            && links.iter().any(|link| names::same(link, &asked.question.name))
+    });
+    let Some(below) = below else { return Vec::new() };
+    vec![
+        supports("dns.cname_chain_too_long")
+            .proof()
+            .about(name)
+            .because(format!(
+                "{name} is an alias of an alias, {} times; {} gives up on the whole chain, but resolves {} in it",
+                links.len(),
+                called(case, server),
+                below.question.name
+            ))
+            .citing(ids(of_code(case, server, name, rcode::SERVFAIL)))
+            .build(),
+        refutes("dns.servfail_upstream")
+            .proof()
+            .about(name)
+            .because("the same server resolves the second half of the chain")
+            .citing([below.evidence()])
+            .build(),
+    ]
 }
 
 fn refused(case: &Case, server: usize, name: &str) -> Vec<Finding> {

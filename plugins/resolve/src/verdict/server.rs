@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
+use sonde_sdk::dns::StrayKind;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::{Finding, Strength};
 use sonde_sdk::types::Reason;
 
-use super::{called, ids, ms, path, queries};
+use super::{called, cluster, ids, ms, path, queries, stub};
 use crate::case::{Asked, Case, Variant};
 use crate::reading::{self, Reach};
 
@@ -87,6 +88,10 @@ fn quiet(case: &Case, server: usize) -> Vec<Finding> {
     let who = called(case, server);
     let udp: Vec<&Asked> =
         case.of_server(server).filter(|a| a.question.variant != Variant::Tcp && a.silent()).collect();
+    let elsewhere = wrong_source(address, &who, &udp);
+    if !elsewhere.is_empty() {
+        return elsewhere;
+    }
     let tcp: Vec<&Asked> = case.of_server(server).filter(|a| a.question.variant == Variant::Tcp).collect();
     if tcp.iter().any(|asked| asked.answer().is_some()) {
         return vec![
@@ -105,10 +110,15 @@ fn quiet(case: &Case, server: usize) -> Vec<Finding> {
         ];
     }
     let accepted: Vec<&Asked> = tcp.iter().copied().filter(|asked| asked.accepted()).collect();
+    let behind = stub::judge(case, server);
+    if !behind.is_empty() {
+        return behind;
+    }
     if !accepted.is_empty() {
         return waiting(address, &who, &udp, &accepted);
     }
     let mut findings = path::neighbour(case, server);
+    findings.extend(cluster::node_local(case, server, &udp));
     let tcp_silent = tcp.iter().any(|asked| asked.silent());
     let unreachable = supports("dns.server_unreachable")
         .about(address)
@@ -131,6 +141,36 @@ fn quiet(case: &Case, server: usize) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Replies come, but from an address that was not asked, so that every resolver drops them.
+fn wrong_source(address: &str, who: &str, udp: &[&Asked]) -> Vec<Finding> {
+    let source = |asked: &Asked| {
+        asked
+            .exchange
+            .strays
+            .iter()
+            .find(|stray| stray.kind == StrayKind::WrongSource)
+            .map(|stray| stray.from.to_string())
+    };
+    let seen: Vec<(&Asked, String)> = udp.iter().filter_map(|asked| Some((*asked, source(asked)?))).collect();
+    let [(first, from), again @ ..] = &seen[..] else { return Vec::new() };
+    let support = supports("dns.wrong_source")
+        .about(address)
+        .because(format!("replies to queries to {address} come from {from}, which was not asked, and are dropped"))
+        .citing([first.evidence()]);
+    if again.is_empty() {
+        return vec![support.strong().build()];
+    }
+    vec![
+        support.proof().build(),
+        refutes("dns.server_unreachable")
+            .proof()
+            .about(address)
+            .because(format!("packets do return from {who}, only from another address"))
+            .citing(ids(again.iter().map(|(asked, _)| *asked)))
+            .build(),
+    ]
 }
 
 /// It takes the connection and keeps the query: it is there, and waits for something itself.

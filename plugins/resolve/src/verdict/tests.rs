@@ -1,5 +1,7 @@
 //! Whole runs, from the first question to the verdict.
 
+mod behind;
+
 use std::cell::Cell;
 
 use sonde_sdk::check::Conclusion;
