@@ -173,7 +173,7 @@ impl Driver {
             match effect {
                 Effect::StartCheck(name) => self.start_check(&name),
                 Effect::PartialVerdict(verdict) => {
-                    self.publish(Published::PartialVerdict(bounded_verdict(convert::verdict(&verdict))))
+                    self.publish(Published::PartialVerdict(bounded_verdict(convert::verdict(&verdict))));
                 }
                 Effect::StopAll => self.guests.cancel(),
                 Effect::Finish { state, verdict } => finish = Some(Finish { state, verdict }),
