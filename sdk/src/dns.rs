@@ -6,6 +6,7 @@
 
 mod codes;
 mod query;
+mod race;
 mod resolve;
 mod walk;
 
@@ -19,6 +20,7 @@ pub use crate::bindings::sonde::check::dns::{
 
 pub use self::codes::{qtype, rcode};
 pub use self::query::DEFAULT_TIMEOUT;
+pub use self::race::{Race, UDP_PATIENCE};
 
 /// How this vantage resolves names, with what its hosts file says of `name`; [`config_of`] takes a process, too.
 pub async fn config(name: Option<&str>) -> ResolverConfig {

@@ -37,12 +37,12 @@ impl Check for PersonalityCheck {
             return Ok(Outcome::skipped("no runtime's resolver would ask this"));
         }
         let config = dns::config(Some(&name)).await;
-        let Some(server) = config.nameservers.first() else {
-            return Ok(Outcome::skipped("no name server is configured"));
-        };
-        let ping = dns::Query::new(server, &name, dns::qtype::A).within(ALIVE);
-        if config.nameservers.len() < 2 && dns::query(ping).await.outcome.is_err() {
-            return Ok(Outcome::skipped("the only name server does not answer, so every resolver fails alike"));
+        let servers: Vec<Endpoint> = config.nameservers.iter().map(|address| Endpoint::new(address, 53)).collect();
+        let Some(first) = servers.first() else { return Ok(Outcome::skipped("no name server is configured")) };
+        let question = dns::Query::to(first.clone(), &name, dns::qtype::A).within(ALIVE);
+        let race = question.race(&servers).await;
+        if race.winner.is_none() && race.others.iter().all(|exchange| exchange.outcome.is_err()) {
+            return Ok(Outcome::skipped("no name server answers, so every resolver fails alike"));
         }
         let longest = arguments.required::<Duration>("timeout")?;
         let began = timer::now();
