@@ -180,7 +180,24 @@ pub fn honesty(case: &Case, sonde: &Emulation) -> Vec<String> {
 fn same(step: &Step, seen: &Seen) -> bool {
     let to_it = step.transport == seen.transport && plain(&step.server) == plain(&seen.server.to_string());
     // A refused connection is all that is seen of its query.
-    to_it && (seen.name.is_empty() || (step.name == seen.name && step.kind == seen.kind))
+    to_it && (seen.name.is_empty() || (bytes(&step.name) == bytes(&seen.name) && step.kind == seen.kind))
+}
+
+/// A name with its `\DDD` undone, in which two may differ.
+fn bytes(name: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = name.as_bytes();
+    while let Some((first, more)) = rest.split_first() {
+        let escaped = || std::str::from_utf8(more.get(..3)?).ok()?.parse().ok();
+        if let (b'\\', Some(byte)) = (first, escaped()) {
+            out.push(byte);
+            rest = &more[3..];
+        } else {
+            out.push(*first);
+            rest = more;
+        }
+    }
+    out
 }
 
 /// A server without the zone of a link-local address.

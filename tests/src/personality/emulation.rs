@@ -42,15 +42,16 @@ pub struct Step {
 
 /// Looks a case's name up with sonde as a personality.
 pub fn resolve(case: &Case, personality: &str) -> Result<Emulation> {
-    let mut arguments: Vec<String> = ["dns", "resolve", "--as", personality, "-o", "json"].map(str::to_owned).to_vec();
+    let mut arguments: Vec<String> =
+        ["dns", "resolve", "--as", family_of(personality), "-o", "json"].map(str::to_owned).to_vec();
     arguments.extend(case.family.map(|family| format!("-{family}")));
     arguments.extend(["--".to_owned(), case.query.clone()]);
-    let seen = observe(case, &binary("sonde"), &arguments, PATIENCE)?;
+    let seen = observe(case, personality, &binary("sonde"), &arguments, PATIENCE)?;
     let text = String::from_utf8_lossy(&seen.stdout).into_owned();
     let document: Value = serde_json::from_str(&text)
         .with_context(|| format!("sonde printed {text:?}, {:?}, exit {:?}", seen.stderr, seen.exit))?;
     let one = &document[0];
-    if one["personality"] != personality {
+    if one["personality"] != family_of(personality) {
         bail!("the first object of sonde's array is no {personality}: {text}, {:?}, exit {:?}", seen.stderr, seen.exit);
     }
     let steps = one["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -64,6 +65,11 @@ pub fn resolve(case: &Case, personality: &str) -> Result<Emulation> {
     let recording =
         Recording { runtime: "sonde".to_owned(), queries: seen.log.since(begin_ns), result, begin_ns, elapsed };
     Ok(Emulation { recording, steps, document })
+}
+
+/// `musl` of `musl-1.2.3`: sonde finds the version by itself.
+fn family_of(personality: &str) -> &str {
+    personality.split_once('-').map_or(personality, |(family, _)| family)
 }
 
 fn outcome(result: &Value) -> Result<Outcome> {

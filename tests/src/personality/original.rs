@@ -46,30 +46,18 @@ pub enum Outcome {
     },
 }
 
-/// Which libc stands for `musl`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Musl {
-    /// The `libc.a` of Rust's musl target, 1.2.5.
-    #[default]
-    Current,
-    /// Debian 12's, 1.2.3: without TCP and `EAI_NODATA`.
-    Debian,
-}
-
-/// The program of a personality; `None`, with a word on stderr, where it was not built.
-pub fn program(personality: &str, musl: Musl) -> Option<PathBuf> {
-    match (personality, musl) {
-        ("musl", Musl::Debian) => tool("personality-musl-1.2.3"),
-        _ => tool(&format!("personality-{personality}")),
-    }
+/// The program of a personality, which may carry a version (`musl-1.2.3`); `None`, with a word on stderr, where it was not
+/// built.
+pub fn program(personality: &str) -> Option<PathBuf> {
+    tool(&format!("personality-{personality}"))
 }
 
 /// Looks a case's name up with a personality's original.
-pub fn record(case: &Case, personality: &str, musl: Musl) -> Result<Recording> {
-    let program = program(personality, musl).context("the original is built")?;
+pub fn record(case: &Case, personality: &str) -> Result<Recording> {
+    let program = program(personality).context("the original is built")?;
     let mut arguments = vec![case.query.clone()];
     arguments.extend(case.family.map(|family| family.to_string()));
-    let seen = observe(case, &program, &arguments, PATIENCE)?;
+    let seen = observe(case, personality, &program, &arguments, PATIENCE)?;
     let text = String::from_utf8_lossy(&seen.stdout);
     let said: Said = serde_json::from_str(&text)
         .with_context(|| format!("{personality} printed {text:?}, {:?}, exit {:?}", seen.stderr, seen.exit))?;
@@ -82,9 +70,8 @@ pub fn record(case: &Case, personality: &str, musl: Musl) -> Result<Recording> {
         },
         (None, None) => bail!("{personality} printed neither addresses nor an error: {text:?}"),
     };
-    let runtime = match (said.runtime.as_str(), musl) {
-        ("musl", Musl::Current) => "musl 1.2.5".to_owned(),
-        ("musl", Musl::Debian) => "musl 1.2.3".to_owned(),
+    let runtime = match said.runtime.as_str() {
+        "musl" => format!("musl {}", musl(personality)),
         _ => said.runtime,
     };
     let elapsed = Duration::from_nanos(said.elapsed_ns);
@@ -104,6 +91,11 @@ pub fn without_port(text: &str) -> String {
 
 /// The longest look-up of all: three silent servers, glibc's most attempts and seconds, would take longer.
 pub const PATIENCE: Duration = Duration::from_secs(100);
+
+/// The version of musl: that of Rust's target, or Debian 12's, which knows neither TCP nor `EAI_NODATA`.
+pub fn musl(personality: &str) -> &'static str {
+    if personality == "musl-1.2.3" { "1.2.3" } else { "1.2.5" }
+}
 
 /// Protobuf's JSON form of a duration.
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

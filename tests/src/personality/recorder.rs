@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
@@ -20,6 +21,9 @@ use super::wire::{Edns, Query, type_word};
 
 /// The time that every answer takes at least.
 pub const DELAY: Duration = Duration::from_millis(50);
+
+/// How long a connection stays that is closed without an answer.
+const HANG_UP: Duration = Duration::from_millis(10);
 
 /// How long a refusal, which takes no time, counts as on its way.
 const REFUSAL: Duration = Duration::from_millis(25);
@@ -222,19 +226,17 @@ async fn connection(server: Arc<Server>, stream: TcpStream, from: SocketAddr) {
     let (mut read, write) = stream.into_split();
     let write = Arc::new(tokio::sync::Mutex::new(write));
     let mut answers = JoinSet::new();
+    let mut closing = false;
     loop {
-        let mut length = [0; 2];
-        let Ok(_) = read.read_exact(&mut length).await else { break };
-        let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
-        let Ok(_) = read.read_exact(&mut message).await else { break };
+        // Also before hanging up: what was sent together with the first query is recorded.
+        let patience = if closing { HANG_UP } else { Duration::from_hours(1) };
+        let Ok(Some(message)) = tokio::time::timeout(patience, message(&mut read)).await else { break };
         let at_ns = now_ns();
         let Some(query) = Query::read(&message) else { break };
         let action = server.action(&query, Transport::Tcp);
         server.record(&query, from, Transport::Tcp, at_ns, reply_words(&action, &query, Transport::Tcp));
-        if action.close {
-            return;
-        }
-        if action.drop {
+        closing |= action.close;
+        if action.close || action.drop {
             continue;
         }
         let write = Arc::clone(&write);
@@ -250,6 +252,15 @@ async fn connection(server: Arc<Server>, stream: TcpStream, from: SocketAddr) {
     }
     // What is still to be answered is answered although the asker sends nothing more.
     while answers.join_next().await.is_some() {}
+}
+
+/// One message with its length before it (RFC 1035, section 4.2.2).
+async fn message(read: &mut OwnedReadHalf) -> Option<Vec<u8>> {
+    let mut length = [0; 2];
+    read.read_exact(&mut length).await.ok()?;
+    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
+    read.read_exact(&mut message).await.ok()?;
+    Some(message)
 }
 
 /// Records what arrives at a port where nothing listens: a raw socket gets a copy, and the kernel still refuses.

@@ -12,6 +12,7 @@ use rustix::thread::UnshareFlags;
 use tokio::task::JoinSet;
 
 use super::case::Case;
+use super::original::musl;
 use super::recorder::{ELSEWHERE, Log, serve};
 use super::rule::{Reach, Script};
 
@@ -28,10 +29,16 @@ pub struct Observation {
     pub log: Log,
 }
 
-/// Runs a program in the surroundings of a case; it is killed after `patience`.
-pub fn observe(case: &Case, program: &Path, arguments: &[String], patience: Duration) -> Result<Observation> {
+/// Runs a program in the surroundings of a case and of a personality's version; it is killed after `patience`.
+pub fn observe(
+    case: &Case,
+    personality: &str,
+    program: &Path,
+    arguments: &[String],
+    patience: Duration,
+) -> Result<Observation> {
     std::thread::scope(|scope| {
-        let inside = || Sandbox::new(case)?.run(program, arguments, patience);
+        let inside = || Sandbox::new(case, personality)?.run(program, arguments, patience);
         let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn_scoped(scope, inside)?;
         thread.join().map_err(|_| anyhow!("the sandbox panicked"))?
     })
@@ -45,7 +52,7 @@ struct Sandbox<'a> {
 
 impl<'a> Sandbox<'a> {
     /// Moves the calling thread into new namespaces and furnishes them.
-    fn new(case: &'a Case) -> Result<Self> {
+    fn new(case: &'a Case, personality: &str) -> Result<Self> {
         let this = Self {
             case,
             scripts: case.scripts()?,
@@ -57,8 +64,7 @@ impl<'a> Sandbox<'a> {
         #[expect(unsafe_code, reason = "rustix marks every unshare, for the flag FILES alone")]
         // SAFETY: the file descriptor table stays shared: FILES is not among the flags.
         unsafe { rustix::thread::unshare_unsafe(flags) }.context("make namespaces")?;
-        prefer(1);
-        let script = this.set_up();
+        let script = this.set_up(personality)?;
         let output = std::process::Command::new("sh").args(["-ec", &script]).output()?;
         ensure!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(this)
@@ -84,8 +90,6 @@ impl<'a> Sandbox<'a> {
                 .kill_on_drop(true)
                 .spawn()
                 .with_context(|| format!("start {}", program.display()))?;
-            // Above the program: the recorder's clock is the judge.
-            prefer(2);
             let Ok(output) = tokio::time::timeout(patience, child.wait_with_output()).await else {
                 bail!("{} {arguments:?} did not end within {patience:?}", program.display());
             };
@@ -122,7 +126,7 @@ impl<'a> Sandbox<'a> {
     }
 
     /// The addresses of the servers, a default route that swallows, and the case's `/etc`.
-    fn set_up(&self) -> String {
+    fn set_up(&self, personality: &str) -> Result<String> {
         let mut ip = vec!["link set lo up".to_owned(), format!("addr add {ELSEWHERE}/32 dev lo")];
         let mut rest = Vec::new();
         if self.names_a_link() {
@@ -148,15 +152,22 @@ impl<'a> Sandbox<'a> {
         if self.scripts.keys().any(IpAddr::is_ipv6) {
             rest.push(until("test -z \"$(ip -6 addr show tentative)\""));
         }
-        [
+        // The loader tells which musl is installed; what links statically does not need it.
+        let loader = self.dir.path().join("libc.so");
+        std::fs::write(&loader, format!("\0{}\0", musl(personality)))?;
+        let loader = loader.display();
+        let lines = [
             format!("echo {} > /proc/sys/kernel/hostname", self.case.hostname),
             format!("ip -batch - <<'END'\n{}\nEND", ip.join("\n")),
             "ip -6 route add default dev lo".to_owned(),
             rest.join("\n"),
             "mount --make-rprivate /".to_owned(),
             format!("mount --bind {} /etc", self.etc().display()),
-        ]
-        .join("\n")
+            format!(
+                "for l in /lib/ld-musl-*.so.1; do if [ -e $l ]; then mount --bind {loader} $(readlink -f $l); fi; done"
+            ),
+        ];
+        Ok(lines.join("\n"))
     }
 
     /// Whether the case speaks of `eth0`; making one costs more than all the rest.
@@ -166,13 +177,6 @@ impl<'a> Sandbox<'a> {
         [&case.query, &case.hosts, &case.resolv].iter().any(|text| text.contains("eth0"))
             || case.server.keys().any(link_local)
     }
-}
-
-/// Puts the calling thread and what it starts before everything else on this machine: a busy machine must not pass for a slow
-/// resolver. Where that is not allowed, it may. (`nice` does nothing between sessions: `sched_autogroup`.)
-fn prefer(level: u8) {
-    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
-    std::process::Command::new("chrt").args(["--rr", "--pid", &level.to_string(), &thread]).output().ok();
 }
 
 /// Polls a condition for 4 seconds; then it must hold.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::case::Case;
 use super::comparison::{differences, honesty};
 use super::emulation;
-use super::original::{self, Musl, Recording};
+use super::original::{self, Recording};
 use super::report;
 
 /// What both did.
@@ -36,8 +36,8 @@ impl Trial {
 }
 
 /// Runs a case twice and compares.
-pub fn compare(case: &Case, personality: &str, musl: Musl) -> Result<Trial> {
-    let original = original::record(case, personality, musl).context("the original")?;
+pub fn compare(case: &Case, personality: &str) -> Result<Trial> {
+    let original = original::record(case, personality).context("the original")?;
     let sonde = emulation::resolve(case, personality).context("sonde")?;
     let mut all = differences(case, personality, &original, &sonde.recording);
     all.extend(honesty(case, &sonde));
@@ -45,9 +45,9 @@ pub fn compare(case: &Case, personality: &str, musl: Musl) -> Result<Trial> {
 }
 
 /// Runs a case twice with the original: what differs now is the comparison's own noise.
-pub fn twice(case: &Case, personality: &str, musl: Musl) -> Result<Trial> {
-    let original = original::record(case, personality, musl)?;
-    let other = original::record(case, personality, musl)?;
+pub fn twice(case: &Case, personality: &str) -> Result<Trial> {
+    let original = original::record(case, personality)?;
+    let other = original::record(case, personality)?;
     let differences = differences(case, personality, &original, &other);
     Ok(Trial { original, other, differences })
 }
