@@ -3,9 +3,11 @@
 //! Here stands what each of them reports. That it does what the original does is shown elsewhere, against the original.
 
 mod glibc;
+mod go;
 #[path = "../namespaces/lab.rs"]
 #[allow(dead_code, reason = "shared with the tests of namespaces, which use all of it")]
 mod lab;
+mod musl;
 mod script;
 mod system;
 

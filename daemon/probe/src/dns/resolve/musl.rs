@@ -154,7 +154,7 @@ async fn ask(
     let Some(questions) = questions else {
         return Ok(if release.is_current() { Ok(None) } else { Err(Eai::NoName) });
     };
-    let Some(exchange) = Exchange::open(lookup, view, release, name, questions)? else { return Ok(Err(Eai::System)) };
+    let Some(exchange) = Exchange::open(lookup, view, release, questions)? else { return Ok(Err(Eai::System)) };
     let answers = exchange.run().await;
     for answer in &answers {
         match answer.as_deref().and_then(|answer| answer.get(3)).map(|byte| byte & 15) {

@@ -37,7 +37,7 @@ pub(super) fn names(name: &str, search: &[String], ndots: u32) -> Vec<String> {
 fn avoids_dns(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name).as_bytes();
     let suffix = b".onion";
-    name.is_empty() || name.len().checked_sub(suffix.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(suffix))
+    name.len().checked_sub(suffix.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(suffix))
 }
 
 #[cfg(test)]
@@ -80,8 +80,12 @@ mod tests {
     fn onions_are_not_asked_for() {
         assert_eq!(list("x.Onion", 1), ["x.Onion.a.example.", "x.Onion.b.example."]);
         assert_eq!(list("x.onion.", 1), [""; 0]);
-        assert_eq!(list(".", 1), [""; 0]);
         assert_eq!(list("onion", 1).len(), 3);
+    }
+
+    #[test]
+    fn the_root_is_a_name() {
+        assert_eq!(list(".", 1), ["."]);
     }
 
     #[test]

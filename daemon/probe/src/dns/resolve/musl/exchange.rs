@@ -28,7 +28,6 @@ const LONGEST_DATAGRAM: usize = 65_535;
 pub(super) struct Exchange<'a> {
     lookup: &'a Lookup<'a>,
     release: Release,
-    name: &'a str,
     servers: Vec<Endpoint>,
     datagrams: Datagrams,
     questions: Vec<Question>,
@@ -53,7 +52,6 @@ impl<'a> Exchange<'a> {
         lookup: &'a Lookup<'a>,
         view: &View,
         release: Release,
-        name: &'a str,
         questions: Vec<Question>,
     ) -> Result<Option<Self>, Fault> {
         let Ok(datagrams) = Datagrams::open(lookup.vantage, &view.nameservers)? else { return Ok(None) };
@@ -61,7 +59,7 @@ impl<'a> Exchange<'a> {
         let servers = servers.map(|server| Endpoint { address: server.address, port: server.port }).collect();
         let timeout = u64::try_from(view.timeout.as_millis()).unwrap_or(u64::MAX);
         let interval = timeout / u64::from(view.attempts.max(1));
-        Ok(Some(Self { lookup, release, name, servers, datagrams, questions, timeout, interval, retries: 0 }))
+        Ok(Some(Self { lookup, release, servers, datagrams, questions, timeout, interval, retries: 0 }))
     }
 
     /// The answer to each question, in their order.
@@ -125,7 +123,7 @@ impl<'a> Exchange<'a> {
         };
         let Some(address) = self.datagrams.servers.get(server) else { return };
         let attempt = Attempt::begin(self.lookup.clock, Duration::ZERO);
-        let step = self.lookup.steps.sent(*endpoint, Transport::Udp, self.name, asked.qtype);
+        let step = self.lookup.steps.sent(*endpoint, Transport::Udp, &asked.name, asked.qtype);
         match self.datagrams.send(&asked.bytes, *address) {
             Ok(()) => asked.opened(server, step),
             Err(fault) => self.lookup.steps.ended(step, StepOutcome::Failed(attempt.failure(fault, None)), Vec::new()),
@@ -169,7 +167,7 @@ impl<'a> Exchange<'a> {
     fn begin_stream(&self, question: usize, server: usize) -> Option<impl Future<Output = Streamed> + use<>> {
         let asked = self.questions.get(question)?;
         let attempt = Attempt::begin(self.lookup.clock, Duration::from_millis(self.timeout));
-        let step = self.lookup.steps.sent(*self.servers.get(server)?, Transport::Tcp, self.name, asked.qtype);
+        let step = self.lookup.steps.sent(*self.servers.get(server)?, Transport::Tcp, &asked.name, asked.qtype);
         match begin_stream(self.lookup.vantage, *self.datagrams.servers.get(server)?) {
             Ok(stream) => {
                 Some(converse(question, step, attempt, stream, asked.bytes.clone(), self.release.answer_bytes()))

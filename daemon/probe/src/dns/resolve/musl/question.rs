@@ -5,6 +5,8 @@ use sonde_core::observation::dns::StepOutcome;
 
 use super::Release;
 use super::answer::Read;
+use crate::dns::name::Name;
+use crate::dns::reader::Reader;
 use crate::dns::resolve::steps::{StepId, Steps};
 
 /// A type asked for.
@@ -12,6 +14,8 @@ use crate::dns::resolve::steps::{StepId, Steps};
 pub(super) struct Question {
     pub(super) qtype: u16,
     pub(super) bytes: Vec<u8>,
+    /// The name in it, as it is printed.
+    pub(super) name: String,
     state: State,
     /// The servers that have it, and their steps.
     open: Vec<(usize, StepId)>,
@@ -50,7 +54,9 @@ impl Question {
     /// Nothing for a name that cannot be written (an empty label, one over 63 bytes, more than 253 bytes).
     pub(super) fn new(id: u16, name: &str, qtype: u16, release: Release) -> Option<Self> {
         let bytes = encode(id, name, qtype, release)?;
-        Some(Self { qtype, bytes, state: State::Open, open: Vec::new() })
+        let mut name = String::new();
+        Name::present(&mut Reader::new(bytes.get(12..)?), &mut name).ok()?;
+        Some(Self { qtype, bytes, name, state: State::Open, open: Vec::new() })
     }
 
     /// Neither answered nor on TCP.
@@ -158,6 +164,12 @@ mod tests {
         assert_eq!(judge(0x80, 5, Release::CURRENT), Verdict::Other(5));
         // QR is not looked at.
         assert_eq!(judge(0, 0, Release::CURRENT), Verdict::Answer);
+    }
+
+    #[test]
+    fn bytes_that_are_no_letters_are_printed_as_numbers() {
+        let question = Question::new(7, "bü cher.x", 1, Release::OLD).expect("a name");
+        assert_eq!(question.name, "b\\195\\188\\032cher.x.");
     }
 
     #[test]
