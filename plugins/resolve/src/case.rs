@@ -2,9 +2,11 @@
 //!
 //! Owns no judgement and no I/O.
 
+use std::net::IpAddr;
+
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::dns::qtype::{A, AAAA, NS};
-use sonde_sdk::dns::{Answer, Exchange, ResolverConfig};
+use sonde_sdk::dns::{Answer, Exchange, ManagerKind, ResolverConfig};
 use sonde_sdk::sockets::ListenersAnswer;
 use sonde_sdk::system::{ClockAnswer, NeighbourAnswer, RouteAnswer};
 use sonde_sdk::types::{Failure, Reason};
@@ -80,6 +82,7 @@ pub(crate) struct Case {
     /// The target's port, where it has one: tells a right address from a wrong one.
     pub(crate) port: Option<u16>,
     pub(crate) config: ResolverConfig,
+    pub(crate) budgets: Budgets,
     /// The servers asked, in order.
     pub(crate) servers: Vec<String>,
     /// The one server is glibc's default, because none is configured.
@@ -97,6 +100,23 @@ pub(crate) struct Case {
     pub(crate) upstreams: Vec<(String, Exchange)>,
     /// What those say of the name, by address.
     pub(crate) behind: Vec<(String, Exchange)>,
+}
+
+/// How long even a first answer may take, by where the server stands; in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Budgets {
+    /// A cluster's own DNS, or this host's.
+    pub(crate) in_cluster_us: u64,
+    /// Another private network.
+    pub(crate) cross_zone_us: u64,
+    /// A public address.
+    pub(crate) external_us: u64,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self { in_cluster_us: 300_000, cross_zone_us: 1_200_000, external_us: 3_000_000 }
+    }
 }
 
 /// What the target said, without the plumbing.
@@ -132,6 +152,7 @@ impl Case {
             wish,
             port: request.port,
             config,
+            budgets: Budgets::default(),
             servers,
             implied_server,
             named_server: request.server.is_some(),
@@ -153,6 +174,22 @@ impl Case {
             Wish::Addresses => vec![A, AAAA],
             Wish::Type(qtype) => vec![qtype],
             Wish::Alive => vec![NS],
+        }
+    }
+
+    /// How long an answer of this server may take, and what is called so.
+    pub(crate) fn budget(&self, server: usize) -> (&'static str, u64) {
+        let address = self.servers.get(server).and_then(|address| address.parse::<IpAddr>().ok());
+        let cluster = self.config.manager.kind == ManagerKind::Kubernetes || self.config.manager.node_local;
+        match address {
+            Some(address) if cluster || address.is_loopback() => ("in-cluster", self.budgets.in_cluster_us),
+            Some(IpAddr::V4(address)) if address.is_private() || address.is_link_local() => {
+                ("cross-zone", self.budgets.cross_zone_us)
+            }
+            Some(IpAddr::V6(address)) if address.is_unique_local() || address.is_unicast_link_local() => {
+                ("cross-zone", self.budgets.cross_zone_us)
+            }
+            _ => ("external", self.budgets.external_us),
         }
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use sonde_sdk::prelude::*;
 
-use case::{Asked, Case, Question, Request, Step, Variant};
+use case::{Asked, Budgets, Case, Question, Request, Step, Variant};
 
 /// The check.
 struct Resolve;
@@ -29,17 +29,21 @@ impl Check for Resolve {
         )
         .serving([Https, Http, Tcp, Tls, Dns, Host])
         .calling(["dns", "dial", "sockets", "system"])
+        .taking(budget_parameter("in-cluster", "300ms", "the cluster's own DNS, or this host's"))
+        .taking(budget_parameter("cross-zone", "1200ms", "a server of a private network"))
+        .taking(budget_parameter("external", "3s", "a server with a public address"))
         .deciding(CAUSES.iter().copied())
         .costing(CostClass::Moderate)
     }
 
-    async fn run(target: Target, _: Arguments, budget: Budget) -> Result<Outcome, String> {
+    async fn run(target: Target, arguments: Arguments, budget: Budget) -> Result<Outcome, String> {
         let Some(request) = request(&target) else {
             return Ok(Outcome::skipped("the target is an address, so no name needs to be resolved"));
         };
         let started = timer::now();
         let config = dns::config(request.name.as_deref()).await;
         let mut case = Case::new(&request, config);
+        case.budgets = budgets(&arguments)?;
         for _ in 0..MOST_ROUNDS {
             let steps = plan::next(&case);
             let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);
@@ -67,6 +71,22 @@ impl Check for Resolve {
 }
 
 sonde_sdk::export!(Resolve);
+
+fn budget_parameter(name: &str, default: &str, of: &str) -> Parameter {
+    let summary = format!("how long an answer may take: {of}");
+    Parameter::new(name, ParameterType::Duration, &summary).with_default(default)
+}
+
+fn budgets(arguments: &Arguments) -> Result<Budgets, String> {
+    let micros = |name: &str| {
+        arguments.required::<Duration>(name).map(|budget| u64::try_from(budget.as_micros()).unwrap_or(u64::MAX))
+    };
+    Ok(Budgets {
+        in_cluster_us: micros("in-cluster")?,
+        cross_zone_us: micros("cross-zone")?,
+        external_us: micros("external")?,
+    })
+}
 
 /// What the target asks; none where it has no name.
 fn request(target: &Target) -> Option<Request> {

@@ -112,6 +112,30 @@ pub(super) fn late(case: &Case, server: usize) -> Vec<Finding> {
     }
 }
 
+/// An answer took longer than a server in this place may take, were it only the first one.
+pub(super) fn over_budget(case: &Case, server: usize) -> Vec<Finding> {
+    let (place, budget) = case.budget(server);
+    let over: Vec<&Asked> = case
+        .of_server(server)
+        .filter(|asked| asked.question.variant == Variant::Udp && matches!(asked.rcode(), Some(NOERROR | NXDOMAIN)))
+        .filter(|asked| asked.elapsed_us() > budget)
+        .collect();
+    let Some(slowest) = over.iter().map(|asked| asked.elapsed_us()).max() else { return Vec::new() };
+    vec![
+        supports("dns.slow_server")
+            .about(&case.servers[server])
+            .because(format!(
+                "{} took {} for an answer, more than the {} of an {place} server",
+                called(case, server),
+                ms(slowest),
+                ms(budget)
+            ))
+            .citing(ids(over))
+            .measuring(Measure::duration("slowest answer", Duration::from_micros(slowest)))
+            .build(),
+    ]
+}
+
 /// A first answer may be late because the resolver had to learn it; the same question again may not.
 fn repeated(answered: &[&Asked]) -> bool {
     answered.iter().any(|asked| {

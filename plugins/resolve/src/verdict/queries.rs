@@ -33,7 +33,8 @@ pub(super) fn judge(case: &Case, server: usize) -> Vec<Finding> {
     findings.extend(edns(case, server, name));
     findings.extend(families(case, server, name));
     findings.extend(quality::loss(case, server));
-    findings.extend(quality::late(case, server));
+    let late = quality::late(case, server);
+    findings.extend(if late.is_empty() { quality::over_budget(case, server) } else { late });
     findings
 }
 

@@ -110,3 +110,20 @@ fn a_silent_node_local_cache_is_named_where_the_next_server_answers() {
     let judgement = net.run();
     assert!(supported(&judgement.findings, Strength::Strong).contains(&"dns.first_server_dead"), "{judgement:#?}");
 }
+
+#[test]
+fn a_first_answer_over_the_budget_of_its_place_is_a_hint_and_no_fault() {
+    let answers = zone(WWW);
+    let first = Cell::new(true);
+    let mut net = Net::new("www.example", move |question: &Question| {
+        let late = first.replace(false);
+        (answers(question).0, if late { 700 } else { 1 })
+    });
+    net.config = testkit::resolver_config(0, &["127.0.0.53"]);
+    let judgement = net.run();
+    is_healthy(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Weak), ["dns.slow_server"]);
+
+    let case = net.case();
+    assert_eq!(case.budget(0), ("in-cluster", 300_000));
+}
