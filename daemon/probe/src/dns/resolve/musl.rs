@@ -15,7 +15,7 @@ use std::io;
 use std::net::IpAddr;
 
 use sonde_core::observation::Phase;
-use sonde_core::observation::dns::{Family, Personality, ResolveError, View};
+use sonde_core::observation::dns::{Directive, Family, Personality, ResolveError, ResolverConfig, View};
 
 use self::exchange::Exchange;
 use self::literal::{Literal, literal};
@@ -111,7 +111,8 @@ pub(super) fn index_of_interface(name: &str) -> Option<u32> {
 /// Whatever is not NXDOMAIN ends the search.
 async fn search(lookup: &Lookup<'_>, view: &View, release: Release) -> Result<Result<Found, Eai>, Fault> {
     let name = lookup.request.name.as_str();
-    let Some(names) = names(name, &view.search, view.ndots) else { return Ok(Err(Eai::NoName)) };
+    let suffixes = suffixes(&lookup.setup.config, view, release);
+    let Some(names) = names(name, &suffixes, view.ndots) else { return Ok(Err(Eai::NoName)) };
     for name in names {
         match ask(lookup, view, release, &name).await? {
             Ok(Some(found)) => return Ok(Ok(found)),
@@ -120,6 +121,19 @@ async fn search(lookup: &Lookup<'_>, view: &View, release: Release) -> Result<Re
         }
     }
     Ok(Err(Eai::NoName))
+}
+
+/// The search list. Before 1.2.4 a `.` in it (systemd-resolved writes `search .`) was not skipped.
+fn suffixes(config: &ResolverConfig, view: &View, release: Release) -> Vec<String> {
+    let heeded = |line: &&Directive| {
+        matches!(line.keyword.as_str(), "search" | "domain") && line.heeded_by.contains(&Personality::Musl)
+    };
+    let words = config.directives.iter().rfind(heeded).map(|line| line.words.as_slice()).unwrap_or_default();
+    let named = words.iter().filter(|word| *word != ".").map(|word| word.strip_suffix('.').unwrap_or(word));
+    if release.is_current() || !named.eq(view.search.iter().map(String::as_str)) {
+        return view.search.clone();
+    }
+    words.to_vec()
 }
 
 /// The names to ask for, in order; nothing where two dots end it, or nothing but a dot is there.
@@ -213,6 +227,29 @@ mod tests {
         assert_eq!(list("web.x", 1).expect("names"), ["web.x"]);
         assert_eq!(list("web", 0).expect("names"), ["web"]);
         assert_eq!(list("web.", 5).expect("names"), ["web."]);
+    }
+
+    #[test]
+    fn a_dot_in_the_search_list_counted_before_1_2_4() {
+        let line = Directive {
+            line: 1,
+            keyword: "search".to_owned(),
+            words: vec![".".to_owned(), "a.example.".to_owned()],
+            heeded_by: vec![Personality::Musl],
+        };
+        let config = ResolverConfig { directives: vec![line], ..Default::default() };
+        let view = View {
+            personality: Personality::Musl,
+            nameservers: Vec::new(),
+            search: vec!["a.example".to_owned()],
+            ndots: 1,
+            timeout: std::time::Duration::from_secs(5),
+            attempts: 2,
+            options: Vec::new(),
+            sources: Vec::new(),
+        };
+        assert_eq!(suffixes(&config, &view, Release::OLD), [".", "a.example."]);
+        assert_eq!(suffixes(&config, &view, Release::CURRENT), ["a.example"]);
     }
 
     #[test]

@@ -54,9 +54,11 @@ impl Question {
     /// Nothing for a name that cannot be written (an empty label, one over 63 bytes, more than 253 bytes).
     pub(super) fn new(id: u16, name: &str, qtype: u16, release: Release) -> Option<Self> {
         let bytes = encode(id, name, qtype, release)?;
-        let mut name = String::new();
-        Name::present(&mut Reader::new(bytes.get(12..)?), &mut name).ok()?;
-        Some(Self { qtype, bytes, name, state: State::Open, open: Vec::new() })
+        let mut printed = String::new();
+        if Name::present(&mut Reader::new(bytes.get(12..)?), &mut printed).is_err() {
+            name.clone_into(&mut printed);
+        }
+        Some(Self { qtype, bytes, name: printed, state: State::Open, open: Vec::new() })
     }
 
     /// Neither answered nor on TCP.
@@ -140,14 +142,23 @@ fn encode(id: u16, name: &str, qtype: u16, release: Release) -> Option<Vec<u8>> 
     }
     let mut message = id.to_be_bytes().to_vec();
     message.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    let (name, odd) = name.strip_suffix(b".").map_or((name, false), |rest| (rest, true));
     for label in name.split(|byte| *byte == b'.').filter(|_| !name.is_empty()) {
         let length = u8::try_from(label.len()).ok().filter(|length| (1..=63).contains(length))?;
         message.push(length);
         message.extend_from_slice(label);
     }
-    message.push(0);
+    if odd {
+        // Before 1.2.4 the second of two final dots stays, as the length of a label that is not there: no server can answer.
+        message.push(b'.');
+    } else {
+        message.push(0);
+    }
     message.extend(qtype.to_be_bytes());
     message.extend([0, 1]);
+    if odd {
+        message.push(0);
+    }
     Some(message)
 }
 
@@ -164,6 +175,15 @@ mod tests {
         assert_eq!(judge(0x80, 5, Release::CURRENT), Verdict::Other(5));
         // QR is not looked at.
         assert_eq!(judge(0, 0, Release::CURRENT), Verdict::Answer);
+    }
+
+    #[test]
+    fn two_final_dots_made_a_malformed_query_before_1_2_4() {
+        let question = Question::new(0x1234, "www..", 1, Release::OLD).expect("a query");
+        assert_eq!(question.bytes, b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www.\0\x01\0\x01\0");
+        assert_eq!(question.name, "www..");
+        assert!(Question::new(1, "www..", 1, Release::CURRENT).is_none());
+        assert!(Question::new(1, "www...", 1, Release::OLD).is_none());
     }
 
     #[test]
