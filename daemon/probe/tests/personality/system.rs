@@ -74,7 +74,7 @@ chmod 755 /mnt /mnt/getent; mount --bind /mnt/getent /usr/bin/getent";
         line.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
     for user in field("Uid:").iter().chain(&field("Gid:")) {
-        assert!(user.parse::<u32>().expect("a number") >= 65_534, "{text}");
+        assert!(user.parse::<u32>().expect("a number") >= 0x7000_0000, "{text}");
     }
     assert_eq!(field("Groups:"), [""; 0], "{text}");
     for set in ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"] {

@@ -15,6 +15,7 @@ mod errors;
 mod literal;
 mod lookup;
 mod message;
+mod modules;
 mod search;
 mod send;
 mod socket;
@@ -44,6 +45,7 @@ pub(super) async fn perform(lookup: &Lookup<'_>) -> Outcome {
         Err(error) => return Ok(Err(error.into())),
     }
     let mut resolver = Resolver::new(lookup, view)?;
+    resolver.installed = modules::installed(lookup.vantage, lookup.setup.sources().unwrap_or_default()).await;
     let found = match (family, lookup.setup.sources()) {
         (Family::Ipv4, _) if literal::looks_numeric(name) => Err(Eai::NoName),
         (Family::Ipv4, Some(sources)) => lookup::walk_ipv4(&mut resolver, sources).await,

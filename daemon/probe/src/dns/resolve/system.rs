@@ -2,8 +2,9 @@
 //!
 //! `getent` is the one program of a C library's own that calls its getaddrinfo: glibc ships it (libc-bin), and so does Alpine
 //! for musl (musl-utils). It hides two things: every failure is exit status 2, whatever the `EAI_` code, and the queries. It
-//! also asks otherwise than most programs: with `AI_ADDRCONFIG`, IDNA, and for IPv6 with `AI_V4MAPPED` (nss/getent.c). So the
-//! code here is `not-found`, and what it printed is the text.
+//! also asks otherwise than most programs (nss/getent.c): with IDNA, with `AI_ADDRCONFIG`, so that a family of which there is
+//! no address but loopback's is not found, and for IPv6 with `AI_V4MAPPED`, what is left out here. So the code of a failure is
+//! `not-found`, and what it printed is the text.
 //!
 //! The program belongs to the vantage, which may be a container that is not trusted. It runs without a shell, from a fixed
 //! path, as a user that nobody else is, and can neither regain privileges nor start a process; it is killed when the lookup
@@ -48,18 +49,20 @@ pub(super) async fn perform(lookup: &Lookup<'_>) -> Outcome {
     let variables = lookup.setup.config.environment.iter().filter(|variable| variable.name != "GODEBUG");
     let environment = variables.map(|variable| (variable.name.clone(), variable.value.clone())).collect();
     let plan = Plan { program, arguments: [database.to_owned(), name.to_owned()], environment };
-    outcome(&plan.run(lookup.vantage).await?)
+    outcome(&plan.run(lookup.vantage).await?, lookup.request.family)
 }
 
-fn outcome(ended: &Ended) -> Outcome {
-    let addresses = addresses(&ended.printed);
+fn outcome(ended: &Ended, family: Family) -> Outcome {
+    let not_found = |text: &str| Ok(Err(ResolveError { code: "not-found".to_owned(), text: text.to_owned() }));
+    let mut addresses = addresses(&ended.printed);
+    if family == Family::Ipv6 {
+        addresses.retain(|address| address.to_canonical().is_ipv6());
+    }
     match ended.status.code() {
         Some(0) if !addresses.is_empty() => Ok(Ok(Found { source: "system", addresses, canonical_name: None })),
-        Some(NOT_FOUND) => {
-            let said = ended.complaint.trim();
-            let text = if said.is_empty() { "getent found nothing (exit status 2)" } else { said };
-            Ok(Err(ResolveError { code: "not-found".to_owned(), text: text.to_owned() }))
-        }
+        Some(0) if family == Family::Ipv6 => not_found("getent found no address but IPv4-mapped ones"),
+        Some(NOT_FOUND) if ended.complaint.trim().is_empty() => not_found("getent found nothing (exit status 2)"),
+        Some(NOT_FOUND) => not_found(ended.complaint.trim()),
         _ => {
             let detail = format!("run getent: it ended with {} and said {:?}", ended.status, ended.complaint.trim());
             Err(Fault::new(Phase::Inspect, Reason::Other(ended.status.to_string()), detail))

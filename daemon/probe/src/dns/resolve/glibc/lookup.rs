@@ -2,8 +2,7 @@
 //!
 //! Two walks, because getaddrinfo has two: for `AF_INET` it asks `gethostbyname2_r` (`try_simple_gethostbyname`), which passes
 //! over sources that are not installed; for the others it walks itself (`get_nss_addresses`), where such a source is a failure.
-//! They also differ in the code for "no address". Sources but `files` and `dns` count as not installed: `myhostname`,
-//! `resolve`, `mymachines`, `mdns4_minimal` and the like are not followed.
+//! They also differ in the code for "no address". Sources but `files` and `dns` are not followed, see [`modules`].
 
 use sonde_core::observation::dns::{Family, Personality};
 
@@ -11,6 +10,7 @@ use super::super::Found;
 use super::answer::{self, Outcome};
 use super::errors::{Eai, Errno, HErrno};
 use super::message::{self, A, AAAA};
+use super::modules;
 use super::search::Kind;
 use super::send::Resolver;
 use crate::dns::config::{Action, Source, Status};
@@ -83,7 +83,7 @@ async fn ask(resolver: &mut Resolver<'_>, source: &Source, family: Family) -> Op
     match source.name.as_str() {
         "files" => Some(("files", ask_files(resolver, family))),
         "dns" => Some(("dns", ask_dns(resolver, family).await)),
-        _ => None,
+        other => resolver.installed.iter().any(|name| name == other).then(|| ("", modules::pass(other))),
     }
 }
 

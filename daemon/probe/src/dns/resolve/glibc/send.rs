@@ -102,6 +102,8 @@ pub(super) struct Resolver<'a> {
     pub(super) errno: Errno,
     /// The response code of whatever was last written to the first buffer; 0 since the question began.
     pub(super) left_rcode: u8,
+    /// Sources of nsswitch that are here but not followed.
+    pub(super) installed: Vec<String>,
     /// One for each server, open from one round to the next: a reply that comes late is still taken.
     pub(super) sockets: Vec<Option<UdpSocket>>,
     rotation: usize,
@@ -119,6 +121,7 @@ impl<'a> Resolver<'a> {
             options: Options::read(view),
             errno: Errno::Clear,
             left_rcode: 0,
+            installed: Vec::new(),
             sockets: servers.iter().map(|_| None).collect(),
             servers,
             rotation: usize::from(u16::from_ne_bytes(random)),

@@ -29,6 +29,8 @@ const PROCESSOR_SECONDS: u64 = 5;
 const OPEN_FILES: u64 = 64;
 /// Users from here on are far from those that systems and containers give out.
 const UNUSED_USERS: u32 = 0x7000_0000;
+/// `uid_map` has 340 lines at most (`user_namespaces(7)`).
+const MAP_BYTES: usize = 1 << 15;
 /// "nobody", where a user namespace has no room for the others.
 const NOBODY: u32 = 65_534;
 
@@ -65,10 +67,11 @@ impl Plan {
         let (reply, child) = oneshot::channel();
         let runtime = Handle::current();
         let overrides = surroundings::overrides(vantage);
+        let user = if rustix::process::geteuid().is_root() { Some(unused_user(vantage)?) } else { None };
         let work = move || {
             let started = surroundings::furnish(&overrides).and_then(|()| {
                 let _runtime = runtime.enter();
-                self.command()?.spawn()
+                self.command(user).spawn()
             });
             // Where nobody waits any more, dropping the child kills it.
             drop(reply.send(started));
@@ -78,7 +81,8 @@ impl Plan {
         child.await.map_err(|_| io::Error::other("the thread that starts it panicked"))?
     }
 
-    fn command(self) -> io::Result<Command> {
+    /// Without a user the daemon has none to give up.
+    fn command(self, user: Option<u32>) -> Command {
         let mut command = std::process::Command::new(self.program);
         command
             .args(self.arguments)
@@ -89,8 +93,7 @@ impl Plan {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if rustix::process::geteuid().is_root() {
-            let user = unused_user()?;
+        if let Some(user) = user {
             // The supplementary groups are given up with it.
             command.uid(user).gid(user);
         }
@@ -101,7 +104,7 @@ impl Plan {
         }
         let mut command = Command::from(command);
         command.kill_on_drop(true);
-        Ok(command)
+        command
     }
 }
 
@@ -124,9 +127,9 @@ fn confine() -> io::Result<()> {
 }
 
 /// A user that no process has, where this user namespace knows so many.
-fn unused_user() -> io::Result<u32> {
-    let map = std::fs::read_to_string("/proc/thread-self/uid_map").unwrap_or_default();
-    let covers_all = map.split_ascii_whitespace().nth(2) == Some("4294967295");
+fn unused_user(vantage: &Vantage) -> io::Result<u32> {
+    let map = vantage.procfs().read("self/uid_map", MAP_BYTES).unwrap_or_default();
+    let covers_all = String::from_utf8_lossy(&map).split_ascii_whitespace().nth(2) == Some("4294967295");
     if !covers_all {
         return Ok(NOBODY);
     }
