@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::case::Case;
 use super::emulation::{Emulation, Step};
 use super::original::{Outcome, Recording};
-use super::recorder::Seen;
+use super::recorder::{Seen, together};
 
 /// What the second recording does otherwise than the first, in sentences; empty: nothing.
 pub fn differences(case: &Case, personality: &str, original: &Recording, sonde: &Recording) -> Vec<String> {
@@ -34,26 +34,8 @@ pub fn differences(case: &Case, personality: &str, original: &Recording, sonde: 
 /// A query's identity: transport, server, name, type.
 type Key = [String; 4];
 
-/// When a query was seen, and until when it was on its way, in nanoseconds.
-#[derive(Clone, Copy, Debug)]
-struct Flight {
-    at: u64,
-    until: u64,
-}
-
-impl Flight {
-    fn together_with(self, other: Self) -> bool {
-        let (first, second) = if self.at <= other.at { (self, other) } else { (other, self) };
-        second.at < first.until
-    }
-
-    fn wait_after(self, before: Self) -> Duration {
-        Duration::from_nanos(self.at.abs_diff(before.at))
-    }
-}
-
-/// Every query in the order of arrival; the servers renamed by `turn` places.
-fn timeline(recording: &Recording, servers: &[String], turn: usize) -> Vec<(Key, Flight)> {
+/// Every query in the order of arrival with its time in nanoseconds; the servers renamed by `turn` places.
+fn timeline(recording: &Recording, servers: &[String], turn: usize) -> Vec<(Key, u64)> {
     let turned = |seen: &Seen| {
         let own = seen.server.ip().to_string();
         match servers.iter().position(|s| *s == own) {
@@ -62,15 +44,14 @@ fn timeline(recording: &Recording, servers: &[String], turn: usize) -> Vec<(Key,
         }
     };
     let key = |seen: &Seen| [seen.transport.to_owned(), turned(seen), seen.name.clone(), seen.kind.clone()];
-    let flight = |seen: &Seen| Flight { at: seen.at_ns, until: seen.in_flight_until_ns };
-    recording.queries.iter().map(|seen| (key(seen), flight(seen))).collect()
+    recording.queries.iter().map(|seen| (key(seen), seen.at_ns)).collect()
 }
 
-fn queries(original: &[(Key, Flight)], sonde: &[(Key, Flight)]) -> Vec<String> {
+fn queries(original: &[(Key, u64)], sonde: &[(Key, u64)]) -> Vec<String> {
     let mut out = Vec::new();
     let (theirs, ours) = (by_key(original), by_key(sonde));
     for key in theirs.keys().chain(ours.keys().filter(|key| !theirs.contains_key(*key))) {
-        let count = |of: &BTreeMap<&Key, Vec<Flight>>| of.get(key).map_or(0, Vec::len);
+        let count = |of: &BTreeMap<&Key, Vec<u64>>| of.get(key).map_or(0, Vec::len);
         if count(&theirs) != count(&ours) {
             out.push(format!("sent {} times, by sonde {}: {}", count(&theirs), count(&ours), key.join(" ")));
         }
@@ -80,15 +61,16 @@ fn queries(original: &[(Key, Flight)], sonde: &[(Key, Flight)]) -> Vec<String> {
     }
     // The nth query of a kind is the nth of that kind at sonde too.
     let mut used: BTreeMap<&Key, usize> = BTreeMap::new();
-    let mut previous: Option<(&Key, Flight, Flight)> = None;
-    for (key, flight) in original {
+    let mut previous: Option<(&Key, u64, u64)> = None;
+    for (key, at) in original {
         let nth = used.entry(key).or_insert(0);
-        let Some(own) = ours.get(key).and_then(|flights| flights.get(*nth)).copied() else { continue };
+        let Some(own) = ours.get(key).and_then(|times| times.get(*nth)).copied() else { continue };
         *nth += 1;
-        if let Some((before, flight_before, own_before)) = previous {
-            let (wait, own_wait) = (flight.wait_after(flight_before), own.wait_after(own_before));
-            let early = own.at < own_before.at;
-            let equal = match (flight.together_with(flight_before), own.together_with(own_before)) {
+        if let Some((before, at_before, own_before)) = previous {
+            let between = |a: u64, b: u64| Duration::from_nanos(a.abs_diff(b));
+            let (wait, own_wait) = (between(*at, at_before), between(own, own_before));
+            let early = own < own_before;
+            let equal = match (together(*at, at_before), together(own, own_before)) {
                 (true, true) => true,
                 (false, false) => !early && near(wait, own_wait),
                 _ => !early && wait.abs_diff(own_wait) <= AT_ONCE,
@@ -104,15 +86,15 @@ fn queries(original: &[(Key, Flight)], sonde: &[(Key, Flight)]) -> Vec<String> {
                 ));
             }
         }
-        previous = Some((key, *flight, own));
+        previous = Some((key, *at, own));
     }
     out
 }
 
-fn by_key(all: &[(Key, Flight)]) -> BTreeMap<&Key, Vec<Flight>> {
-    let mut out: BTreeMap<&Key, Vec<Flight>> = BTreeMap::new();
-    for (key, flight) in all {
-        out.entry(key).or_default().push(*flight);
+fn by_key(all: &[(Key, u64)]) -> BTreeMap<&Key, Vec<u64>> {
+    let mut out: BTreeMap<&Key, Vec<u64>> = BTreeMap::new();
+    for (key, at) in all {
+        out.entry(key).or_default().push(*at);
     }
     out
 }
@@ -236,9 +218,8 @@ const RCODES: [&str; 6] = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP
 mod tests {
     use super::*;
 
-    fn at(kind: &str, ms: u64) -> (Key, Flight) {
-        let flight = Flight { at: ms * 1_000_000, until: (ms + 50) * 1_000_000 };
-        (["udp", "10.53.0.1", "a.test.", kind].map(str::to_owned), flight)
+    fn at(kind: &str, ms: u64) -> (Key, u64) {
+        (["udp", "10.53.0.1", "a.test.", kind].map(str::to_owned), ms * 1_000_000)
     }
 
     #[test]

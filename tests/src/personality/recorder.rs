@@ -25,8 +25,13 @@ pub const DELAY: Duration = Duration::from_millis(50);
 /// How long a connection stays that is closed without an answer.
 const HANG_UP: Duration = Duration::from_millis(10);
 
-/// How long a refusal, which takes no time, counts as on its way.
-const REFUSAL: Duration = Duration::from_millis(25);
+/// Whether two queries were sent together: the later one before the earlier could be answered.
+pub fn together(first_ns: u64, second_ns: u64) -> bool {
+    Duration::from_nanos(first_ns.abs_diff(second_ns)) < TOGETHER
+}
+
+/// Less than any answer takes, and more than a busy machine leaves between two queries that are sent together.
+const TOGETHER: Duration = Duration::from_millis(30);
 
 /// How much longer each further server takes.
 const DELAY_PER_SERVER: Duration = Duration::from_millis(15);
@@ -43,9 +48,6 @@ pub struct Seen {
     /// `CLOCK_MONOTONIC`.
     #[serde(skip)]
     pub at_ns: u64,
-    /// What comes before this was sent without waiting for the answer.
-    #[serde(skip)]
-    pub in_flight_until_ns: u64,
     /// Since the look-up began, `0.000123s`.
     pub at: String,
     /// Where to.
@@ -141,11 +143,8 @@ struct Server {
 
 impl Server {
     fn record(&self, query: &Query, from: SocketAddr, transport: Transport, at_ns: u64, reply: String) {
-        let refused = reply.ends_with("unreachable") || reply.ends_with("refused");
-        let in_flight = if refused { REFUSAL } else { self.delay(query) };
         self.log.push(Seen {
             at_ns,
-            in_flight_until_ns: at_ns + u64::try_from(in_flight.as_nanos()).unwrap_or(0),
             at: String::new(),
             server: self.address,
             transport: transport.word(),

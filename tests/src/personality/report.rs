@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::case::Case;
 use super::original::{Outcome, Recording};
-use super::recorder::Seen;
+use super::recorder::{Seen, together};
 
 /// Writes `CASE.PERSONALITY.json`: the case, then what was recorded.
 pub fn save(dir: &Path, case: &Case, personality: &str, recording: &Recording) -> Result<()> {
@@ -25,7 +25,7 @@ pub fn queries(recording: &Recording) -> String {
         let gap = last.map_or(0, |l| (seen.at_ns.saturating_sub(l.at_ns) + 500_000) / 1_000_000);
         let same =
             last.is_some_and(|l| l.server == seen.server && l.name == seen.name && l.transport == seen.transport);
-        let together = last.is_some_and(|l| seen.at_ns < l.in_flight_until_ns);
+        let together = last.is_some_and(|l| together(l.at_ns, seen.at_ns));
         if together && same && !seen.name.is_empty() {
             let _written = write!(out, "+{}", seen.kind);
         } else {
