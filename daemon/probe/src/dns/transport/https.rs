@@ -9,7 +9,7 @@ use std::pin::{Pin, pin};
 
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use sonde_core::observation::dns::{Answer, HttpMethod};
@@ -80,6 +80,8 @@ fn request(ask: &Ask<'_>) -> Result<(Request<()>, Bytes), Fault> {
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("sonde/", env!("CARGO_PKG_VERSION"))));
     if is_post {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        // Optional in HTTP/2, but BIND answers 400 without it (lib/isc/netmgr/http.c).
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     Ok((request, body))
 }
