@@ -44,6 +44,8 @@ pub(crate) enum Says {
     Records(Vec<String>),
     NxDomain,
     NoData,
+    /// Another name, and nothing of that: it lies in a zone that the server does not serve.
+    Alias(String),
     /// A code that says nothing of the name.
     Error(u16),
     /// NS records of a zone below, and no authority.
@@ -70,10 +72,12 @@ pub(crate) fn says(exchange: &Exchange, name: &str, wanted: u16) -> Says {
             let mut records: Vec<String> = answer.of_type(wanted).map(|record| record.rdata.clone()).collect();
             records.sort_unstable();
             records.dedup();
-            match (records.is_empty(), referral(answer, name)) {
-                (false, _) => Says::Records(records),
-                (true, Some(zone)) => Says::Referral(zone),
-                (true, None) => Says::NoData,
+            let alias = answer.of_type(qtype::CNAME).last().map(|record| plain(&record.rdata));
+            match (records.is_empty(), referral(answer, name), alias) {
+                (false, _, _) => Says::Records(records),
+                (true, Some(zone), _) => Says::Referral(zone),
+                (true, None, Some(target)) => Says::Alias(target),
+                (true, None, None) => Says::NoData,
             }
         }
         code => Says::Error(code),

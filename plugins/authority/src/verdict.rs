@@ -133,6 +133,7 @@ fn words(says: &Says) -> String {
         Says::Records(records) => records.join(", "),
         Says::NxDomain => "that it does not exist".to_owned(),
         Says::NoData => "that it has no such record".to_owned(),
+        Says::Alias(target) => format!("that it is an alias of {target}"),
         Says::Error(code) => rcode::name(*code),
         Says::Referral(zone) => format!("to ask the servers of {zone}"),
         Says::Nothing => "nothing".to_owned(),
@@ -215,7 +216,9 @@ fn delegation(case: &Case) -> Vec<Finding> {
     if level.servers.iter().all(|server| silent(&server)) {
         return unreachable(case, level, &format!("{zone} is delegated to {names}, which gives no answer"), &evidence);
     }
-    if level.servers.iter().all(|server| server.exchange.outcome.is_ok()) {
+    // One that speaks with authority serves the zone, even where it cannot make an answer of it, as of aliases that go in a circle.
+    let lame = |server: &Asked| server.exchange.outcome.is_ok() && !is_authoritative(&server.exchange);
+    if level.servers.iter().all(lame) {
         return vec![
             supports("dns.lame_delegation")
                 .proof()
@@ -227,6 +230,12 @@ fn delegation(case: &Case) -> Vec<Finding> {
                 .proof()
                 .about(zone)
                 .because("its servers do answer, asked directly")
+                .citing(evidence.clone())
+                .build(),
+            refutes("dns.servfail_upstream")
+                .proof()
+                .about(&case.resolver)
+                .because("what the resolver could not get an answer from was found: servers that do not serve the zone")
                 .citing(evidence)
                 .build(),
             refutes("dns.refused")

@@ -113,6 +113,24 @@ fn a_server_that_refuses_its_own_zone_is_lame() {
 }
 
 #[test]
+fn a_server_that_fails_with_authority_is_not_lame() {
+    let failing = testkit::exchange(3, Ok(with(testkit::answer(rcode::SERVFAIL, vec![]), AA, 60)));
+    let judgement = judge(&case(vec![code(1, rcode::SERVFAIL)], vec![level("example", failing)]));
+
+    assert!(judgement.findings.is_empty(), "{judgement:?}");
+}
+
+#[test]
+fn an_alias_into_another_zone_contradicts_no_address() {
+    let alias = testkit::resource("orders.example.", qtype::CNAME, "edge.cdn.test.");
+    let theirs = testkit::exchange(3, Ok(with(testkit::answer(0, vec![alias]), AA, 60)));
+    let judgement =
+        judge(&case(vec![address(1, "10.0.0.9", HeaderFlags::empty(), 30)], vec![level("example", theirs)]));
+
+    assert!(judgement.findings.is_empty(), "{judgement:?}");
+}
+
+#[test]
 fn a_silent_zone_below_one_that_answers_is_unreachable() {
     let levels = vec![level("example", code(2, 0)), level("orders.example", silent(3))];
     let judgement = judge(&case(vec![code(1, rcode::SERVFAIL)], levels));
