@@ -88,7 +88,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// The causes that the built-in checks promise to decide.
-const DECIDED: [&str; 33] = [
+const DECIDED: [&str; 56] = [
     "dns.nxdomain",
     "dns.nodata",
     "dns.servfail_upstream",
@@ -96,6 +96,29 @@ const DECIDED: [&str; 33] = [
     "dns.server_unreachable",
     "dns.server_port_closed",
     "dns.first_server_dead",
+    "dns.stale_answer",
+    "dns.split_horizon",
+    "dns.wildcard_hijack",
+    "dns.lame_delegation",
+    "dns.delegation_unreachable",
+    "dns.cname_loop",
+    "dns.cname_chain_too_long",
+    "dns.no_nameserver",
+    "dns.stub_down",
+    "dns.stub_upstream_dead",
+    "dns.resolved_degraded",
+    "dns.nsswitch_order",
+    "dns.hosts_override",
+    "dns.forward_loop",
+    "dns.search_slow",
+    "dns.search_capture",
+    "dns.ndots_amplification",
+    "dns.srv_dangling",
+    "dns.srv_missing",
+    "dns.wrong_source",
+    "dns.edns_blocked",
+    "dns.aaaa_dropped",
+    "dns.udp_blocked",
     "l3.no_route",
     "l2.neighbor_unresolved",
     "l2.gateway_unresolved",

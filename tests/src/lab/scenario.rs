@@ -47,7 +47,7 @@ pub struct Service {
     pub run: String,
     /// The command while the fault is injected, where it differs; empty: not started.
     pub fault: Option<String>,
-    /// Wait until this TCP port listens.
+    /// Wait until this TCP port listens, or `ADDRESS:PORT` where several of them listen in the namespace.
     pub port: Option<String>,
 }
 

@@ -84,18 +84,17 @@ impl Topology {
         Ok(pid)
     }
 
-    /// Waits until a TCP port listens in a namespace, or a service has died.
+    /// Waits until a TCP port listens in a namespace, or a service has died; `ADDRESS:PORT` waits for a listener at that address.
     pub fn wait_for_port(&mut self, side: &str, port: &str) -> Result<()> {
         let namespace = self.namespace(side);
         let log = self.dir.path().join("services.log");
         let processes = &mut self.processes;
+        let listener = if port.contains(':') { format!("src {port}") } else { format!("sport = :{port}") };
         eventually(Duration::from_secs(10), &format!("a listener on port {port} of the {side}"), || {
             for process in processes.iter_mut() {
                 process.check().with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
             }
-            let output = Command::new("ip")
-                .args(["netns", "exec", &namespace, "ss", "-Hltn", &format!("sport = :{port}")])
-                .output()?;
+            let output = Command::new("ip").args(["netns", "exec", &namespace, "ss", "-Hltn", &listener]).output()?;
             Ok(!output.stdout.is_empty())
         })
     }
