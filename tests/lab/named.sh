@@ -1,8 +1,8 @@
 #!/bin/sh
 # named.sh DIR LISTEN ZONE=RECORD;RECORD...: a real BIND that serves zones and nothing else.
-# RECORD is as in a zone file (TTL 300, relative to ZONE). `.` is the root zone. The zone's own
-# server is `ns` at LISTEN, unless RECORDs hold another `@ NS`. With `SIGNED_FROM` and `SIGNED_TO` in the environment (as dnssec-signzone takes
-# them) zones are signed, and DIR/ZONE.anchor holds the trust anchor. A signal HUP (DIR/named-LISTEN.pid) reads the zones again.
+# RECORD is as in a zone file (TTL 300, relative to ZONE); `.` is the root zone. The zone's own server is `ns` at LISTEN, unless there is another
+# `@ NS`. With `SIGNED_FROM` and `SIGNED_TO` in the environment (as dnssec-signzone takes them) zones are signed, and DIR/ZONE.anchor holds the
+# trust anchor; `TAMPER`, for sed, changes them afterwards. A signal HUP (DIR/named-LISTEN.pid) reads the zones again.
 set -eu
 dir=$1 listen=$2
 shift 2
@@ -31,8 +31,9 @@ for spec in "$@"; do
         key=$(cd "$root" && dnssec-keygen -q -a ECDSAP256SHA256 -f KSK "$zone")
         cat "$root/$key.key" >> "$file"
         grep DNSKEY "$root/$key.key" | grep -v '^;' > "$dir/$zone.anchor"
-        (cd "$root" && dnssec-signzone -z -q -s "$SIGNED_FROM" -e "$SIGNED_TO" -o "$zone" -f "$file.signed" "$file" "$key") > /dev/null
+        (cd "$root" && dnssec-signzone -P -z -q -s "$SIGNED_FROM" -e "$SIGNED_TO" -o "$zone" -f "$file.signed" "$file" "$key") > /dev/null
         file=$file.signed
+        if [ -n "${TAMPER:-}" ]; then sed -i "$TAMPER" "$file"; fi
     fi
     echo "zone \"$zone\" { type primary; file \"$file\"; };" >> "$conf"
 done

@@ -88,7 +88,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// The causes that the built-in checks promise to decide.
-const DECIDED: [&str; 56] = [
+const DECIDED: [&str; 60] = [
     "dns.nxdomain",
     "dns.nodata",
     "dns.servfail_upstream",
@@ -119,6 +119,10 @@ const DECIDED: [&str; 56] = [
     "dns.edns_blocked",
     "dns.aaaa_dropped",
     "dns.udp_blocked",
+    "dns.tc_tcp_blocked",
+    "dns.fragment_dropped",
+    "dns.dnssec_expired",
+    "dns.dnssec_bogus",
     "l3.no_route",
     "l2.neighbor_unresolved",
     "l2.gateway_unresolved",
