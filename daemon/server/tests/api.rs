@@ -7,8 +7,9 @@ use sonde_proto::v1::check_service_client::CheckServiceClient;
 use sonde_proto::v1::daemon_service_client::DaemonServiceClient;
 use sonde_proto::v1::diagnosis_event::Event;
 use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
+use sonde_proto::v1::evidence::Call;
 use sonde_proto::v1::{
-    CancelDiagnosisRequest, CheckArgument, CheckSelection, DiagnoseRequest, DiagnoseResponse, Diagnosis,
+    CancelDiagnosisRequest, CheckArgument, CheckSelection, DiagnoseRequest, DiagnoseResponse, Diagnosis, Evidence,
     GetCauseRequest, GetCheckRequest, GetDiagnosisRequest, GetInfoRequest, ListCausesRequest, ListChecksRequest,
     ListDiagnosesRequest, OnDisconnect, RunCheckRequest, RunState, Vantage, run_check_request, vantage,
 };
@@ -408,6 +409,29 @@ async fn checks_and_causes_name_each_other() {
     );
     let status = causes.list_causes(ListCausesRequest { layer: "dsn".into(), ..ListCausesRequest::default() }).await;
     assert_eq!(violation(&status.expect_err("no such layer")).0, "layer");
+}
+
+#[tokio::test]
+async fn a_walk_is_granted_where_its_check_was_named() {
+    let daemon = daemon(Config::default()).await;
+    // Bound and given back: nobody serves names there.
+    let root = TcpListener::bind("127.0.0.1:0").await.and_then(|free| free.local_addr()).expect("a free port");
+    let roots = CheckArgument { name: "roots".into(), value: root.to_string() };
+    let walk = CheckSelection { name: "dns-walk".into(), arguments: vec![roots] };
+    let request = DiagnoseRequest {
+        checks: vec![walk],
+        endpoints: vec![root.to_string()],
+        budget: Some(prost_types::Duration { seconds: 3, nanos: 0 }),
+        ..target("dns://www.example")
+    };
+
+    let mut stream = diagnoses(&daemon).diagnose(request).await.expect("it begins").into_inner();
+    let diagnosis = finished(&mut stream).await;
+
+    let walks: Vec<_> = diagnosis.evidence.iter().filter(|line| matches!(line.call, Some(Call::DnsWalk(_)))).collect();
+    assert_eq!(walks.len(), 1, "{diagnosis:?}");
+    let denied = |line: &Evidence| line.failure.as_ref().is_some_and(|failure| failure.error_type == "denied");
+    assert!(!denied(walks[0]), "{:?}", walks[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -152,8 +152,19 @@ impl From<core::Security> for wit::Security {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use sonde_core::grant::Grants;
+    use sonde_core::observation::Endpoint;
+    use sonde_core::target::Target;
+    use sonde_probe::clock::RunClock;
+    use sonde_probe::vantage::{Selector, Vantage};
+    use tokio::runtime::Handle;
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
     use crate::bindings::sonde::check::types as wit_types;
+    use crate::limits::Limits;
 
     fn request() -> wit::WalkRequest {
         wit::WalkRequest {
@@ -184,5 +195,43 @@ mod tests {
         assert!(parsed(&wit::WalkRequest { trust_anchors, ..request() }, long).is_err());
         let trust_anchors = vec!["x".repeat(TRUST_ANCHOR_BYTES + 1)];
         assert!(parsed(&wit::WalkRequest { trust_anchors, ..request() }, long).is_err());
+    }
+
+    /// What becomes of a walk from a root that is not there.
+    async fn walked(grants: Grants) -> Option<Reason> {
+        let target: Target = "dns://www.example".parse().expect("a target");
+        let vantage = Arc::new(Vantage::open(&Selector::Own).expect("our own namespace"));
+        let (events, _unheard) = tokio::sync::mpsc::channel(1);
+        let (clock, cancel) = (RunClock::start(), CancellationToken::new());
+        let second = Duration::from_secs(1);
+        let run = Run::new(target, vantage, clock, grants, second, events, cancel);
+        let caller = Caller::new(Some(run), "walker", 9 * second, Handle::current(), &Limits::default());
+        let request = core::WalkRequest { roots: vec![endpoint(ROOT)], ..parsed(&request(), second).expect("right") };
+        caller.call(request).await.answer.failure.map(|failure| failure.reason)
+    }
+
+    /// Nobody serves names there.
+    const ROOT: &str = "127.0.0.1:1";
+
+    fn endpoint(text: &str) -> Endpoint {
+        let address: SocketAddr = text.parse().expect("an endpoint");
+        Endpoint { address: address.ip(), port: address.port() }
+    }
+
+    #[tokio::test]
+    async fn a_walk_that_nobody_asked_for_is_denied_whatever_its_roots() {
+        let mut named = Grants::for_target(&"dns://www.example".parse().expect("a target"));
+        named.add_endpoint(ROOT.parse().expect("an endpoint"));
+        assert!(matches!(walked(named.clone()).await, Some(Reason::Denied(_))));
+        named.allow_walks();
+        let reason = walked(named).await;
+        assert!(!matches!(reason, Some(Reason::Denied(_))), "{reason:?}");
+    }
+
+    #[tokio::test]
+    async fn a_root_that_the_caller_did_not_name_is_denied() {
+        let mut grants = Grants::for_target(&"dns://www.example".parse().expect("a target"));
+        grants.allow_walks();
+        assert!(matches!(walked(grants).await, Some(Reason::Denied(_))));
     }
 }
