@@ -37,6 +37,10 @@ impl Check for PersonalityCheck {
             return Ok(Outcome::skipped("no runtime's resolver would ask this"));
         }
         let config = dns::config(Some(&name)).await;
+        let words = &config.nsswitch_hosts;
+        if !words.is_empty() && !words.iter().any(|word| word == "dns" || word == "resolve") {
+            return Ok(Outcome::skipped("nsswitch.conf keeps glibc from asking DNS, which resolve judges"));
+        }
         let servers: Vec<Endpoint> = config.nameservers.iter().map(|address| Endpoint::new(address, 53)).collect();
         let Some(first) = servers.first() else { return Ok(Outcome::skipped("no name server is configured")) };
         let question = dns::Query::to(first.clone(), &name, dns::qtype::A).within(ALIVE);

@@ -104,6 +104,7 @@ pub(crate) struct Case {
 
 /// How long even a first answer may take, by where the server stands; in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to each number")]
 pub(crate) struct Budgets {
     /// A cluster's own DNS, or this host's.
     pub(crate) in_cluster_us: u64,

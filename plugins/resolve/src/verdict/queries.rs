@@ -23,7 +23,10 @@ pub(super) fn judge(case: &Case, server: usize) -> Vec<Finding> {
         match said {
             Says::ServFail => findings.extend(servfail(case, server, name)),
             Says::Nothing => findings.extend(stub::judge(case, server)),
-            Says::Refused => findings.extend(refused(case, server, name)),
+            Says::Refused => {
+                let behind = stub::judge(case, server);
+                findings.extend(if behind.is_empty() { refused(case, server, name) } else { behind });
+            }
             Says::NotImplemented => findings.extend(not_implemented(case, server, name)),
             Says::Truncated => findings.extend(truncated(case, server, name)),
             _ => {}

@@ -92,6 +92,10 @@ fn quiet(case: &Case, server: usize) -> Vec<Finding> {
     if !elsewhere.is_empty() {
         return elsewhere;
     }
+    let behind = stub::judge(case, server);
+    if !behind.is_empty() {
+        return behind;
+    }
     let tcp: Vec<&Asked> = case.of_server(server).filter(|a| a.question.variant == Variant::Tcp).collect();
     if tcp.iter().any(|asked| asked.answer().is_some()) {
         return vec![
@@ -110,10 +114,6 @@ fn quiet(case: &Case, server: usize) -> Vec<Finding> {
         ];
     }
     let accepted: Vec<&Asked> = tcp.iter().copied().filter(|asked| asked.accepted()).collect();
-    let behind = stub::judge(case, server);
-    if !behind.is_empty() {
-        return behind;
-    }
     if !accepted.is_empty() {
         return waiting(address, &who, &udp, &accepted);
     }

@@ -7,6 +7,7 @@ use sonde_sdk::types::Endpoint;
 use super::*;
 
 const SERVFAIL: u16 = 2;
+const REFUSED: u16 = 5;
 
 #[test]
 fn a_forwarder_that_leads_back_to_itself_is_a_loop() {
@@ -126,4 +127,13 @@ fn a_first_answer_over_the_budget_of_its_place_is_a_hint_and_no_fault() {
 
     let case = net.case();
     assert_eq!(case.budget(0), ("in-cluster", 300_000));
+}
+
+#[test]
+fn a_local_stub_that_refuses_before_a_working_upstream_is_to_blame() {
+    let mut net = Net::new("www.example", code(REFUSED));
+    net.config = testkit::resolver_config(0, &["127.0.0.53"]);
+    net.forwards = vec![("127.0.0.53", "192.0.2.54")];
+    net.works_behind = vec!["192.0.2.54"];
+    names(&net.run(), "dns.resolved_degraded", "dns.stub_upstream_dead");
 }
