@@ -170,7 +170,7 @@ fn cpu() -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// Of the processes that this one has waited for, in milliseconds, to 10: proc_pid_stat(5), cutime and cstime.
+/// Of the processes that this one has waited for, in milliseconds, to 10: `cutime` and `cstime` of `proc_pid_stat(5)`.
 fn cpu_of_children() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("our own statistics");
     let after_name = stat.rsplit_once(')').expect("a name in parentheses").1;

@@ -1,7 +1,7 @@
 //! sonde's `dns.query` beside `dig` and `kdig`, field by field, against BIND, Unbound, Knot and dnsmasq as Debian ships them (9.18,
 //! 1.17, 3.2, 2.90), over every transport that they offer.
 //!
-//! | | UDP | TCP | DoT | DoH | DoQ | |
+//! | | UDP | TCP | TLS | HTTPS | QUIC | |
 //! |---|---|---|---|---|---|---|
 //! | BIND | x | x | x | x | | authoritative |
 //! | Unbound | x | x | x | x | | validates and caches |
@@ -24,6 +24,7 @@ mod types;
 mod wire;
 mod world;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -71,7 +72,9 @@ fn bind_answers_over_ipv6_and_by_get_as_it_answers_dig() {
     let transports = Server::Bind.transports().iter();
     let mut queries: Vec<_> = transports.flat_map(|&transport| over(transport, headers(six(transport)))).collect();
     let mut by_get = over(Transport::Https, headers(endpoint(Server::Bind, Transport::Https)));
-    by_get.iter_mut().for_each(|query| query.http_method = HttpMethod::Get);
+    for query in &mut by_get {
+        query.http_method = HttpMethod::Get;
+    }
     queries.extend(by_get);
     ask(&world, Server::Bind, Client::Dig, &queries).expect_no_differences(100);
 }
@@ -225,7 +228,7 @@ fn ask(world: &World, server: Server, client: Client, queries: &[Query]) -> Aske
             }
             let mut differences = ours.differences(&theirs, if server.ages() { AGED } else { 0 });
             if exchange.query_bytes != told.query_bytes {
-                differences += &format!("  query: sonde {} bytes, peer {}\n", exchange.query_bytes, told.query_bytes);
+                writeln!(differences, "  query: sonde {} bytes, peer {}", exchange.query_bytes, told.query_bytes)?;
             }
             Ok(differences)
         });

@@ -2,6 +2,7 @@
 //! bytes, and that another's parser reads what sonde writes.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -72,7 +73,7 @@ pub(crate) fn labels(name: &str) -> Result<String> {
     while let Some(byte) = bytes.next() {
         match byte {
             b'.' => {
-                all += &format!("{}.", hex(&label));
+                write!(all, "{}.", hex(&label))?;
                 label.clear();
             }
             b'\\' => {
