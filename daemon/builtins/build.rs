@@ -43,7 +43,8 @@ fn build() -> Result<(), Box<dyn Error>> {
 
     let mut table = String::new();
     for name in &names {
-        let built = guests.join(GUEST_TARGET).join(PROFILE).join(format!("sonde_check_{}.wasm", name.replace('-', "_")));
+        let built =
+            guests.join(GUEST_TARGET).join(PROFILE).join(format!("sonde_check_{}.wasm", name.replace('-', "_")));
         let wasm =
             fs::read(&built).map_err(|error| format!("read the built component {}: {error}", built.display()))?;
         let cwasm = sonde_aot::precompile(Some(&target), &wasm)

@@ -134,7 +134,10 @@ mod tests {
     fn an_unknown_command_is_quoted_with_the_known_ones() {
         let line = line_of(&["sonde", "diagnoze"]);
 
-        assert!(line.starts_with("there is no command \"diagnoze\" here: it is one of diagnose, dns, check,"), "{line}");
+        assert!(
+            line.starts_with("there is no command \"diagnoze\" here: it is one of diagnose, dns, check,"),
+            "{line}"
+        );
         assert!(line.ends_with("did you mean diagnose?"), "{line}");
         assert!(line_of(&["sonde", "bogus"]).contains("it is one of diagnose, dns, check, cause, daemon"));
         assert_eq!(

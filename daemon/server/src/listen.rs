@@ -1,6 +1,6 @@
 //! Opening the places where the API listens: a unix socket of mode 0600 whose folder is ours, or a loopback port.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{
@@ -9,7 +9,6 @@ use std::os::unix::fs::{
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::FlockOperation;
 use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
 use tokio::time::{Instant, sleep};
 
@@ -126,21 +125,27 @@ fn make_folder(path: &Path) -> io::Result<()> {
 async fn lock(listen: &Listen, path: &Path) -> Result<File, BindError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
+    let name = PathBuf::from(name);
+    if fs::symlink_metadata(&name).is_ok_and(|metadata| !metadata.is_file()) {
+        let planted = io::Error::other("it is no regular file; remove it");
+        return Err(refused(listen, "the lock file beside it cannot be opened")(planted));
+    }
     let file = File::options()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(PathBuf::from(name))
+        .open(name)
         .map_err(refused(listen, "the lock file beside it cannot be opened"))?;
     let deadline = Instant::now() + LOCK;
     loop {
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => sleep(LOCK_TICK).await,
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(BindError::Taken { listen: listen.clone() }),
-            Err(errno) => return Err(refused(listen, "the lock file beside it cannot be locked")(errno.into())),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(LOCK_TICK).await,
+            Err(TryLockError::WouldBlock) => return Err(BindError::Taken { listen: listen.clone() }),
+            Err(TryLockError::Error(error)) => {
+                return Err(refused(listen, "the lock file beside it cannot be locked")(error));
+            }
         }
     }
 }
@@ -179,7 +184,7 @@ fn refused(listen: &Listen, what: &'static str) -> impl FnOnce(io::Error) -> Bin
 /// How long another daemon may take to open the same place.
 const LOCK: Duration = Duration::from_secs(2);
 
-/// flock(2) cannot be awaited.
+/// A file's lock cannot be awaited.
 const LOCK_TICK: Duration = Duration::from_millis(10);
 
 /// Connections waiting to be accepted; the kernel caps it at net.core.somaxconn.
@@ -240,6 +245,18 @@ mod tests {
         assert!(matches!(refused, Err(BindError::Taken { .. })), "{refused:?}");
         std::os::unix::net::UnixStream::connect(&path).expect("the first one's socket is still there");
         drop(bound);
+    }
+
+    #[tokio::test]
+    async fn a_lock_file_that_leads_elsewhere_is_not_followed() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let elsewhere = folder.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, folder.path().join("sonde.sock.lock")).expect("it is free");
+
+        let refused = Listener::open(&Listen::Unix(folder.path().join("sonde.sock"))).await;
+
+        assert!(matches!(refused, Err(BindError::Refused { .. })), "{refused:?}");
+        assert!(!elsewhere.exists());
     }
 
     #[tokio::test]
