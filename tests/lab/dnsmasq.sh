@@ -1,5 +1,5 @@
 #!/bin/sh
-# dnsmasq.sh LISTEN OPTION...: a real dnsmasq that knows only what its options say; OPTIONs are its long options without the dashes.
+# dnsmasq.sh LISTEN OPTION...: a real dnsmasq that knows only what its options say; they are its long options without the dashes.
 set -eu
 listen=$1
 shift

@@ -32,8 +32,8 @@ impl Walk<'_> {
         let mut surveys = servers::survey(self.asker, zone, &servers, &name, rtype).await;
         let parents = parent.map(|cut| named(cut, zone)).unwrap_or_default();
         let mut names = parents.clone();
-        let mut childs = own_names(zone, &surveys);
-        names.extend(childs.iter().cloned());
+        let mut children = own_names(zone, &surveys);
+        names.extend(children.iter().cloned());
         let found = self.follow(zone, parent, &surveys, &names).await;
         let mut more = servers.clone();
         let mut nowhere: Vec<WalkServer> = Vec::new();
@@ -52,9 +52,9 @@ impl Walk<'_> {
         surveys.extend(
             servers::survey(self.asker, zone, late.get(..room.min(late.len())).unwrap_or_default(), &name, rtype).await,
         );
-        childs.extend(own_names(zone, &surveys));
+        children.extend(own_names(zone, &surveys));
         self.keys(zone, &surveys).await;
-        self.note(sentences(zone, parent, &parents, &childs, &surveys, &found));
+        self.note(sentences(zone, parent, &parents, &children, &surveys, &found));
         self.note(judge::within(zone, &name, rtype, &surveys));
         let mut records: Vec<WalkServer> = surveys.iter().map(Survey::record).collect();
         // A name that glue led to was asked; that it has no address otherwise is a sentence.
@@ -63,7 +63,7 @@ impl Walk<'_> {
         self.zones.push(Zone {
             name: text(zone),
             parent_servers: parents.iter().map(text).collect(),
-            child_servers: childs.iter().map(text).collect(),
+            child_servers: children.iter().map(text).collect(),
             servers: records,
             signed: self.evidence.signed(zone),
             security: Security::Indeterminate,
@@ -189,18 +189,18 @@ fn sentences(
     zone: &Name,
     parent: Option<&Cut>,
     parents: &BTreeSet<Name>,
-    childs: &BTreeSet<Name>,
+    children: &BTreeSet<Name>,
     surveys: &[Survey],
     found: &[(Name, Found)],
 ) -> Vec<String> {
     let name = text(zone);
     let mut all = Vec::new();
     let serving = surveys.iter().any(|survey| survey.lameness == Lameness::None && survey.ns.rcode() == Some(0));
-    if parent.is_some() && serving && parents != childs {
+    if parent.is_some() && serving && parents != children {
         all.push(format!(
             "the parent names {} for {name}, the zone itself {}",
             judge::list(parents),
-            judge::list(childs)
+            judge::list(children)
         ));
     }
     for (host, found) in found {
