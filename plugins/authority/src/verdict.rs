@@ -234,7 +234,7 @@ fn delegation(case: &Case) -> Vec<Finding> {
                 .build(),
             refutes("dns.servfail_upstream")
                 .proof()
-                .about(&case.resolver)
+                .about(&case.name)
                 .because("what the resolver could not get an answer from was found: servers that do not serve the zone")
                 .citing(evidence)
                 .build(),

@@ -73,7 +73,7 @@ fn queries(original: &[(Key, u64)], sonde: &[(Key, u64)]) -> Vec<String> {
             let equal = match (together(*at, at_before), together(own, own_before)) {
                 (true, true) => true,
                 (false, false) => !early && near(wait, own_wait),
-                _ => !early && wait.abs_diff(own_wait) <= AT_ONCE,
+                _ => !early && wait.abs_diff(own_wait) <= BUSY,
             };
             if !equal {
                 let sign = if early { "-" } else { "" };
@@ -201,9 +201,6 @@ fn line(seen: &Seen) -> String {
 fn ms(duration: Duration) -> String {
     format!("{:.0} ms", duration.as_secs_f64() * 1000.0)
 }
-
-/// So little does not decide whether two queries were sent together.
-const AT_ONCE: Duration = Duration::from_millis(20);
 
 /// What a busy machine takes from time to time.
 const BUSY: Duration = Duration::from_millis(50);
