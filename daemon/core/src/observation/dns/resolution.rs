@@ -112,7 +112,7 @@ pub struct Resolution {
     pub timing: Timing,
     /// In the order sent.
     pub steps: Vec<Step>,
-    /// `dns`, `files`, `literal`, `localhost`; empty where there is no result.
+    /// `dns`, `files`, `literal`, `localhost`, `system`; empty where there is no result.
     pub source: String,
     /// In the order of the answers.
     pub addresses: Vec<IpAddr>,
