@@ -5,7 +5,7 @@
 //! A question that no rule fits gets NXDOMAIN with a SOA.
 //!
 //! `ACTION` is a list of words: addresses (those of the asked family), `cname:NAME` (a chain, in order), an rcode in lower
-//! case, and the words of [`parse`].
+//! case, and the words of `parse`.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -23,7 +23,7 @@ use crate::render::out::Output;
                           answer came, whatever it says; 1: none came.")
 )]
 pub(crate) struct Query {
-    /// [@SERVER] NAME [TYPE] [CLASS] [+OPTION]...
+    /// As for dig: @SERVER, NAME, TYPE, CLASS, +OPTION; a NAME is enough
     #[arg(value_name = "WORD")]
     words: Vec<String>,
     /// The server's port
