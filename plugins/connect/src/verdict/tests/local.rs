@@ -1,0 +1,173 @@
+//! This host's own filters, routes, interfaces and ports.
+
+use super::*;
+
+#[test]
+fn syns_that_fail_inside_the_kernel_are_a_local_filter() {
+    let moved = [("TcpExt.TCPTimeouts", 1), ("TcpExt.TCPSynRetrans", 1), ("TcpExt.TCPRetransFail", 1)];
+    let dials = vec![moving(failing(1, Reason::TimedOut), &moved), moving(failing(2, Reason::TimedOut), &moved)];
+    assert_proven(&judge(&seen(vec![path(dials)])), "fw.drop_local_output", "fw.drop_remote");
+}
+
+#[test]
+fn a_failed_send_in_a_shared_window_proves_no_local_filter() {
+    let mut dials = silent_twice();
+    dials[0].deltas = Some(CounterDeltas { quiet: false, ..testkit::deltas(&[("TcpExt.TCPRetransFail", 1)]) });
+    assert_undecided(&judge(&seen(vec![path(dials)])));
+}
+
+#[test]
+fn an_error_at_once_without_packet_is_a_local_policy() {
+    let dials = vec![failing(1, Reason::NotPermitted), failing(2, Reason::NotPermitted)];
+    assert_proven(&judge(&seen(vec![path(dials)])), "fw.drop_local_output", "fw.drop_remote");
+}
+
+#[test]
+fn no_route_is_told_from_a_routers_word() {
+    let dials = vec![
+        moving(failing(1, Reason::NetworkUnreachable), &[("Ip.OutNoRoutes", 1)]),
+        failing(2, Reason::NetworkUnreachable),
+    ];
+    let judgement = judge(&seen(vec![with_route(path(dials), RouteKind::None)]));
+    assert_proven(&judgement, "l3.no_route", "l3.icmp_unreachable");
+}
+
+#[test]
+fn a_route_lookup_that_fails_with_the_same_error_says_no_route_too() {
+    let mut path = path(vec![failing(1, Reason::NetworkUnreachable), failing(2, Reason::NetworkUnreachable)]);
+    let mut answer = testkit::route_answer(80, testkit::route(None));
+    answer.outcome = Err(testkit::failure(sonde_sdk::types::Phase::Inspect, Reason::NetworkUnreachable, 0));
+    path.route = Some(answer);
+    path.neighbour = None;
+    assert_proven(&judge(&seen(vec![path])), "l3.no_route", "l3.icmp_unreachable");
+}
+
+#[test]
+fn no_route_while_the_interface_is_off_is_the_interface() {
+    let dials = vec![failing(1, Reason::NetworkUnreachable), failing(2, Reason::NetworkUnreachable)];
+    let mut observed = seen(vec![with_route(path(dials), RouteKind::None)]);
+    let mut off = testkit::link("eth0", &["192.0.2.100/24"]);
+    off.up = false;
+    off.carrier = false;
+    observed.links = Some(testkit::links_answer(90, vec![testkit::link("lo", &["127.0.0.1/8"]), off]));
+    assert_proven(&judge(&observed), "l2.link_admin_down", "l2.carrier_lost");
+}
+
+#[test]
+fn an_unused_interface_that_is_off_is_not_blamed() {
+    let dials = vec![failing(1, Reason::NetworkUnreachable), failing(2, Reason::NetworkUnreachable)];
+    let mut observed = seen(vec![with_route(path(dials), RouteKind::None)]);
+    let mut off = testkit::link("eth9", &["10.9.9.9/24"]);
+    off.up = false;
+    let links = vec![testkit::link("lo", &["127.0.0.1/8"]), testkit::link("eth0", &["192.0.2.100/24"]), off];
+    observed.links = Some(testkit::links_answer(90, links));
+    assert_proven(&judge(&observed), "l3.no_route", "l3.icmp_unreachable");
+}
+
+#[test]
+fn an_ipv6_target_without_ipv6_route_beside_an_ipv4_default_is_named_so() {
+    let dials = vec![failing(1, Reason::NetworkUnreachable), failing(2, Reason::NetworkUnreachable)];
+    let mut observed = seen(vec![with_route(path_to(V6, dials), RouteKind::None)]);
+    let default = testkit::route(Some("192.0.2.1"));
+    observed.defaults = Some(sonde_sdk::system::DefaultRoutesAnswer {
+        evidence: testkit::evidence(70),
+        timing: testkit::timing(0),
+        outcome: Ok(vec![default]),
+    });
+    assert_proven(&judge(&observed), "l3.ipv6_no_route", "l3.ipv6_blackhole");
+}
+
+#[test]
+fn a_missing_ipv6_route_beside_working_ipv4_is_healthy() {
+    let v6 = path_to(V6, vec![failing(2, Reason::NetworkUnreachable), failing(3, Reason::NetworkUnreachable)]);
+    assert_healthy(&judge(&seen(vec![with_route(v6, RouteKind::None), open(1, V4, 900)])));
+}
+
+#[test]
+fn a_missing_ipv6_route_does_not_hide_the_closed_ipv4_port() {
+    let moved = [("Tcp.AttemptFails", 1)];
+    let v4 = path(vec![moving(failing(1, Reason::Refused), &moved), moving(failing(2, Reason::Refused), &moved)]);
+    let v6 = path_to(V6, vec![failing(3, Reason::NetworkUnreachable), failing(4, Reason::NetworkUnreachable)]);
+    let judgement = judge(&seen(vec![with_route(v6, RouteKind::None), v4]));
+    assert_eq!(supported(&judgement.findings, Strength::Proof), ["tcp.port_closed"], "{judgement:#?}");
+}
+
+#[test]
+fn silent_ipv6_beside_working_ipv4_is_an_ipv6_black_hole() {
+    let v6 = path_to(V6, vec![failing(2, Reason::TimedOut), failing(3, Reason::TimedOut)]);
+    assert_proven(&judge(&seen(vec![v6, open(1, V4, 900)])), "l3.ipv6_blackhole", "fw.drop_remote");
+}
+
+#[test]
+fn refused_ipv6_beside_working_ipv4_is_healthy() {
+    let v6 = path_to(V6, vec![failing(2, Reason::Refused), failing(3, Reason::Refused)]);
+    assert_healthy(&judge(&seen(vec![v6, open(1, V4, 900)])));
+}
+
+#[test]
+fn a_blackhole_route_is_named() {
+    let dials = vec![failing(1, Reason::InvalidArgument), failing(2, Reason::InvalidArgument)];
+    let judgement = judge(&seen(vec![with_route(path(dials), RouteKind::Blackhole)]));
+    assert_proven(&judgement, "l3.route_blackhole", "l3.no_route");
+}
+
+#[test]
+fn an_invalid_argument_without_such_a_route_is_undecided() {
+    assert_undecided(&judge(&seen(vec![path(vec![failing(1, Reason::InvalidArgument)])])));
+}
+
+#[test]
+fn unreachable_and_prohibit_routes_are_named() {
+    for (reason, kind) in
+        [(Reason::HostUnreachable, RouteKind::Unreachable), (Reason::NotPermitted, RouteKind::Prohibit)]
+    {
+        let dials = vec![failing(1, reason.clone()), failing(2, reason)];
+        assert_proven(&judge(&seen(vec![with_route(path(dials), kind)])), "l3.route_policy_reject", "fw.reject_icmp");
+    }
+}
+
+fn exhausted(sockets: u64, elsewhere: Reason) -> Path {
+    let mut path = path(vec![failing(1, Reason::AddressNotAvailable), failing(2, Reason::AddressNotAvailable)]);
+    path.census = Some(testkit::census_answer(3, &[(&["192.0.2.100"], sockets)]));
+    path.controls = vec![control(4, 80, failing(4, elsewhere))];
+    path
+}
+
+#[test]
+fn a_used_up_port_range_is_counted() {
+    assert_proven(
+        &judge(&seen(vec![exhausted(50, Reason::Refused)])),
+        "host.ephemeral_ports_connect",
+        "host.source_addr_missing",
+    );
+}
+
+#[test]
+fn few_sockets_do_not_use_up_a_port_range() {
+    assert_undecided(&judge(&seen(vec![exhausted(2, Reason::Refused)])));
+}
+
+#[test]
+fn a_source_that_is_missing_for_every_port_is_no_used_up_range() {
+    assert_undecided(&judge(&seen(vec![exhausted(50, Reason::AddressNotAvailable)])));
+}
+
+#[test]
+fn a_silent_port_of_this_host_is_its_own_filter_when_no_queue_is_full() {
+    let mut path = with_route(path(silent_twice()), RouteKind::Local);
+    path.listeners = Some(testkit::listeners_answer(5, vec![testkit::listener("0.0.0.0", 443)]));
+    assert_proven(&judge(&seen(vec![path])), "fw.drop_local_input", "tcp.accept_queue_overflow");
+}
+
+#[test]
+fn a_silent_port_of_this_host_with_a_full_queue_is_that_queue() {
+    let moved = [("TcpExt.ListenOverflows", 2), ("TcpExt.ListenDrops", 2)];
+    let mut path = with_route(
+        path(vec![moving(failing(1, Reason::TimedOut), &moved), failing(2, Reason::TimedOut)]),
+        RouteKind::Local,
+    );
+    let mut full = testkit::listener("0.0.0.0", 443);
+    (full.queued, full.backlog) = (5, 4);
+    path.listeners = Some(testkit::listeners_answer(5, vec![full]));
+    assert_proven(&judge(&seen(vec![path])), "tcp.accept_queue_overflow", "tcp.syn_queue_full");
+}

@@ -1,0 +1,54 @@
+//! Next hops that are not there.
+
+use super::*;
+
+fn unresolved(gateway: Option<&str>, hop: &str, state: &str) -> Path {
+    let mut path = path(vec![after(failing(1, Reason::HostUnreachable), 3050)]);
+    path.route = Some(testkit::route_answer(80, testkit::route(gateway)));
+    path.neighbour = Some(testkit::neighbour_answer(81, hop, state));
+    path
+}
+
+#[test]
+fn a_dead_gateway_is_told_from_a_dead_peer() {
+    let judgement = judge(&seen(vec![unresolved(Some("192.0.2.1"), "192.0.2.1", "FAILED")]));
+    assert_proven(&judgement, "l2.gateway_unresolved", "l2.neighbor_unresolved");
+}
+
+#[test]
+fn an_absent_peer_on_the_own_segment_is_told_from_a_wrong_netmask() {
+    let judgement = judge(&seen(vec![unresolved(None, V4, "FAILED")]));
+    assert_proven(&judgement, "l2.neighbor_unresolved", "l3.wrong_netmask");
+}
+
+#[test]
+fn an_absent_peer_far_off_in_a_wide_prefix_is_undecided() {
+    let mut observed = seen(vec![unresolved(None, V4, "FAILED")]);
+    observed.links = Some(testkit::links_answer(90, vec![testkit::link("eth0", &["192.0.77.100/16"])]));
+    let judgement = judge(&observed);
+    assert_undecided(&judgement);
+    assert!(supported(&judgement.findings, Strength::Weak).contains(&"l3.wrong_netmask"));
+}
+
+#[test]
+fn the_kernels_own_icmp_error_is_not_a_routers() {
+    let mut path = unresolved(None, V4, "FAILED");
+    path.dials[0] = with_icmp(path.dials[0].clone(), "192.0.2.100", 3, 1);
+    assert_proven(&judge(&seen(vec![path])), "l2.neighbor_unresolved", "l3.wrong_netmask");
+}
+
+#[test]
+fn a_link_without_carrier_explains_the_silent_gateway() {
+    let mut observed = seen(vec![unresolved(Some("192.0.2.1"), "192.0.2.1", "FAILED")]);
+    let mut link = testkit::link("eth0", &["192.0.2.100/24"]);
+    link.carrier = false;
+    observed.links = Some(testkit::links_answer(90, vec![link]));
+    assert_proven(&judge(&observed), "l2.carrier_lost", "l2.gateway_unresolved");
+}
+
+#[test]
+fn a_neighbour_still_being_asked_is_undecided() {
+    let mut path = path(vec![failing(1, Reason::TimedOut)]);
+    path.neighbour = Some(testkit::neighbour_answer(81, "192.0.2.1", "INCOMPLETE"));
+    assert_undecided(&judge(&seen(vec![path])));
+}

@@ -1,0 +1,47 @@
+//! Silence, now or always.
+
+use super::*;
+
+#[test]
+fn silence_of_one_port_of_a_living_host_is_a_remote_drop() {
+    let mut path = path(silent_twice());
+    path.controls = vec![control(3, 80, failing(3, Reason::Refused)), control(4, 22, failing(4, Reason::TimedOut))];
+    let judgement = judge(&seen(vec![path]));
+    assert_proven(&judgement, "fw.drop_remote", "l3.host_down");
+    let also = refuted(&judgement.findings);
+    assert!(also.contains(&"fw.drop_local_output") && also.contains(&"l2.gateway_unresolved"), "{also:?}");
+}
+
+#[test]
+fn silence_of_all_ports_is_undecided() {
+    let mut path = path(silent_twice());
+    path.controls = vec![control(3, 80, failing(3, Reason::TimedOut)), control(4, 22, failing(4, Reason::TimedOut))];
+    let judgement = judge(&seen(vec![path]));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["fw.drop_remote"]);
+}
+
+#[test]
+fn a_control_that_a_filter_rejects_says_nothing_of_the_host() {
+    let mut path = path(silent_twice());
+    path.controls = vec![control(3, 80, with_icmp(failing(3, Reason::Refused), "198.51.100.1", 3, 3))];
+    assert_undecided(&judge(&seen(vec![path])));
+}
+
+#[test]
+fn controls_that_needed_a_second_syn_make_silence_a_matter_of_loss() {
+    let mut path = path(silent_twice());
+    let mut late = testkit::dial(3, &endpoint(V4), 900);
+    late.connection.syn_retransmits = 1;
+    path.controls = vec![control(3, 80, late)];
+    assert_undecided(&judge(&seen(vec![path])));
+}
+
+#[test]
+fn silence_once_and_an_answer_then_is_loss_and_not_a_filter() {
+    let mut path = path(vec![failing(1, Reason::TimedOut)]);
+    path.dials.push(testkit::dial(2, &endpoint(V4), 900));
+    let judgement = judge(&seen(vec![path]));
+    assert!(supported(&judgement.findings, Strength::Strong).is_empty(), "{judgement:#?}");
+    assert_eq!(supported(&judgement.findings, Strength::Weak), ["l3.packet_loss"]);
+}

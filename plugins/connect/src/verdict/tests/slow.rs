@@ -1,0 +1,81 @@
+//! Paths that are long, queueing or lossy.
+
+use super::*;
+
+#[test]
+fn a_long_path_is_long_each_time() {
+    let mut path = open(1, V4, 200_000);
+    path.dials.extend([testkit::dial(2, &endpoint(V4), 201_000), testkit::dial(3, &endpoint(V4), 199_000)]);
+    let judgement = judge(&seen(vec![path]));
+    assert!(is_proven(&judgement.findings, "l3.high_latency"), "{judgement:#?}");
+    assert!(refuted(&judgement.findings).contains(&"l3.bufferbloat"));
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Works);
+}
+
+#[test]
+fn round_trips_that_differ_prove_no_long_path() {
+    let mut path = open(1, V4, 200_000);
+    path.dials.extend([testkit::dial(2, &endpoint(V4), 700_000), testkit::dial(3, &endpoint(V4), 400_000)]);
+    assert!(supported(&judge(&seen(vec![path])).findings, Strength::Proof).is_empty());
+}
+
+#[test]
+fn round_trips_that_rise_and_fall_under_load_are_a_queue() {
+    let mut path = open(1, V4, 275_000);
+    path.dials[0].deltas = Some(testkit::deltas(&[("Tcp.InSegs", 31)]));
+    path.dials.extend([testkit::dial(2, &endpoint(V4), 277_000), testkit::dial(3, &endpoint(V4), 91_000)]);
+    let judgement = judge(&seen(vec![path]));
+    assert!(is_proven(&judgement.findings, "l3.bufferbloat"), "{judgement:#?}");
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["l3.bufferbloat"]);
+}
+
+#[test]
+fn round_trips_that_vary_without_load_are_healthy() {
+    let mut path = open(1, V4, 275_000);
+    path.dials[0].deltas = Some(testkit::deltas(&[("Tcp.InSegs", 2)]));
+    path.dials.extend([testkit::dial(2, &endpoint(V4), 277_000), testkit::dial(3, &endpoint(V4), 91_000)]);
+    assert_healthy(&judge(&seen(vec![path])));
+}
+
+fn retransmitted(n: u64) -> TcpDial {
+    let mut dial = testkit::dial(n, &endpoint(V4), 900);
+    dial.connection.syn_retransmits = 1;
+    dial
+}
+
+/// `lost` of twelve handshakes, and `elsewhere` of eight with another port.
+fn losing(lost: u64, elsewhere: u64) -> Path {
+    let dial = |n| if n < lost { retransmitted(n) } else { testkit::dial(n, &endpoint(V4), 900) };
+    let mut path = path((0..12).map(dial).collect());
+    path.controls = (0..8)
+        .map(|n| {
+            let mut dial = failing(20 + n, Reason::Refused);
+            dial.connection.syn_retransmits = u32::from(n < elsewhere);
+            Control { port: 1, dial }
+        })
+        .collect();
+    path
+}
+
+#[test]
+fn a_share_of_lost_handshakes_on_two_ports_is_packet_loss() {
+    assert_proven(&judge(&seen(vec![losing(3, 2)])), "l3.packet_loss", "fw.drop_remote");
+}
+
+#[test]
+fn lost_handshakes_on_this_port_only_may_be_the_listeners() {
+    assert_undecided(&judge(&seen(vec![losing(3, 0)])));
+}
+
+#[test]
+fn one_lost_packet_is_no_lossy_path() {
+    assert_healthy(&judge(&seen(vec![losing(1, 0)])));
+    assert_healthy(&judge(&seen(vec![losing(1, 1)])));
+}
+
+#[test]
+fn one_slow_handshake_among_fast_ones_is_healthy() {
+    let mut path = open(1, V4, 200_000);
+    path.dials.extend([testkit::dial(2, &endpoint(V4), 900), testkit::dial(3, &endpoint(V4), 900)]);
+    assert_healthy(&judge(&seen(vec![path])));
+}
