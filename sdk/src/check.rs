@@ -159,13 +159,20 @@ impl Outcome {
 
     /// Any of the four.
     pub fn concluding(conclusion: Conclusion, summary: impl Into<String>) -> Self {
-        Self { conclusion, summary: summary.into(), next_step: None }
+        Self { conclusion, summary: summary.into(), next_step: None, notes: vec![] }
     }
 
     /// What to run and where, when a proof needs a privilege or a viewpoint that is missing.
     #[must_use]
     pub fn next(mut self, step: impl Into<String>) -> Self {
         self.next_step = Some(step.into());
+        self
+    }
+
+    /// One more named text beside the sentence; the host keeps 64 of them.
+    #[must_use]
+    pub fn noting(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.notes.push(Property { name: name.into(), value: text.into() });
         self
     }
 }

@@ -106,6 +106,8 @@ pub struct Outcome {
     pub summary: String,
     /// What to run and where, when a privilege or viewpoint is missing.
     pub next_step: Option<String>,
+    /// Named texts beside the sentence, for who asked for this check by name; the verdict rests on none of them.
+    pub notes: Vec<(String, String)>,
 }
 
 /// How a check ended.

@@ -122,6 +122,12 @@ fn outcome_of(outcome: wit::Outcome, limit: usize) -> Outcome {
         },
         summary: tidy(&outcome.summary, limit),
         next_step: outcome.next_step.map(|step| tidy(&step, limit)),
+        notes: outcome
+            .notes
+            .into_iter()
+            .take(NOTES)
+            .map(|note| (tidy(&note.name, limit), tidy(&note.value, limit)))
+            .collect(),
     }
 }
 
@@ -159,3 +165,6 @@ fn target(target: &Target, addresses: &[std::net::IpAddr]) -> wit::Target {
         TargetKind::ThisHost => blank,
     }
 }
+
+/// How many notes of an outcome are kept; each is bounded as any text is.
+const NOTES: usize = 64;

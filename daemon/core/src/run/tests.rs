@@ -49,7 +49,7 @@ fn starts(effects: &[Effect]) -> Vec<&str> {
 }
 
 fn ended(check: &str, conclusion: Conclusion) -> Event {
-    let outcome = Outcome { conclusion, summary: format!("{check} says so"), next_step: None };
+    let outcome = Outcome { conclusion, summary: format!("{check} says so"), next_step: None, notes: vec![] };
     Event::CheckEnded { check: check.to_owned(), end: CheckEnd::Concluded(outcome) }
 }
 

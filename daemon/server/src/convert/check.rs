@@ -46,6 +46,7 @@ pub(crate) fn ended(run: v1::CheckRun, end: &core::CheckEnd) -> v1::CheckRun {
             .into(),
             summary: outcome.summary.clone(),
             next_step: outcome.next_step.clone().unwrap_or_default(),
+            notes: outcome.notes.iter().map(note).collect(),
             ..run
         },
         core::CheckEnd::Stopped(stop) => v1::CheckRun {
@@ -64,6 +65,10 @@ pub(crate) fn ended(run: v1::CheckRun, end: &core::CheckEnd) -> v1::CheckRun {
             ..run
         },
     }
+}
+
+fn note((name, text): &(String, String)) -> v1::Note {
+    v1::Note { name: name.clone(), text: text.clone() }
 }
 
 /// One sentence for people.
@@ -119,6 +124,7 @@ mod tests {
             conclusion: Conclusion::Broken,
             summary: "refused".into(),
             next_step: Some("ask on the server".into()),
+            notes: vec![("loss".into(), "none of 3".into())],
         };
 
         let run =
@@ -127,6 +133,7 @@ mod tests {
         assert_eq!(run.check, "connect");
         assert_eq!(run.conclusion(), v1::Conclusion::Broken);
         assert_eq!(run.next_step, "ask on the server");
+        assert_eq!(run.notes, [v1::Note { name: "loss".into(), text: "none of 3".into() }]);
         assert_eq!(run.stop_reason(), v1::StopReason::Unspecified);
     }
 }
