@@ -1,10 +1,29 @@
 //! The vantage's socket tables and counters.
 
 pub use crate::bindings::sonde::check::sockets::{
-    CensusAnswer, CensusFilter, CensusGroup, CensusKey, CountersAnswer, Listener, ListenersAnswer, Process, census,
-    counters, listeners,
+    CensusAnswer, CensusFilter, CensusGroup, CensusKey, ConntrackAnswer, CountersAnswer, Flow, FlowProtocol, FlowTuple,
+    Listener, ListenersAnswer, Process, TrackedFlow, census, conntrack, counters, listeners,
 };
-use crate::types::value_of;
+use crate::types::{Endpoint, value_of};
+
+impl Flow {
+    /// A TCP flow from one of this host's own sockets.
+    pub fn tcp(source: Endpoint, destination: Endpoint) -> Self {
+        Self { protocol: FlowProtocol::Tcp, source, destination }
+    }
+}
+
+impl TrackedFlow {
+    /// Whom the first packet really went to; the destination itself where nothing translated it.
+    pub fn backend(&self) -> &Endpoint {
+        &self.reply.source
+    }
+
+    /// Something between the socket and the network changed the destination.
+    pub fn is_translated(&self) -> bool {
+        self.reply.source != self.original.destination
+    }
+}
 
 impl CensusFilter {
     /// Every TCP socket.

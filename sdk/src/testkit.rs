@@ -11,11 +11,14 @@
 //! ```
 
 mod dns;
+mod segment;
 
 pub use self::dns::{
     answer, edns, exchange, failed_resolution, resolution, resolver_config, resource, step, view, walk_result,
     walk_server, zone,
 };
+
+pub use self::segment::{arp_answer, conntrack_answer};
 
 use crate::check::{Budget, Target, TargetKind};
 use crate::dial::{

@@ -1,6 +1,7 @@
 //! One host call in words: what was asked, and what came back.
 
 mod dns;
+mod segment;
 
 use sonde_proto::v1::evidence::Call;
 use sonde_proto::v1::{
@@ -30,11 +31,13 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         Some(Call::Listeners(_)) => "listeners".to_owned(),
         Some(Call::Census(_)) => "socket census".to_owned(),
         Some(Call::Counters(_)) => "kernel counters".to_owned(),
+        Some(Call::ConntrackLookup(lookup)) => segment::flow(lookup),
         Some(Call::RouteLookup(lookup)) => format!("route to {}", lookup.address),
         Some(Call::DefaultRoutes(_)) => "default routes".to_owned(),
         Some(Call::NeighbourLookup(lookup)) => format!("neighbour {}", lookup.address),
         Some(Call::Links(_)) => "links".to_owned(),
         Some(Call::ClockState(_)) => "clock".to_owned(),
+        Some(Call::ArpLookup(lookup)) => segment::asked(lookup),
         Some(Call::Rejected(rejected)) => rejected.function.clone(),
         None => "a call of a newer daemon".to_owned(),
     }
@@ -64,6 +67,7 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
         },
         Some(Call::Census(census)) => format!("{} sockets in {} groups", census.total, census.groups.len()),
         Some(Call::Counters(counters)) => count(counters.counters.len(), "counter", "counters"),
+        Some(Call::ConntrackLookup(lookup)) => segment::tracked(lookup),
         Some(Call::RouteLookup(lookup)) => lookup.route.as_ref().map_or_else(|| "none".to_owned(), route),
         Some(Call::DefaultRoutes(DefaultRoutes { routes })) => match routes.as_slice() {
             [] => "none".to_owned(),
@@ -77,6 +81,7 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
         Some(Call::ClockState(clock)) => {
             if clock.synchronised { "synchronised" } else { "not synchronised" }.to_owned()
         }
+        Some(Call::ArpLookup(lookup)) => segment::claimed(lookup),
         Some(Call::Rejected(_)) => "refused".to_owned(),
         None => String::new(),
     }

@@ -138,6 +138,19 @@ impl Grants {
         Ok(())
     }
 
+    /// Asks to look for the next hop towards an address: one that may be dialled on some port, or a resolver.
+    pub fn approach(&self, address: IpAddr) -> Result<(), Denial> {
+        let address = address.to_canonical();
+        let granted = self.order.contains(&address)
+            || self.resolvers.contains(&address)
+            || self.endpoints.iter().any(|endpoint| endpoint.ip() == address);
+        if granted {
+            return Ok(());
+        }
+        let Denial { granted, .. } = self.denial(SocketAddr::new(address, 0));
+        Err(Denial { wanted: format!("the next hop towards {address}"), granted })
+    }
+
     /// Asks for a DNS exchange with a server: a resolver on the ports of its transports, a server of the target's zones on port
     /// 53, or an endpoint that is granted anyway.
     pub fn query(&mut self, server: SocketAddr) -> Result<(), Denial> {

@@ -84,6 +84,10 @@ pub enum Call {
     Counters {
         answer: Result<sockets::Counters, Failure>,
     },
+    Conntrack {
+        flow: sockets::Flow,
+        answer: Result<Option<sockets::TrackedFlow>, Failure>,
+    },
     RouteTo {
         address: IpAddr,
         answer: Result<system::Route, Failure>,
@@ -100,6 +104,10 @@ pub enum Call {
     },
     Clock {
         answer: Result<system::ClockState, Failure>,
+    },
+    Arp {
+        towards: Option<IpAddr>,
+        answer: Result<Vec<system::ArpQuestion>, Failure>,
     },
     /// A call that was refused before it became any of the above: bad arguments.
     Rejected {
@@ -122,11 +130,13 @@ impl Call {
             Self::Listeners { answer, .. } => answer.as_ref().err(),
             Self::Census { answer, .. } => answer.as_ref().err(),
             Self::Counters { answer } => answer.as_ref().err(),
+            Self::Conntrack { answer, .. } => answer.as_ref().err(),
             Self::RouteTo { answer, .. } => answer.as_ref().err(),
             Self::DefaultRoutes { answer } => answer.as_ref().err(),
             Self::Neighbour { answer, .. } => answer.as_ref().err(),
             Self::Links { answer } => answer.as_ref().err(),
             Self::Clock { answer } => answer.as_ref().err(),
+            Self::Arp { answer, .. } => answer.as_ref().err(),
             Self::Rejected { failure, .. } => Some(failure),
         }
     }

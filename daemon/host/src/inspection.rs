@@ -1,8 +1,9 @@
-//! A host call that reads facts of this host: no destination, no timeout of its own, an answer that is facts or a failure.
+//! A host call that reads facts of this host: no timeout of its own, an answer that is facts or a failure, and a destination
+//! only where the segment itself is asked.
 
 use std::time::Duration;
 
-use sonde_core::observation::{Call, EvidenceId, Failure, Phase, Timing};
+use sonde_core::observation::{Call, EvidenceId, Failure, Phase, Reason, Timing};
 use wasmtime::component::Accessor;
 
 use crate::bindings::Imports;
@@ -16,6 +17,11 @@ pub(crate) trait Inspection: Clone + Send + Sync + 'static {
     type Facts: Clone + Send + 'static;
     /// `sockets.listeners`.
     const FUNCTION: &'static str;
+
+    /// Asks the run's grants.
+    fn admit(&self, _run: &Run) -> Result<(), Reason> {
+        Ok(())
+    }
 
     /// Reads it.
     fn look(&self, run: &Run) -> impl Future<Output = Result<Self::Facts, Failure>> + Send;
@@ -53,6 +59,10 @@ impl<I: Inspection> HostCall for Bounded<I> {
     type Answer = Result<I::Facts, Failure>;
     const FUNCTION: &'static str = I::FUNCTION;
     const PHASE: Phase = Phase::Inspect;
+
+    fn admit(&self, run: &Run) -> Result<(), Reason> {
+        self.inspection.admit(run)
+    }
 
     fn clamp(&mut self, remaining: Duration) {
         self.timeout = self.timeout.min(remaining);

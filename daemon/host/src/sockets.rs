@@ -1,5 +1,7 @@
 //! The interface `sockets`.
 
+mod conntrack;
+
 use sonde_core::observation::sockets as core;
 use sonde_core::observation::{Call, Failure};
 use wasmtime::component::Accessor;
@@ -43,6 +45,12 @@ impl wit::HostWithStore<Session> for Imports {
         let outcome =
             answer.map(|counters| counters.counters.into_iter().map(Into::into).collect()).map_err(Into::into);
         wit::CountersAnswer { evidence: id.0, timing: timing.into(), taken_at_us: micros(taken_at), outcome }
+    }
+
+    async fn conntrack(accessor: &Accessor<Session, Self>, flow: wit::Flow) -> wit::ConntrackAnswer {
+        let (id, timing, answer) = inspect(accessor, conntrack::parsed(&flow)).await;
+        let outcome = answer.map(|tracked| tracked.map(Into::into)).map_err(Into::into);
+        wit::ConntrackAnswer { evidence: id.0, timing: timing.into(), outcome }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The interface `system`.
 
+mod arp;
+
 use std::net::IpAddr;
 
 use sonde_core::observation::system as core;
@@ -45,6 +47,12 @@ impl wit::HostWithStore<Session> for Imports {
     async fn clock(accessor: &Accessor<Session, Self>) -> wit::ClockAnswer {
         let (id, timing, answer) = inspect(accessor, Ok(Clock)).await;
         wit::ClockAnswer { evidence: id.0, timing: timing.into(), outcome: answer.map(Into::into).map_err(Into::into) }
+    }
+
+    async fn arp(accessor: &Accessor<Session, Self>, towards: Option<String>) -> wit::ArpAnswer {
+        let (id, timing, answer) = inspect(accessor, arp::parsed(towards.as_deref())).await;
+        let outcome = answer.map(|asked| asked.into_iter().map(Into::into).collect()).map_err(Into::into);
+        wit::ArpAnswer { evidence: id.0, timing: timing.into(), outcome }
     }
 }
 

@@ -34,7 +34,11 @@ pub(crate) fn of(call: &Call) -> u64 {
         Call::Links { answer } => answer.as_ref().map_or(0, |links| {
             links.iter().map(|link| 192 + 64 * (link.addresses.len() + link.statistics.len())).sum()
         }),
+        Call::Arp { answer, .. } => {
+            answer.as_ref().map_or(0, |asked| asked.iter().map(|question| 128 + 64 * question.claims.len()).sum())
+        }
         Call::DialTcp { .. }
+        | Call::Conntrack { .. }
         | Call::RouteTo { .. }
         | Call::Neighbour { .. }
         | Call::Clock { .. }

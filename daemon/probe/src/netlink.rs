@@ -55,6 +55,11 @@ impl Netlink {
         Self::new(netlink_sys::protocols::NETLINK_SOCK_DIAG, attempt, allowed)
     }
 
+    /// `NETLINK_NETFILTER`.
+    pub(crate) fn netfilter(attempt: &'static str, allowed: Duration) -> Self {
+        Self::new(netlink_sys::protocols::NETLINK_NETFILTER, attempt, allowed)
+    }
+
     fn new(protocol: isize, attempt: &'static str, allowed: Duration) -> Self {
         Self { protocol, attempt, allowed, deadline: Instant::now() + allowed }
     }

@@ -1,6 +1,7 @@
 //! Socket tables and counters.
 
 mod census;
+mod conntrack;
 mod counters;
 mod diag;
 mod listeners;
@@ -8,7 +9,7 @@ mod owners;
 
 use std::io;
 
-use sonde_core::observation::sockets::{Census, CensusRequest, Counters, Listener};
+use sonde_core::observation::sockets::{Census, CensusRequest, Counters, Flow, Listener, TrackedFlow};
 use sonde_core::observation::{Counter, Failure};
 
 use crate::clock::RunClock;
@@ -36,6 +37,12 @@ pub async fn counters(vantage: &Vantage, clock: &RunClock) -> Result<Counters, F
         Ok(Counters { taken_at: clock_inside.now(), counters })
     })
     .await
+}
+
+/// One flow of connection tracking; none where it is not tracked. Without `CAP_NET_ADMIN` it is unavailable.
+pub async fn conntrack(vantage: &Vantage, clock: &RunClock, flow: &Flow) -> Result<Option<TrackedFlow>, Failure> {
+    let flow = *flow;
+    inspect(vantage, clock, move |_| conntrack::find(&flow)).await
 }
 
 /// The counters as they are now, for the deltas of a quiet window.

@@ -1,8 +1,9 @@
 //! Routes, neighbours, links and the clock.
 //!
-//! Read through netlink sockets that are opened inside the vantage; nothing here needs a privilege. No route, or no neighbour
+//! Read through netlink sockets that are opened inside the vantage; only asking by ARP sends packets and needs a privilege. No route, or no neighbour
 //! entry, is an answer and not a failure.
 
+mod arp;
 mod clock;
 mod link;
 mod neighbour;
@@ -11,7 +12,7 @@ mod route;
 use std::net::IpAddr;
 
 use sonde_core::observation::Failure;
-use sonde_core::observation::system::{ClockState, Link, Neighbour, Route};
+use sonde_core::observation::system::{ArpQuestion, ClockState, Link, Neighbour, Route};
 
 use crate::clock::RunClock;
 use crate::inspection::inspect;
@@ -40,4 +41,9 @@ pub async fn links(vantage: &Vantage, clock: &RunClock) -> Result<Vec<Link>, Fai
 /// The state of the kernel's clock.
 pub async fn clock(vantage: &Vantage, clock: &RunClock) -> Result<ClockState, Failure> {
     inspect(vantage, clock, |_| clock::read()).await
+}
+
+/// Asks by ARP who has the next hop towards an address and the source for it; without one, this host's own addresses.
+pub async fn arp(vantage: &Vantage, clock: &RunClock, towards: Option<IpAddr>) -> Result<Vec<ArpQuestion>, Failure> {
+    arp::ask(vantage, clock, towards).await
 }

@@ -405,3 +405,15 @@ fn a_referral_of_a_granted_authority_grants_the_servers_below_it() {
     let mut grants = learnt("orders.shop.lab", &[before[0].clone(), referral]);
     assert!(grants.query(at("10.0.0.88:53")).is_err(), "nobody granted the one who refers");
 }
+
+#[test]
+fn the_next_hop_may_be_looked_for_only_towards_what_may_be_reached() {
+    let mut grants = learnt("orders.lab", &[config("orders.lab", &["10.0.0.53"], &[], &[])]);
+    grants.add_target("10.0.0.5".parse().expect("an address"));
+    grants.add_endpoint(at("10.0.0.9:443"));
+    for granted in ["10.0.0.5", "10.0.0.9", "10.0.0.53", "::ffff:10.0.0.5"] {
+        assert_eq!(grants.approach(granted.parse().expect("an address")), Ok(()), "{granted}");
+    }
+    let denial = grants.approach("10.0.0.6".parse().expect("an address")).expect_err("not granted");
+    assert!(denial.to_string().contains("10.0.0.6"), "{denial}");
+}

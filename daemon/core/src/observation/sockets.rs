@@ -1,11 +1,15 @@
 //! Records of the interface `sockets`.
 
+mod conntrack;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Counter;
+
+pub use conntrack::{Flow, FlowProtocol, FlowTuple, TrackedFlow};
 
 /// The process behind a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

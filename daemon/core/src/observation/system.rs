@@ -1,11 +1,15 @@
 //! Records of the interface `system`.
 
+mod arp;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Counter;
+
+pub use arp::{ArpClaim, ArpQuestion};
 
 /// rtnetlink's RTN_* kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

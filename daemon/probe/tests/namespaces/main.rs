@@ -2,6 +2,7 @@
 
 mod config;
 mod lab;
+mod segment;
 mod sockets;
 mod system;
 mod vantage;

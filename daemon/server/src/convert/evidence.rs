@@ -39,6 +39,9 @@ fn call(call: &Call) -> Message {
         Call::Counters { answer } => {
             Message::Counters(answer.as_ref().map_or_else(|_| v1::Counters::default(), sockets::counters))
         }
+        Call::Conntrack { flow, answer } => {
+            Message::ConntrackLookup(sockets::conntrack(flow, answer.as_ref().ok().and_then(Option::as_ref)))
+        }
         Call::RouteTo { address, answer } => Message::RouteLookup(system::route_lookup(*address, answer.as_ref().ok())),
         Call::DefaultRoutes { answer } => {
             Message::DefaultRoutes(system::default_routes(answer.as_deref().unwrap_or_default()))
@@ -49,6 +52,9 @@ fn call(call: &Call) -> Message {
         Call::Links { answer } => Message::Links(system::links(answer.as_deref().unwrap_or_default())),
         Call::Clock { answer } => {
             Message::ClockState(answer.as_ref().map_or_else(|_| v1::ClockState::default(), system::clock_state))
+        }
+        Call::Arp { towards, answer } => {
+            Message::ArpLookup(system::arp(*towards, answer.as_deref().unwrap_or_default()))
         }
         Call::Rejected { function, .. } => Message::Rejected(v1::RejectedCall { function: function.clone() }),
     }

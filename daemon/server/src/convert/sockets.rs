@@ -1,10 +1,14 @@
 //! Messages of the interface `sockets`.
 
+mod conntrack;
+
 use sonde_core::observation::sockets as core;
 use sonde_proto::v1;
 
 use super::failure::counter;
 use super::{address, duration};
+
+pub(super) use conntrack::conntrack;
 
 pub(super) fn listeners(port: Option<u16>, listeners: &[core::Listener]) -> v1::Listeners {
     v1::Listeners { port: port.unwrap_or_default().into(), listeners: listeners.iter().map(listener).collect() }

@@ -1,5 +1,7 @@
 //! Messages of the interface `system`.
 
+mod arp;
+
 use std::net::IpAddr;
 
 use sonde_core::observation::system as core;
@@ -7,6 +9,8 @@ use sonde_proto::v1;
 
 use super::failure::counter;
 use super::{address, duration, timestamp_of_micros};
+
+pub(super) use arp::arp;
 
 pub(super) fn route_lookup(destination: IpAddr, found: Option<&core::Route>) -> v1::RouteLookup {
     v1::RouteLookup { address: destination.to_string(), route: found.map(route) }

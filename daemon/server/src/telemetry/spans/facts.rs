@@ -27,6 +27,13 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
             own.attributes.extend(answer.as_ref().ok().map(|counters| count(counters.counters.len())));
             "read counters".into()
         }
+        Call::Conntrack { flow, answer } => {
+            if let Ok(Some(tracked)) = answer {
+                own.attributes.push(KeyValue::new("sonde.conntrack.reply", tracked.reply.to_string()));
+                own.attributes.extend(tracked.state.clone().map(|state| KeyValue::new("sonde.conntrack.state", state)));
+            }
+            format!("conntrack lookup {}", flow.tuple.destination).into()
+        }
         Call::RouteTo { address, answer } => {
             own.attributes.push(KeyValue::new("network.type", network_type(*address)));
             if let Ok(route) = answer {
@@ -56,6 +63,11 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
             let synchronised = answer.as_ref().ok().map(|clock| clock.synchronised);
             own.attributes.extend(synchronised.map(|known| KeyValue::new("sonde.clock.synchronised", known)));
             "read clock state".into()
+        }
+        Call::Arp { towards, answer } => {
+            let claims = answer.as_deref().unwrap_or_default().iter().map(|question| question.claims.len()).sum();
+            own.attributes.push(count(claims));
+            towards.map_or_else(|| "ARP for own addresses".into(), |towards| format!("ARP towards {towards}").into())
         }
         Call::Rejected { function, .. } => format!("rejected {function}").into(),
         // The network's own, handled beside this module.
