@@ -1,44 +1,19 @@
 //! Timed connections: `tcp`, `tls`, `http`. Wall times, with the kernel's own figures beside them.
 
+mod tcp;
+
 use std::time::Duration;
 
 pub use crate::bindings::sonde::check::dial::{
-    Certificate, Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, TcpDial, TcpInfo, TcpRequest,
-    TlsDial, TlsRequest, TlsSession, Verification, http, tcp, tls,
+    Certificate, Closing, Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, Keepalive, PhaseInfo,
+    Spread, Stamp, TcpAttempt, TcpDial, TcpFailureGroup, TcpInfo, TcpRequest, TcpSeries, TcpSeriesRequest, TlsDial,
+    TlsRequest, TlsSession, Verification, http, tcp, tcp_repeat, tls,
 };
 use crate::types::{Endpoint, Property};
 use crate::wait::microseconds;
 
 /// Of a request that names none: the bound of one probe, as the host hands it out by default.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(3500);
-
-impl TcpRequest {
-    /// From any local address, without deltas.
-    pub fn to(remote: Endpoint) -> Self {
-        Self { remote, local_address: None, timeout_us: microseconds(DEFAULT_TIMEOUT), deltas: false }
-    }
-
-    /// Binds to this local address first.
-    #[must_use]
-    pub fn from(mut self, address: &str) -> Self {
-        self.local_address = Some(address.to_owned());
-        self
-    }
-
-    /// Its timeout.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
-        self
-    }
-
-    /// Takes counter deltas around the dial, in a quiet window.
-    #[must_use]
-    pub fn with_deltas(mut self) -> Self {
-        self.deltas = true;
-        self
-    }
-}
 
 impl TlsRequest {
     /// With SNI, no ALPN, without deltas. The name is verified; it may be an address.

@@ -10,9 +10,11 @@
 //! assert_eq!(dial.evidence, testkit::evidence(1));
 //! ```
 
+mod dial;
 mod dns;
 mod segment;
 
+pub use self::dial::series;
 pub use self::dns::{
     answer, edns, exchange, failed_resolution, resolution, resolver_config, resource, step, view, walk_result,
     walk_server, zone,
@@ -22,7 +24,7 @@ pub use self::segment::{arp_answer, conntrack_answer};
 
 use crate::check::{Budget, Target, TargetKind};
 use crate::dial::{
-    Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, TcpDial, TcpInfo, TlsDial, TlsSession,
+    Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, Stamp, TcpDial, TcpInfo, TlsDial, TlsSession,
     Verification,
 };
 use crate::report::{Finding, Stance, Strength};
@@ -93,8 +95,13 @@ pub fn connection(rtt_us: u32) -> Connection {
     Connection {
         local: Some(Endpoint::new("192.0.2.100", 40_000)),
         connect: Timing { at_us: 0, elapsed_us: rtt_us.into() },
+        wall_us: rtt_us.into(),
+        scheduler_delay_us: 0,
+        stamp: Stamp::AtOnce,
+        uncertainty_us: 0,
         syn_retransmits: 0,
         info: Some(tcp_info(rtt_us)),
+        phases: vec![],
         icmp_visible: true,
     }
 }
@@ -147,8 +154,13 @@ pub fn failed_dial(n: u64, _remote: &Endpoint, reason: Reason) -> TcpDial {
         connection: Connection {
             local: None,
             connect: timing(elapsed_ms),
+            wall_us: elapsed_ms * 1000,
+            scheduler_delay_us: 0,
+            stamp: if silent { Stamp::Waiter } else { Stamp::AtOnce },
+            uncertainty_us: 0,
             syn_retransmits: u32::from(silent),
             info: None,
+            phases: vec![],
             icmp_visible: true,
         },
         outcome: Err(failure(Phase::Connect, reason, elapsed_ms)),

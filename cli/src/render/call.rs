@@ -2,6 +2,7 @@
 
 mod dns;
 mod segment;
+mod tcp;
 
 use sonde_proto::v1::evidence::Call;
 use sonde_proto::v1::{
@@ -19,6 +20,7 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         Some(Call::DnsResolution(resolution)) => dns::resolution(resolution),
         Some(Call::DnsWalk(walk)) => dns::walk(walk),
         Some(Call::TcpDial(dial)) => endpoint(dial.remote.as_ref()),
+        Some(Call::TcpSeries(series)) => tcp::series(series),
         Some(Call::TlsDial(dial)) => {
             let remote = endpoint(dial.remote.as_ref());
             let name = &dial.server_name;
@@ -54,6 +56,7 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
         Some(Call::DnsResolution(resolution)) => dns::resolved(resolution),
         Some(Call::DnsWalk(walk)) => dns::walked(walk),
         Some(Call::TcpDial(dial)) => connected(dial),
+        Some(Call::TcpSeries(series)) => tcp::spread(series),
         Some(Call::TlsDial(dial)) => session(dial),
         Some(Call::HttpExchange(exchange)) => responded(exchange),
         Some(Call::Listeners(listeners)) => match listeners.listeners.as_slice() {

@@ -178,7 +178,7 @@ fn rank(evidence: &Evidence) -> u8 {
         Some(Call::Listeners(_)) if evidence.check == "listener" => 0,
         Some(Call::HttpExchange(_)) => 0,
         Some(Call::TlsDial(_)) => 1,
-        Some(Call::TcpDial(_)) => 2,
+        Some(Call::TcpDial(_) | Call::TcpSeries(_)) => 2,
         Some(Call::DnsQuery(_)) => 3,
         Some(Call::DnsResolution(_)) => 4,
         Some(Call::DnsWalk(_)) => 5,

@@ -65,6 +65,10 @@ pub enum Call {
         request: dial::TcpRequest,
         answer: dial::TcpDial,
     },
+    DialTcpSeries {
+        request: dial::SeriesRequest,
+        answer: dial::TcpSeries,
+    },
     DialTls {
         request: dial::TlsRequest,
         answer: dial::TlsDial,
@@ -125,6 +129,7 @@ impl Call {
             Self::DnsResolve { answer, .. } => answer.failure.as_ref(),
             Self::DnsWalk { answer, .. } => answer.failure.as_ref(),
             Self::DialTcp { answer, .. } => answer.outcome.as_ref().err(),
+            Self::DialTcpSeries { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialTls { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialHttp { answer, .. } => answer.outcome.as_ref().err(),
             Self::Listeners { answer, .. } => answer.as_ref().err(),

@@ -1,10 +1,12 @@
 //! The interface `dial`.
 
 mod http;
+mod series;
 mod tcp;
 mod tls;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sonde_core::observation::dial as core;
 use sonde_core::observation::{Endpoint, Reason};
@@ -22,6 +24,11 @@ impl wit::HostWithStore<Session> for Imports {
     async fn tcp(accessor: &Accessor<Session, Self>, request: wit::TcpRequest) -> wit::TcpDial {
         let caller = accessor.with(|mut store| store.get().caller.clone());
         tcp::dial(&caller, &request).await
+    }
+
+    async fn tcp_repeat(accessor: &Accessor<Session, Self>, request: wit::TcpSeriesRequest) -> wit::TcpSeries {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        series::dial(&caller, &request).await
     }
 
     async fn tls(accessor: &Accessor<Session, Self>, request: wit::TlsRequest) -> wit::TlsDial {
@@ -44,13 +51,23 @@ fn admit(run: &Run, remote: Endpoint) -> Result<(), Reason> {
     run.with_grants(|grants| grants.dial(remote)).map_err(|denial| Reason::Denied(denial.to_string()))
 }
 
+/// Microseconds; a duration beyond 71 minutes is cut.
+fn micros32(duration: Duration) -> u32 {
+    u32::try_from(micros(duration)).unwrap_or(u32::MAX)
+}
+
 impl From<core::Connection> for wit::Connection {
     fn from(connection: core::Connection) -> Self {
         Self {
             local: connection.local.map(Into::into),
             connect: connection.connect.into(),
+            wall_us: micros(connection.wall),
+            scheduler_delay_us: micros(connection.scheduler_delay),
+            stamp: connection.stamp.into(),
+            uncertainty_us: micros(connection.uncertainty),
             syn_retransmits: connection.syn_retransmits,
             info: connection.info.map(Into::into),
+            phases: connection.phases.into_iter().map(Into::into).collect(),
             icmp_visible: connection.icmp_visible,
         }
     }
@@ -58,7 +75,6 @@ impl From<core::Connection> for wit::Connection {
 
 impl From<core::TcpInfo> for wit::TcpInfo {
     fn from(info: core::TcpInfo) -> Self {
-        let micros32 = |duration| u32::try_from(micros(duration)).unwrap_or(u32::MAX);
         Self {
             state: info.state,
             rtt_us: micros32(info.rtt),

@@ -1,7 +1,7 @@
 //! What a line of the ledger weighs in memory, roughly: hosts with thousands of links or listeners make some of them large.
 
 use sonde_core::observation::Call;
-use sonde_core::observation::dial::TlsSession;
+use sonde_core::observation::dial::{Connection, PhaseInfo, TlsSession};
 use sonde_core::observation::dns::{Answer, Edns, Exchange, Query, ResolverConfig, WalkRequest, WalkResult};
 
 /// A line with an ordinary answer.
@@ -17,7 +17,9 @@ pub(crate) fn of(call: &Call) -> u64 {
             steps.sum::<usize>() + 32 * answer.addresses.len()
         }
         Call::DnsWalk { request, answer } => walk(request, answer),
-        Call::DialTls { answer, .. } => answer.session.as_ref().map_or(0, session),
+        Call::DialTcp { answer, .. } => phases(&answer.connection),
+        Call::DialTcpSeries { answer, .. } => 64 * answer.attempts.len() + 256 * answer.failures.len(),
+        Call::DialTls { answer, .. } => phases(&answer.connection) + answer.session.as_ref().map_or(0, session),
         Call::DialHttp { request, answer } => {
             let sent: usize = request.headers.iter().map(|field| 48 + field.name.len() + field.value.len()).sum();
             let received = answer.response.as_ref().map_or(0, |response| {
@@ -25,7 +27,8 @@ pub(crate) fn of(call: &Call) -> u64 {
                     response.headers.iter().map(|field| 48 + field.name.len() + field.value.len()).sum();
                 headers + response.body_prefix.len()
             });
-            sent + request.path.len() + received + answer.session.as_ref().map_or(0, session)
+            let phases = phases(&answer.connection);
+            sent + request.path.len() + received + phases + answer.session.as_ref().map_or(0, session)
         }
         Call::Listeners { answer, .. } => 192 * answer.as_ref().map_or(0, Vec::len),
         Call::Census { answer, .. } => 192 * answer.as_ref().map_or(0, |census| census.groups.len()),
@@ -37,14 +40,17 @@ pub(crate) fn of(call: &Call) -> u64 {
         Call::Arp { answer, .. } => {
             answer.as_ref().map_or(0, |asked| asked.iter().map(|question| 128 + 64 * question.claims.len()).sum())
         }
-        Call::DialTcp { .. }
-        | Call::Conntrack { .. }
+        Call::Conntrack { .. }
         | Call::RouteTo { .. }
         | Call::Neighbour { .. }
         | Call::Clock { .. }
         | Call::Rejected { .. } => 0,
     };
     u64::try_from(LINE_BYTES + more).unwrap_or(u64::MAX)
+}
+
+fn phases(connection: &Connection) -> usize {
+    size_of::<PhaseInfo>() * connection.phases.len()
 }
 
 fn query(query: &Query) -> usize {

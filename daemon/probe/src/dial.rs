@@ -6,12 +6,16 @@
 mod connect;
 mod http;
 mod info;
+mod open;
+mod series;
 mod tape;
 mod tcp;
 mod tls;
 
 pub(crate) use self::connect::{Dialled, connect, endpoint, target};
 pub use self::http::http;
+pub(crate) use self::open::Options;
+pub use self::series::tcp_repeat;
 pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;
 pub use self::tls::tls;

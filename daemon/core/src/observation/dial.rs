@@ -1,10 +1,15 @@
 //! Records of the interface `dial`.
 
+mod series;
+mod tcp;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::series::{MOST_FAILURE_GROUPS, SeriesRequest, Spread, TcpAttempt, TcpFailureGroup, TcpSeries};
+pub use self::tcp::{Closing, Keepalive, PhaseInfo, Stamp, TcpRequest};
 use super::{CounterDeltas, Endpoint, Failure, Timing};
 
 /// struct `tcp_info` (linux/tcp.h), the fields that diagnosis uses.
@@ -59,27 +64,24 @@ pub struct TcpInfo {
 pub struct Connection {
     /// The local endpoint the kernel chose.
     pub local: Option<Endpoint>,
-    /// The handshake by the wall clock.
+    /// The handshake itself: from just before connect(2) until its outcome stood.
     pub connect: Timing,
+    /// The same as the waiting task saw it.
+    pub wall: Duration,
+    /// How long the outcome stood before the waiting task ran.
+    pub scheduler_delay: Duration,
+    /// Who read the clock at the end of the handshake.
+    pub stamp: Stamp,
+    /// How long the thread that read the clock itself waited for a processor meanwhile.
+    pub uncertainty: Duration,
     /// SYNs beyond the first.
     pub syn_retransmits: u32,
     /// At the end of the dial.
     pub info: Option<TcpInfo>,
+    /// At the end of each phase.
+    pub phases: Vec<PhaseInfo>,
     /// False below Linux 5.8.
     pub icmp_visible: bool,
-}
-
-/// `dial.tcp`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TcpRequest {
-    /// Whom to dial.
-    pub remote: Endpoint,
-    /// Bind there first.
-    pub local_address: Option<IpAddr>,
-    /// Bound of the whole call.
-    pub timeout: Duration,
-    /// Take counter deltas in a quiet window.
-    pub deltas: bool,
 }
 
 /// What came of it.

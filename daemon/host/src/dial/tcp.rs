@@ -10,6 +10,11 @@ use crate::call::{Answered, Caller, HostCall};
 use crate::run::Run;
 use crate::types;
 
+/// `MAX_TCP_KEEPIDLE` and `MAX_TCP_KEEPINTVL` of net/tcp.h.
+const MOST_KEEPALIVE_SECONDS: u64 = 32_767;
+/// `MAX_TCP_KEEPCNT`.
+const MOST_KEEPALIVE_PROBES: u8 = 127;
+
 pub(super) async fn dial(caller: &Caller, request: &wit::TcpRequest) -> wit::TcpDial {
     let Answered { id, timing, answer: dial } = match parsed(request, caller.remaining()) {
         Ok(request) => caller.call(request).await,
@@ -27,13 +32,67 @@ pub(super) async fn dial(caller: &Caller, request: &wit::TcpRequest) -> wit::Tcp
     }
 }
 
-fn parsed(request: &wit::TcpRequest, longest: Duration) -> Result<core::TcpRequest, String> {
+/// What is asked of one dial, or what is wrong with it.
+pub(super) fn parsed(request: &wit::TcpRequest, longest: Duration) -> Result<core::TcpRequest, String> {
     Ok(core::TcpRequest {
         remote: types::remote(&request.remote)?,
         local_address: request.local_address.as_deref().map(types::address).transpose()?,
+        local_port: request.local_port.map(local_port).transpose()?,
+        device: request.device.as_deref().map(device).transpose()?,
+        keepalive: request.keepalive.as_ref().map(keepalive).transpose()?,
+        user_timeout: request.user_timeout_us.map(user_timeout).transpose()?,
+        hold: Duration::from_micros(request.hold_us).min(longest),
+        close: request.close.into(),
         timeout: types::timeout(request.timeout_us, longest)?,
         deltas: request.deltas,
     })
+}
+
+fn local_port(port: u16) -> Result<u16, String> {
+    match port {
+        0 => Err("local port 0 cannot be bound; leave it out and the kernel chooses".to_owned()),
+        port => Ok(port),
+    }
+}
+
+/// As `dev_valid_name` of the kernel wants it: neither empty nor longer than 15 bytes, no slash, colon or white space.
+fn device(name: &str) -> Result<String, String> {
+    let valid = (1..=15).contains(&name.len())
+        && !matches!(name, "." | "..")
+        && !name.chars().any(|letter| letter == '/' || letter == ':' || letter.is_whitespace() || letter.is_control());
+    if valid {
+        return Ok(name.to_owned());
+    }
+    let shown = crate::text::tidy(name, 32);
+    Err(format!("{shown:?} is no name of a device; it has 1 to 15 bytes, without slash, colon or white space"))
+}
+
+fn keepalive(keepalive: &wit::Keepalive) -> Result<core::Keepalive, String> {
+    if !(1..=MOST_KEEPALIVE_PROBES).contains(&keepalive.probes) {
+        return Err(format!("{} keepalive probes; give 1 to {MOST_KEEPALIVE_PROBES}", keepalive.probes));
+    }
+    Ok(core::Keepalive {
+        idle: whole_seconds("idle time", keepalive.idle_us)?,
+        interval: whole_seconds("interval", keepalive.interval_us)?,
+        probes: keepalive.probes,
+    })
+}
+
+fn whole_seconds(what: &str, micros: u64) -> Result<Duration, String> {
+    let duration = Duration::from_micros(micros);
+    if duration.subsec_nanos() > 0 || !(1..=MOST_KEEPALIVE_SECONDS).contains(&duration.as_secs()) {
+        return Err(format!("a keepalive {what} of {duration:?}; give whole seconds, 1 to {MOST_KEEPALIVE_SECONDS}"));
+    }
+    Ok(duration)
+}
+
+/// The kernel counts in milliseconds, in an `int`; 0 would mean its default.
+fn user_timeout(micros: u64) -> Result<Duration, String> {
+    let millis = micros / 1000;
+    if micros % 1000 > 0 || !(1..=i32::MAX as u64).contains(&millis) {
+        return Err(format!("a user timeout of {micros} us; give whole milliseconds, 1 to {}", i32::MAX));
+    }
+    Ok(Duration::from_millis(millis))
 }
 
 fn failed(timing: Timing, failure: Failure) -> core::TcpDial {
@@ -71,5 +130,93 @@ impl HostCall for core::TcpRequest {
 
     fn is_alone(&self) -> bool {
         self.deltas
+    }
+}
+
+impl From<wit::Closing> for core::Closing {
+    fn from(closing: wit::Closing) -> Self {
+        match closing {
+            wit::Closing::Fin => Self::Fin,
+            wit::Closing::Rst => Self::Rst,
+        }
+    }
+}
+
+impl From<core::Stamp> for wit::Stamp {
+    fn from(stamp: core::Stamp) -> Self {
+        match stamp {
+            core::Stamp::None => Self::None,
+            core::Stamp::AtOnce => Self::AtOnce,
+            core::Stamp::Stopwatch => Self::Stopwatch,
+            core::Stamp::Waiter => Self::Waiter,
+        }
+    }
+}
+
+impl From<core::PhaseInfo> for wit::PhaseInfo {
+    fn from(phase: core::PhaseInfo) -> Self {
+        Self { phase: phase.phase.into(), at_us: types::micros(phase.at), info: phase.info.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> wit::TcpRequest {
+        wit::TcpRequest {
+            remote: wit::Endpoint { address: "10.0.0.1".to_owned(), port: 80 },
+            local_address: None,
+            local_port: None,
+            device: None,
+            keepalive: None,
+            user_timeout_us: None,
+            hold_us: 0,
+            close: wit::Closing::Fin,
+            timeout_us: 1_000_000,
+            deltas: false,
+        }
+    }
+
+    fn problem(request: &wit::TcpRequest) -> String {
+        parsed(request, Duration::from_secs(5)).expect_err("it makes no sense")
+    }
+
+    #[test]
+    fn a_device_is_quoted_where_the_kernel_would_refuse_its_name() {
+        for name in ["", "eth0/1", "a b", "a-name-of-16-byte", "..", "eth0\u{1b}"] {
+            let message = problem(&wit::TcpRequest { device: Some(name.to_owned()), ..request() });
+            assert!(message.contains("1 to 15 bytes"), "{message}");
+        }
+        let good = wit::TcpRequest { device: Some("eth0.100".to_owned()), ..request() };
+        assert_eq!(parsed(&good, Duration::from_secs(5)).expect("good").device.as_deref(), Some("eth0.100"));
+    }
+
+    #[test]
+    fn keepalive_is_in_whole_seconds_that_the_kernel_takes() {
+        let second = 1_000_000;
+        for (idle_us, interval_us, probes) in [
+            (0, second, 1),
+            (second + 1, second, 1),
+            (second, 40_000 * second, 1),
+            (second, second, 0),
+            (second, second, 128),
+        ] {
+            let keepalive = Some(wit::Keepalive { idle_us, interval_us, probes });
+            assert!(problem(&wit::TcpRequest { keepalive, ..request() }).contains("keepalive"));
+        }
+    }
+
+    #[test]
+    fn a_user_timeout_or_a_port_of_nothing_is_refused() {
+        assert!(problem(&wit::TcpRequest { user_timeout_us: Some(0), ..request() }).contains("0 us"));
+        assert!(problem(&wit::TcpRequest { user_timeout_us: Some(1500), ..request() }).contains("whole milliseconds"));
+        assert!(problem(&wit::TcpRequest { local_port: Some(0), ..request() }).contains("local port 0"));
+    }
+
+    #[test]
+    fn nothing_is_held_longer_than_the_run_lasts() {
+        let held = parsed(&wit::TcpRequest { hold_us: u64::MAX, ..request() }, Duration::from_secs(5)).expect("good");
+        assert_eq!(held.hold, Duration::from_secs(5));
     }
 }

@@ -5,19 +5,16 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use sonde_core::observation::dial::Connection;
+use sonde_core::observation::dial::{Connection, PhaseInfo, Stamp};
 use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
 use tokio::net::TcpStream;
 
 use super::info;
+use super::open::{Opened, Options};
 use crate::attempt::Attempt;
-use crate::clock::RunClock;
 use crate::error_queue;
 use crate::failure::Fault;
 use crate::vantage::Vantage;
@@ -32,6 +29,7 @@ pub(crate) struct Dialled {
     /// Kept after a failure too: `TCP_INFO` and the error queue are still asked, and closing it would move counters.
     stream: Option<Arc<TcpStream>>,
     connection: Connection,
+    phases: Mutex<Vec<PhaseInfo>>,
 }
 
 impl Dialled {
@@ -51,10 +49,19 @@ impl Dialled {
         attempt.failure(fault, icmp)
     }
 
+    /// Keeps what the kernel says now that a phase has ended.
+    pub(crate) fn phase_ended(&self, attempt: &Attempt, phase: Phase) {
+        if let Some(info) = self.stream.as_ref().and_then(|stream| info::read(stream).ok()) {
+            let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
+            phases.push(PhaseInfo { phase, at: attempt.clock().now(), info });
+        }
+    }
+
     /// The TCP facts, with `TCP_INFO` as it is now.
     pub(crate) fn connection(&self) -> Connection {
         let info = self.stream.as_ref().and_then(|stream| info::read(stream).ok());
-        Connection { info: info.or_else(|| self.connection.info.clone()), ..self.connection.clone() }
+        let phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Connection { info: info.or_else(|| self.connection.info.clone()), phases, ..self.connection.clone() }
     }
 
     /// Ends it: with FIN where the conversation `ended_well`, else with a reset.
@@ -63,6 +70,14 @@ impl Dialled {
             // Not fatal: the connection is then reset, which is what it was set up for.
             drop(socket2::SockRef::from(stream.as_ref()).set_linger(None));
         }
+    }
+
+    /// Writes down a handshake that began at `at` and whose outcome stood at `end`; now is when the waiting task knows of it.
+    fn handshake_ended(&mut self, at: Duration, end: Duration, stamp: Stamp, now: Duration) {
+        self.connection.connect = Timing { at, elapsed: end.saturating_sub(at) };
+        self.connection.wall = now.saturating_sub(at);
+        self.connection.scheduler_delay = now.saturating_sub(end);
+        self.connection.stamp = stamp;
     }
 
     fn local_address(&self) -> Option<IpAddr> {
@@ -75,11 +90,11 @@ pub(crate) async fn connect(
     vantage: &Vantage,
     attempt: &Attempt,
     remote: Endpoint,
-    local: Option<IpAddr>,
+    options: Options,
 ) -> (Dialled, Result<(), Failure>) {
     let connection = Connection { icmp_visible: error_queue::visible_in_syn_sent(), ..Connection::default() };
-    let mut dialled = Dialled { stream: None, connection };
-    let outcome = establish(vantage, attempt, remote, local, &mut dialled).await;
+    let mut dialled = Dialled { stream: None, connection, phases: Mutex::default() };
+    let outcome = establish(vantage, attempt, remote, options, &mut dialled).await;
     if let Some(stream) = &dialled.stream {
         if let Ok(info) = info::read(stream) {
             // Before data is sent, every retransmission is a SYN's. The timer's own count also has those that a local
@@ -87,6 +102,9 @@ pub(crate) async fn connect(
             let timer = if info.state == "SYN-SENT" { info.retransmits.into() } else { 0 };
             dialled.connection.syn_retransmits = info.total_retransmits.max(timer);
             dialled.connection.info = Some(info);
+            if outcome.is_ok() {
+                dialled.phase_ended(attempt, Phase::Connect);
+            }
         }
         if outcome.is_ok() {
             drop(socket2::SockRef::from(stream.as_ref()).set_linger(Some(Duration::ZERO)));
@@ -100,45 +118,32 @@ async fn establish(
     vantage: &Vantage,
     attempt: &Attempt,
     remote: Endpoint,
-    local: Option<IpAddr>,
+    options: Options,
     dialled: &mut Dialled,
 ) -> Result<(), Fault> {
-    let (remote, local) = addresses(remote, local)?;
+    let remote = target(remote)?;
     let clock = *attempt.clock();
     let opened = vantage
-        .within(move || Opened::open(&clock, remote, local))
+        .within(move || Opened::open(&clock, remote, &options))
         .map_err(|error| Fault::os(Phase::Socket, "enter the vantage", &error))??;
     dialled.connection.local = opened.local;
-    dialled.connection.connect = Timing { at: opened.at, elapsed: opened.elapsed };
+    dialled.handshake_ended(opened.at, opened.at + opened.elapsed, Stamp::AtOnce, clock.now());
     let doing = format!("connect to {remote}");
     let stream = TcpStream::from_std(opened.socket.into())
         .map_err(|error| Fault::os(Phase::Socket, "register the socket", &error))?;
-    let stream = &*dialled.stream.insert(Arc::new(stream));
+    let stream = Arc::clone(dialled.stream.insert(Arc::new(stream)));
     opened.begun.map_err(|error| Fault::os(Phase::Connect, &doing, &error))?;
     if opened.finished {
-        return settled(stream).unwrap_or(Ok(())).map_err(|error| Fault::os(Phase::Connect, &doing, &error));
+        return settled(&stream).unwrap_or(Ok(())).map_err(|error| Fault::os(Phase::Connect, &doing, &error));
     }
-    let outcome = attempt.bounded(Phase::Connect, &doing, established(stream)).await;
-    dialled.connection.connect = clock.since(opened.at);
+    let outcome = attempt.bounded(Phase::Connect, &doing, established(&stream)).await;
+    let now = clock.now();
+    dialled.handshake_ended(opened.at, now, Stamp::Waiter, now);
     // The kernel may have chosen the address only now.
     if let Ok(address) = stream.local_addr() {
         dialled.connection.local = Some(endpoint(address));
     }
     outcome?.map_err(|error| Fault::os(Phase::Connect, &doing, &error))
-}
-
-/// IPv4-in-IPv6 is unmapped, and what no kernel could connect to is refused.
-fn addresses(remote: Endpoint, local: Option<IpAddr>) -> Result<(SocketAddr, Option<SocketAddr>), Fault> {
-    let remote = target(remote)?;
-    let local = local.map(|local| SocketAddr::new(local.to_canonical(), 0));
-    match local {
-        Some(local) if local.is_ipv4() != remote.is_ipv4() => Err(Fault::invalid(format!(
-            "local address {} towards {}: both must be of one family",
-            local.ip(),
-            remote.ip()
-        ))),
-        _ => Ok((remote, local)),
-    }
 }
 
 /// The socket address of an endpoint to talk to.
@@ -169,53 +174,6 @@ fn settled(stream: &TcpStream) -> Option<io::Result<()>> {
         Ok(None) => {}
     }
     stream.peer_addr().is_ok().then_some(Ok(()))
-}
-
-/// What the vantage's thread hands back.
-struct Opened {
-    socket: Socket,
-    local: Option<Endpoint>,
-    /// Just before connect(2).
-    at: Duration,
-    elapsed: Duration,
-    /// What connect(2) said; "in progress" is fine.
-    begun: io::Result<()>,
-    /// The outcome stood right after connect(2).
-    finished: bool,
-}
-
-impl Opened {
-    fn open(clock: &RunClock, remote: SocketAddr, local: Option<SocketAddr>) -> Result<Self, Fault> {
-        let failed = |doing: &str, error: io::Error| Fault::os(Phase::Socket, doing, &error);
-        let kind = Type::STREAM.nonblocking().cloexec();
-        let socket = Socket::new(Domain::for_address(remote), kind, Some(Protocol::TCP))
-            .map_err(|error| failed("open a TCP socket", error))?;
-        error_queue::enable(&socket, remote.ip()).map_err(|error| failed("ask for ICMP errors", error))?;
-        // A request is one write, and its time must not wait for an acknowledgement.
-        socket.set_tcp_nodelay(true).map_err(|error| failed("switch off Nagle's algorithm", error))?;
-        if let Some(local) = local {
-            socket.bind(&local.into()).map_err(|error| failed(&format!("bind to {}", local.ip()), error))?;
-        }
-        let remote = SockAddr::from(remote);
-        let at = clock.now();
-        let begun = socket.connect(&remote);
-        let finished = begun.is_ok() || is_writable(socket.as_fd());
-        let elapsed = clock.since(at).elapsed;
-        let begun = match begun {
-            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
-            begun => begun,
-        };
-        let local = socket.local_addr().ok().and_then(|local| local.as_socket()).map(endpoint);
-        Ok(Self { socket, local, at, elapsed, begun, finished })
-    }
-}
-
-fn is_writable(socket: BorrowedFd<'_>) -> bool {
-    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    // Writable without an error: an entry of the error queue alone is no outcome.
-    rustix::event::poll(&mut polled, Some(&at_once)).is_ok_and(|ready| ready > 0)
-        && polled.iter().all(|socket| socket.revents().contains(PollFlags::OUT))
 }
 
 /// As the ledger writes it.

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use self::answer::{Collected, collect};
 use self::request::Checked;
 use super::connect::{Dialled, connect};
+use super::open::Options;
 use super::tape::{Lent, Record, Tape, Taped};
 use super::tls::{self, Shaken};
 use crate::attempt::Attempt;
@@ -36,7 +37,7 @@ pub async fn http(vantage: &Vantage, clock: &RunClock, request: &HttpRequest) ->
     };
     let watch = Watch::open(vantage, clock, request.deltas).await;
     let attempt = Attempt::begin(clock, request.timeout);
-    let (dialled, connected) = connect(vantage, &attempt, request.remote, None).await;
+    let (dialled, connected) = connect(vantage, &attempt, request.remote, Options::default()).await;
     let mut said = Said::default();
     said.phases.connect = dialled.handshake();
     let outcome = match connected {
@@ -83,6 +84,9 @@ async fn converse(
             let Shaken { handshake, session, outcome } = tls::shake(vantage, attempt, dialled, stream, settings).await;
             said.phases.tls = Some(handshake);
             said.session = Some(session);
+            if outcome.is_ok() {
+                dialled.phase_ended(attempt, Phase::Tls);
+            }
             talk(attempt, dialled, outcome?, checked, said).await
         }
     }

@@ -1,22 +1,60 @@
-//! `dial.tcp`: one connection, opened and closed.
+//! `dial.tcp`: one connection, opened, held where that is asked for, and closed.
 
-use sonde_core::observation::dial::{TcpDial, TcpRequest};
+use std::io;
 
-use super::connect::connect;
+use sonde_core::observation::dial::{Closing, TcpDial, TcpRequest};
+use sonde_core::observation::{Failure, Phase, Reason};
+use tokio::io::Interest;
+use tokio::time::{Instant, timeout_at};
+
+use super::connect::{Dialled, connect};
+use super::open::Options;
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
 use crate::deltas::Watch;
+use crate::failure::Fault;
 use crate::vantage::Vantage;
 
 /// Opens one TCP connection and closes it.
 pub async fn tcp(vantage: &Vantage, clock: &RunClock, request: &TcpRequest) -> TcpDial {
     let watch = Watch::open(vantage, clock, request.deltas).await;
     let attempt = Attempt::begin(clock, request.timeout);
-    let (dialled, outcome) = connect(vantage, &attempt, request.remote, request.local_address).await;
+    let (dialled, mut outcome) = connect(vantage, &attempt, request.remote, Options::from(request)).await;
+    if outcome.is_ok() && !request.hold.is_zero() {
+        outcome = hold(&attempt, &dialled, request).await;
+    }
     let timing = attempt.timing();
     let connection = dialled.connection();
     let (deltas, held) = watch.close(vantage, clock).await;
-    dialled.close(outcome.is_ok());
+    dialled.close(outcome.is_ok() && request.close == Closing::Fin);
     drop(held);
     TcpDial { timing, connection, outcome, deltas }
+}
+
+/// Keeps the connection open until its time is over, or the peer or the path has ended it. What the peer says meanwhile is left
+/// unread: `TCP_INFO` counts it.
+async fn hold(attempt: &Attempt, dialled: &Dialled, request: &TcpRequest) -> Result<(), Failure> {
+    let Some(stream) = dialled.stream() else { return Ok(()) };
+    let end = attempt.deadline().min(Instant::now() + request.hold);
+    let doing = format!("hold the connection to {}", request.remote);
+    let ended = timeout_at(end, async {
+        loop {
+            match stream.ready(Interest::READABLE).await {
+                Ok(ready) if ready.is_read_closed() => break stream.take_error(),
+                // A greeting, left unread.
+                Ok(_) => drop(stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()))),
+                Err(error) => break Err(error),
+            }
+        }
+    })
+    .await;
+    let fault = match ended {
+        // Its time is over and nobody has ended it.
+        Err(_) => None,
+        Ok(Ok(None)) => Some(Fault::new(Phase::Wait, Reason::Closed, format!("{doing}: the peer closed it"))),
+        Ok(Ok(Some(error)) | Err(error)) => Some(Fault::os(Phase::Wait, &doing, &error)),
+    };
+    let outcome = fault.map_or(Ok(()), |fault| Err(dialled.failure(attempt, fault)));
+    dialled.phase_ended(attempt, Phase::Wait);
+    outcome
 }

@@ -7,12 +7,14 @@ mod handshake;
 mod roots;
 mod verify;
 
+use sonde_core::observation::Phase;
 use sonde_core::observation::dial::{Connection, TlsDial, TlsRequest};
 use tokio::io::AsyncWriteExt;
 
 pub(crate) use self::fault::of as fault_of;
 pub(crate) use self::handshake::{Negotiated, Recording, Settings, Shaken, Stream, shake};
 use super::connect::connect;
+use super::open::Options;
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
 use crate::deltas::Watch;
@@ -39,12 +41,15 @@ pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> T
     };
     let watch = Watch::open(vantage, clock, request.deltas).await;
     let attempt = Attempt::begin(clock, request.timeout);
-    let (dialled, connected) = connect(vantage, &attempt, request.remote, None).await;
+    let (dialled, connected) = connect(vantage, &attempt, request.remote, Options::default()).await;
     let (mut handshake, mut session, mut stream) = (None, None, None);
     let outcome = match (connected, dialled.stream()) {
         (Ok(()), Some(connection)) => {
             let shaken = Box::pin(shake(vantage, &attempt, &dialled, connection, &settings)).await;
             handshake = Some(shaken.handshake);
+            if shaken.outcome.is_ok() {
+                dialled.phase_ended(&attempt, Phase::Tls);
+            }
             let seen = session.insert(shaken.session);
             match shaken.outcome {
                 Ok(shaken) => {

@@ -56,7 +56,7 @@ impl Pair {
 
     async fn dial(&self, address: &str, timeout: Duration) -> TcpDial {
         let remote = Endpoint { address: address.parse::<IpAddr>().unwrap(), port: 80 };
-        let request = TcpRequest { remote, local_address: None, timeout, deltas: true };
+        let request = TcpRequest { deltas: true, ..TcpRequest::new(remote, timeout) };
         dial::tcp(&self.vantage(), &RunClock::start(), &request).await
     }
 }

@@ -10,7 +10,7 @@ use sonde_probe::dial;
 use crate::peer::{self, PATIENCE, SECOND, here};
 
 fn request(remote: Endpoint) -> TcpRequest {
-    TcpRequest { remote, local_address: None, timeout: SECOND, deltas: false }
+    TcpRequest::new(remote, SECOND)
 }
 
 async fn dialled(request: &TcpRequest) -> TcpDial {

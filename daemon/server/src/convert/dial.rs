@@ -1,20 +1,14 @@
 //! Messages of the interface `dial`.
 
+mod tcp;
+
 use sonde_core::observation::dial as core;
 use sonde_proto::v1;
 
 use super::failure::{deltas, endpoint, timing};
-use super::{address, duration, timestamp_of_seconds};
+use super::{duration, timestamp_of_seconds};
 
-pub(super) fn tcp(request: &core::TcpRequest, dial: &core::TcpDial) -> v1::TcpDial {
-    v1::TcpDial {
-        remote: Some(endpoint(request.remote)),
-        local_address: address(request.local_address),
-        timeout: Some(duration(request.timeout)),
-        connection: Some(connection(&dial.connection)),
-        deltas: dial.deltas.as_ref().map(deltas),
-    }
-}
+pub(super) use self::tcp::{series, tcp};
 
 pub(super) fn tls(request: &core::TlsRequest, dial: &core::TlsDial) -> v1::TlsDial {
     v1::TlsDial {
@@ -55,6 +49,11 @@ fn connection(connection: &core::Connection) -> v1::Connection {
         syn_retransmits: connection.syn_retransmits,
         info: connection.info.as_ref().map(tcp_info),
         icmp_visible: connection.icmp_visible,
+        wall: Some(duration(connection.wall)),
+        scheduler_delay: Some(duration(connection.scheduler_delay)),
+        stamp: tcp::stamp(connection.stamp).into(),
+        uncertainty: Some(duration(connection.uncertainty)),
+        phases: connection.phases.iter().map(tcp::phase_info).collect(),
     }
 }
 

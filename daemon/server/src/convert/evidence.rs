@@ -27,6 +27,7 @@ fn call(call: &Call) -> Message {
         Call::DnsResolve { request, answer } => Message::DnsResolution(dns::resolution(request, answer)),
         Call::DnsWalk { request, answer } => Message::DnsWalk(dns::walk(request, answer)),
         Call::DialTcp { request, answer } => Message::TcpDial(dial::tcp(request, answer)),
+        Call::DialTcpSeries { request, answer } => Message::TcpSeries(dial::series(request, answer)),
         Call::DialTls { request, answer } => Message::TlsDial(dial::tls(request, answer)),
         Call::DialHttp { request, answer } => Message::HttpExchange(dial::http(request, answer)),
         Call::Listeners { port, answer } => {
@@ -81,7 +82,7 @@ mod tests {
             started_at: Duration::from_secs(1_795_000_000),
             vantage: 4_026_531_840,
             call: Call::DialTcp {
-                request: TcpRequest { remote, local_address: None, timeout: Duration::from_secs(2), deltas: false },
+                request: TcpRequest::new(remote, Duration::from_secs(2)),
                 answer: TcpDial {
                     timing,
                     connection: Connection { connect: timing, icmp_visible: true, ..Connection::default() },

@@ -42,7 +42,7 @@ pub(super) fn deltas(deltas: &core::CounterDeltas) -> v1::CounterDeltas {
     }
 }
 
-fn phase(phase: core::Phase) -> v1::Phase {
+pub(super) fn phase(phase: core::Phase) -> v1::Phase {
     match phase {
         core::Phase::Socket => v1::Phase::Socket,
         core::Phase::Connect => v1::Phase::Connect,

@@ -193,12 +193,8 @@ async fn nonsense() -> String {
     for (address, port, timeout) in
         [("nowhere", 1, 1), ("127.0.0.1", 0, 1), ("127.0.0.1", 1, 0), ("127.0.0.1%lo", 1, 1)]
     {
-        let dial = dial::tcp(dial::TcpRequest {
-            remote: Endpoint::new(address, port),
-            local_address: None,
-            timeout_us: timeout,
-            deltas: false,
-        });
+        let dial =
+            dial::tcp(dial::TcpRequest { timeout_us: timeout, ..dial::TcpRequest::to(Endpoint::new(address, port)) });
         rejected.push(matches!(dial.await.outcome, Err(Failure { reason: Reason::InvalidRequest(_), .. })));
     }
     rejected.push(matches!(

@@ -24,7 +24,8 @@ pub(super) async fn perform(ask: &Ask<'_>, seen: &mut Seen) -> Result<Answer, Fa
 
 /// Opens the connection, and notes what is known of it.
 pub(super) async fn connect(ask: &Ask<'_>, seen: &mut Seen) -> Result<Dialled, Failure> {
-    let (dialled, connected) = dial::connect(ask.vantage, &ask.attempt, ask.query.server, None).await;
+    let (dialled, connected) =
+        dial::connect(ask.vantage, &ask.attempt, ask.query.server, dial::Options::default()).await;
     seen.phases.connect = dialled.handshake();
     seen.at = seen.phases.connect.map(|handshake| handshake.at);
     seen.local = dialled.connection().local;

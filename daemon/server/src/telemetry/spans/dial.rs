@@ -1,24 +1,16 @@
 //! Dials as spans: a TCP dial is one, a TLS dial and an HTTP exchange have their phases as children.
 
+mod tcp;
+
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use sonde_core::observation::dial::{
-    Connection, HttpExchange, HttpRequest, TcpDial, TcpRequest, TlsDial, TlsRequest, TlsSession, Verification,
+    Connection, HttpExchange, HttpRequest, TlsDial, TlsRequest, TlsSession, Verification,
 };
 use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
 
+pub(super) use self::tcp::{series, tcp};
 use super::{Phases, Plan, deltas, micros, peer};
-
-pub(super) fn tcp(own: Plan, request: &TcpRequest, dial: &TcpDial) -> Plan {
-    let mut plan = Plan { name: connect_name(request.remote).into(), kind: SpanKind::Client, ..own };
-    plan.attributes.extend(peer(request.remote, "tcp"));
-    plan.attributes.extend(connection(&dial.connection));
-    plan.attributes.extend(deltas(dial.deltas.as_ref()));
-    match &dial.outcome {
-        Ok(()) => plan,
-        Err(failure) => plan.failed_by(failure),
-    }
-}
 
 pub(super) fn tls(own: Plan, request: &TlsRequest, dial: &TlsDial, phases: &mut Phases<'_>) -> Plan {
     let mut plan = Plan { name: format!("dial {}", request.remote).into(), kind: SpanKind::Client, ..own };
@@ -138,6 +130,7 @@ pub(super) fn connect_name(remote: Endpoint) -> String {
 
 fn connection(connection: &Connection) -> Vec<KeyValue> {
     let mut attributes = vec![KeyValue::new("sonde.tcp.syn_retransmits", i64::from(connection.syn_retransmits))];
+    attributes.extend(tcp::timing(connection));
     if let Some(local) = connection.local {
         attributes.push(KeyValue::new("network.local.address", local.address.to_string()));
         attributes.push(KeyValue::new("network.local.port", i64::from(local.port)));

@@ -75,6 +75,7 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
         | Call::DnsResolve { .. }
         | Call::DnsWalk { .. }
         | Call::DialTcp { .. }
+        | Call::DialTcpSeries { .. }
         | Call::DialTls { .. }
         | Call::DialHttp { .. } => "host call".into(),
     };
