@@ -39,8 +39,25 @@ impl RunClock {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
+    /// An instant as an offset from the run's begin.
+    pub(crate) fn offset(&self, instant: Instant) -> Duration {
+        instant.saturating_duration_since(self.began)
+    }
+
     /// The deadline `offset` after the run's begin, for timers.
     pub fn instant(&self, offset: Duration) -> Instant {
         self.began + offset
     }
+}
+
+/// Now, for what outlives a run.
+#[expect(clippy::disallowed_methods, reason = "this is the one module that reads clocks")]
+pub(crate) fn instant() -> Instant {
+    Instant::now()
+}
+
+/// The time that the calling thread has been on a processor.
+pub(crate) fn on_processor() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }

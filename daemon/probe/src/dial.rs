@@ -8,6 +8,7 @@ mod http;
 mod info;
 mod open;
 mod series;
+mod stopwatch;
 mod tape;
 mod tcp;
 mod tls;

@@ -1,25 +1,28 @@
-//! One TCP connection: opened inside the vantage, established on the runtime, closed so that nothing stays behind.
+//! One TCP connection: opened inside the vantage, established, closed so that nothing stays behind.
 //!
-//! The handshake is timed from just before connect(2). Where it ends at once (loopback, a local refusal) its end is read on
-//! the same thread, so no scheduler is in the figure; else it ends when the runtime sees the socket writable.
+//! The handshake is timed from just before connect(2) until its outcome stands, as the thread of connect(2) or the stopwatch
+//! saw it. The runtime knows the socket only once it carries data.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use socket2::{SockRef, Socket};
 use sonde_core::observation::dial::{Connection, PhaseInfo, Stamp};
 use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
 use tokio::net::TcpStream;
 
 use super::info;
 use super::open::{Opened, Options};
+use super::stopwatch::{Stamped, Watched};
 use crate::attempt::Attempt;
 use crate::error_queue;
 use crate::failure::Fault;
 use crate::vantage::Vantage;
 
-/// Between two looks at a handshake whose outcome no event will announce.
+/// Between two looks at a handshake that ended without an outcome.
 const ASK_AGAIN: Duration = Duration::from_millis(1);
 
 /// A connection, or what became of the attempt. Dropping it resets an established connection, so that a cancelled call leaves
@@ -27,7 +30,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(crate) struct Dialled {
     /// Kept after a failure too: `TCP_INFO` and the error queue are still asked, and closing it would move counters.
-    stream: Option<Arc<TcpStream>>,
+    socket: Option<Held>,
     connection: Connection,
     phases: Mutex<Vec<PhaseInfo>>,
 }
@@ -35,7 +38,23 @@ pub(crate) struct Dialled {
 impl Dialled {
     /// The established connection.
     pub(crate) fn stream(&self) -> Option<&Arc<TcpStream>> {
-        self.stream.as_ref()
+        match &self.socket {
+            Some(Held::Registered(stream)) => Some(stream),
+            Some(Held::Bare(_)) | None => None,
+        }
+    }
+
+    /// Lets the runtime know of an established connection: [`Dialled::stream`] is there then.
+    pub(crate) fn register(&mut self) -> Result<(), Fault> {
+        match self.socket.take() {
+            Some(Held::Bare(socket)) => {
+                let stream = TcpStream::from_std(socket.into())
+                    .map_err(|error| Fault::os(Phase::Socket, "register the socket", &error))?;
+                self.socket = Some(Held::Registered(Arc::new(stream)));
+            }
+            registered => self.socket = registered,
+        }
+        Ok(())
     }
 
     /// When and how long the handshake was; absent before connect(2).
@@ -45,13 +64,13 @@ impl Dialled {
 
     /// The record of a later fault on this connection, with the ICMP error behind it.
     pub(crate) fn failure(&self, attempt: &Attempt, fault: Fault) -> Failure {
-        let icmp = self.stream.as_ref().and_then(|stream| error_queue::drain(stream, self.local_address()));
+        let icmp = self.socket.as_ref().and_then(|socket| error_queue::drain(socket, self.local_address()));
         attempt.failure(fault, icmp)
     }
 
     /// Keeps what the kernel says now that a phase has ended.
     pub(crate) fn phase_ended(&self, attempt: &Attempt, phase: Phase) {
-        if let Some(info) = self.stream.as_ref().and_then(|stream| info::read(stream).ok()) {
+        if let Some(info) = self.socket.as_ref().and_then(|socket| info::read(socket).ok()) {
             let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
             phases.push(PhaseInfo { phase, at: attempt.clock().now(), info });
         }
@@ -59,16 +78,16 @@ impl Dialled {
 
     /// The TCP facts, with `TCP_INFO` as it is now.
     pub(crate) fn connection(&self) -> Connection {
-        let info = self.stream.as_ref().and_then(|stream| info::read(stream).ok());
+        let info = self.socket.as_ref().and_then(|socket| info::read(socket).ok());
         let phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Connection { info: info.or_else(|| self.connection.info.clone()), phases, ..self.connection.clone() }
     }
 
     /// Ends it: with FIN where the conversation `ended_well`, else with a reset.
     pub(crate) fn close(self, ended_well: bool) {
-        if ended_well && let Some(stream) = &self.stream {
+        if ended_well && let Some(socket) = &self.socket {
             // Not fatal: the connection is then reset, which is what it was set up for.
-            drop(socket2::SockRef::from(stream.as_ref()).set_linger(None));
+            drop(SockRef::from(socket).set_linger(None));
         }
     }
 
@@ -80,36 +99,69 @@ impl Dialled {
         self.connection.stamp = stamp;
     }
 
+    /// What the kernel says of a handshake that has ended, and what a connection is to do when it is dropped.
+    fn take_stock(&mut self, attempt: &Attempt, connected: bool) {
+        let Some(socket) = &self.socket else { return };
+        if connected {
+            drop(SockRef::from(socket).set_linger(Some(Duration::ZERO)));
+        }
+        let Ok(info) = info::read(socket) else { return };
+        // Before data is sent, every retransmission is a SYN's. The timer's own count also has those that a local
+        // filter swallowed, which never became retransmissions.
+        let timer = if info.state == "SYN-SENT" { info.retransmits.into() } else { 0 };
+        self.connection.syn_retransmits = info.total_retransmits.max(timer);
+        if connected {
+            let phases = self.phases.get_mut().unwrap_or_else(PoisonError::into_inner);
+            phases.push(PhaseInfo { phase: Phase::Connect, at: attempt.clock().now(), info: info.clone() });
+        }
+        self.connection.info = Some(info);
+    }
+
     fn local_address(&self) -> Option<IpAddr> {
         self.connection.local.map(|local| local.address)
     }
 }
 
-/// Connects. The failure is for the record; the [`Dialled`] beside it holds the facts.
+/// The socket of a dial.
+#[derive(Debug)]
+enum Held {
+    Bare(Socket),
+    /// Known to the runtime.
+    Registered(Arc<TcpStream>),
+}
+
+impl AsFd for Held {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Bare(socket) => socket.as_fd(),
+            Self::Registered(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// Connects, for a conversation. The failure is for the record; the [`Dialled`] beside it holds the facts.
 pub(crate) async fn connect(
     vantage: &Vantage,
     attempt: &Attempt,
     remote: Endpoint,
     options: Options,
 ) -> (Dialled, Result<(), Failure>) {
+    let (mut dialled, outcome) = connect_bare(vantage, attempt, remote, options).await;
+    let outcome = outcome.and_then(|()| dialled.register().map_err(|fault| dialled.failure(attempt, fault)));
+    (dialled, outcome)
+}
+
+/// Connects, and leaves the runtime out of it: there is no stream.
+pub(crate) async fn connect_bare(
+    vantage: &Vantage,
+    attempt: &Attempt,
+    remote: Endpoint,
+    options: Options,
+) -> (Dialled, Result<(), Failure>) {
     let connection = Connection { icmp_visible: error_queue::visible_in_syn_sent(), ..Connection::default() };
-    let mut dialled = Dialled { stream: None, connection, phases: Mutex::default() };
+    let mut dialled = Dialled { socket: None, connection, phases: Mutex::default() };
     let outcome = establish(vantage, attempt, remote, options, &mut dialled).await;
-    if let Some(stream) = &dialled.stream {
-        if let Ok(info) = info::read(stream) {
-            // Before data is sent, every retransmission is a SYN's. The timer's own count also has those that a local
-            // filter swallowed, which never became retransmissions.
-            let timer = if info.state == "SYN-SENT" { info.retransmits.into() } else { 0 };
-            dialled.connection.syn_retransmits = info.total_retransmits.max(timer);
-            dialled.connection.info = Some(info);
-            if outcome.is_ok() {
-                dialled.phase_ended(attempt, Phase::Connect);
-            }
-        }
-        if outcome.is_ok() {
-            drop(socket2::SockRef::from(stream.as_ref()).set_linger(Some(Duration::ZERO)));
-        }
-    }
+    dialled.take_stock(attempt, outcome.is_ok());
     let outcome = outcome.map_err(|fault| dialled.failure(attempt, fault));
     (dialled, outcome)
 }
@@ -126,24 +178,53 @@ async fn establish(
     let opened = vantage
         .within(move || Opened::open(&clock, remote, &options))
         .map_err(|error| Fault::os(Phase::Socket, "enter the vantage", &error))??;
-    dialled.connection.local = opened.local;
-    dialled.handshake_ended(opened.at, opened.at + opened.elapsed, Stamp::AtOnce, clock.now());
+    let Opened { socket, at, elapsed, off_processor, begun, finished } = opened;
+    dialled.connection.uncertainty = off_processor;
+    dialled.handshake_ended(at, at + elapsed, Stamp::AtOnce, clock.now());
     let doing = format!("connect to {remote}");
-    let stream = TcpStream::from_std(opened.socket.into())
-        .map_err(|error| Fault::os(Phase::Socket, "register the socket", &error))?;
-    let stream = Arc::clone(dialled.stream.insert(Arc::new(stream)));
-    opened.begun.map_err(|error| Fault::os(Phase::Connect, &doing, &error))?;
-    if opened.finished {
-        return settled(&stream).unwrap_or(Ok(())).map_err(|error| Fault::os(Phase::Connect, &doing, &error));
-    }
-    let outcome = attempt.bounded(Phase::Connect, &doing, established(&stream)).await;
-    let now = clock.now();
-    dialled.handshake_ended(opened.at, now, Stamp::Waiter, now);
-    // The kernel may have chosen the address only now.
-    if let Ok(address) = stream.local_addr() {
+    let failed = |error: io::Error| Fault::os(Phase::Connect, &doing, &error);
+    let outcome = match begun {
+        Err(error) => Err(failed(error)),
+        Ok(()) if finished => settled(&socket).unwrap_or(Ok(())).map_err(failed),
+        Ok(()) => {
+            let ended = attempt.bounded(Phase::Connect, &doing, established(&socket)).await;
+            let now = clock.now();
+            match &ended {
+                Ok(Ok((stamped, _))) => {
+                    dialled.connection.uncertainty += stamped.uncertainty;
+                    dialled.handshake_ended(at, clock.offset(stamped.at), Stamp::Stopwatch, now);
+                }
+                Ok(Err(_)) | Err(_) => dialled.handshake_ended(at, now, Stamp::Waiter, now),
+            }
+            ended.and_then(|ended| ended.and_then(|(_, outcome)| outcome).map_err(failed))
+        }
+    };
+    if let Some(address) = socket.local_addr().ok().and_then(|address| address.as_socket()) {
         dialled.connection.local = Some(endpoint(address));
     }
-    outcome?.map_err(|error| Fault::os(Phase::Connect, &doing, &error))
+    dialled.socket = Some(Held::Bare(socket));
+    outcome
+}
+
+/// Waits until the handshake has an outcome.
+async fn established(socket: &Socket) -> io::Result<(Stamped, io::Result<()>)> {
+    loop {
+        let stamped = Watched::new(socket.as_fd())?.end().await?;
+        match settled(socket) {
+            Some(outcome) => return Ok((stamped, outcome)),
+            // No event is known that is no end; should there be one, it must not make this loop spin.
+            None => tokio::time::sleep(ASK_AGAIN).await,
+        }
+    }
+}
+
+/// The outcome of the handshake, once there is one.
+fn settled(socket: &Socket) -> Option<io::Result<()>> {
+    match socket.take_error() {
+        Ok(Some(error)) | Err(error) => return Some(Err(error)),
+        Ok(None) => {}
+    }
+    socket.peer_addr().is_ok().then_some(Ok(()))
 }
 
 /// The socket address of an endpoint to talk to.
@@ -152,28 +233,6 @@ pub(crate) fn target(remote: Endpoint) -> Result<SocketAddr, Fault> {
         return Err(Fault::invalid("port 0: a port from 1 to 65535 is needed"));
     }
     Ok(SocketAddr::new(remote.address.to_canonical(), remote.port))
-}
-
-/// Waits until the handshake has an outcome.
-async fn established(stream: &TcpStream) -> io::Result<()> {
-    stream.writable().await?;
-    // An entry of the error queue alone wakes us too, and then leaves the runtime no way to wait for more: it takes the
-    // stream's writing side for closed. Such a handshake ends a second or more later, with the next SYN, so asking is cheap.
-    loop {
-        match settled(stream) {
-            Some(outcome) => return outcome,
-            None => tokio::time::sleep(ASK_AGAIN).await,
-        }
-    }
-}
-
-/// The outcome of the handshake, once there is one.
-fn settled(stream: &TcpStream) -> Option<io::Result<()>> {
-    match stream.take_error() {
-        Ok(Some(error)) | Err(error) => return Some(Err(error)),
-        Ok(None) => {}
-    }
-    stream.peer_addr().is_ok().then_some(Ok(()))
 }
 
 /// As the ledger writes it.

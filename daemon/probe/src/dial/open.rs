@@ -1,7 +1,7 @@
 //! The begin of every TCP connection: a socket with what was asked of it, and connect(2).
 //!
 //! Runs inside the vantage and never waits. The handshake is timed from just before connect(2); where it ends at once
-//! (loopback, a local refusal) its end is read on the same thread, so that no scheduler is in the figure.
+//! (loopback, a veth, a local refusal) it is timed on the same thread, less what that was off its processor meanwhile.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,10 +11,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use sonde_core::observation::dial::{Keepalive, TcpRequest};
-use sonde_core::observation::{Endpoint, Phase, Reason};
+use sonde_core::observation::{Phase, Reason};
 
-use super::connect::endpoint;
-use crate::clock::RunClock;
+use crate::clock::{RunClock, on_processor};
 use crate::error_queue;
 use crate::failure::Fault;
 
@@ -44,10 +43,12 @@ impl From<&TcpRequest> for Options {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) socket: Socket,
-    pub(crate) local: Option<Endpoint>,
     /// Just before connect(2).
     pub(crate) at: Duration,
+    /// On a processor: what connect(2) waited for one is not the network's.
     pub(crate) elapsed: Duration,
+    /// That wait.
+    pub(crate) off_processor: Duration,
     /// What connect(2) said; "in progress" is fine.
     pub(crate) begun: io::Result<()>,
     /// The outcome stood right after connect(2).
@@ -78,16 +79,16 @@ impl Opened {
             socket.bind(&local.into()).map_err(|error| refused_bind(&shown, local, &error))?;
         }
         let remote = SockAddr::from(remote);
-        let at = clock.now();
+        let (at, ran) = (clock.now(), on_processor());
         let begun = socket.connect(&remote);
         let finished = begun.is_ok() || is_writable(socket.as_fd());
         let elapsed = clock.since(at).elapsed;
+        let off_processor = elapsed.saturating_sub(on_processor().saturating_sub(ran));
         let begun = match begun {
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
             begun => begun,
         };
-        let local = socket.local_addr().ok().and_then(|local| local.as_socket()).map(endpoint);
-        Ok(Self { socket, local, at, elapsed, begun, finished })
+        Ok(Self { socket, at, elapsed: elapsed.saturating_sub(off_processor), off_processor, begun, finished })
     }
 }
 

@@ -11,7 +11,7 @@ use sonde_core::observation::dial::{
 use sonde_core::observation::{Failure, IcmpError, Phase, Reason};
 use tokio::time::{Instant, sleep_until};
 
-use super::connect::connect;
+use super::connect::connect_bare;
 use super::open::Options;
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
@@ -67,7 +67,7 @@ async fn once(
     request: &SeriesRequest,
 ) -> (Connection, Result<(), Failure>) {
     let attempt = Attempt::begin(clock, request.each.timeout.min(whole.remaining()));
-    let (dialled, outcome) = connect(vantage, &attempt, request.each.remote, Options::from(&request.each)).await;
+    let (dialled, outcome) = connect_bare(vantage, &attempt, request.each.remote, Options::from(&request.each)).await;
     let connection = dialled.connection();
     dialled.close(outcome.is_ok() && request.each.close == Closing::Fin);
     (connection, outcome)

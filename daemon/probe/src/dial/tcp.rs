@@ -7,7 +7,7 @@ use sonde_core::observation::{Failure, Phase, Reason};
 use tokio::io::Interest;
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::{Dialled, connect};
+use super::connect::{Dialled, connect_bare};
 use super::open::Options;
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
@@ -19,9 +19,9 @@ use crate::vantage::Vantage;
 pub async fn tcp(vantage: &Vantage, clock: &RunClock, request: &TcpRequest) -> TcpDial {
     let watch = Watch::open(vantage, clock, request.deltas).await;
     let attempt = Attempt::begin(clock, request.timeout);
-    let (dialled, mut outcome) = connect(vantage, &attempt, request.remote, Options::from(request)).await;
+    let (mut dialled, mut outcome) = connect_bare(vantage, &attempt, request.remote, Options::from(request)).await;
     if outcome.is_ok() && !request.hold.is_zero() {
-        outcome = hold(&attempt, &dialled, request).await;
+        outcome = hold(&attempt, &mut dialled, request).await;
     }
     let timing = attempt.timing();
     let connection = dialled.connection();
@@ -33,7 +33,8 @@ pub async fn tcp(vantage: &Vantage, clock: &RunClock, request: &TcpRequest) -> T
 
 /// Keeps the connection open until its time is over, or the peer or the path has ended it. What the peer says meanwhile is left
 /// unread: `TCP_INFO` counts it.
-async fn hold(attempt: &Attempt, dialled: &Dialled, request: &TcpRequest) -> Result<(), Failure> {
+async fn hold(attempt: &Attempt, dialled: &mut Dialled, request: &TcpRequest) -> Result<(), Failure> {
+    dialled.register().map_err(|fault| dialled.failure(attempt, fault))?;
     let Some(stream) = dialled.stream() else { return Ok(()) };
     let end = attempt.deadline().min(Instant::now() + request.hold);
     let doing = format!("hold the connection to {}", request.remote);
