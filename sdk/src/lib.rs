@@ -43,6 +43,7 @@ pub mod check;
 pub mod dial;
 pub mod dns;
 pub mod finding;
+pub mod grpc;
 pub mod log;
 pub mod report;
 pub mod sockets;

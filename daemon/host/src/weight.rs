@@ -1,7 +1,7 @@
 //! What a line of the ledger weighs in memory, roughly: hosts with thousands of links or listeners make some of them large.
 
 use sonde_core::observation::Call;
-use sonde_core::observation::dial::TlsSession;
+use sonde_core::observation::dial::{HttpResponse, Property, TlsSession};
 use sonde_core::observation::dns::{Answer, Edns, Exchange, Query, ResolverConfig, WalkRequest, WalkResult};
 
 /// A line with an ordinary answer.
@@ -19,13 +19,15 @@ pub(crate) fn of(call: &Call) -> u64 {
         Call::DnsWalk { request, answer } => walk(request, answer),
         Call::DialTls { answer, .. } => answer.session.as_ref().map_or(0, session),
         Call::DialHttp { request, answer } => {
-            let sent: usize = request.headers.iter().map(|field| 48 + field.name.len() + field.value.len()).sum();
-            let received = answer.response.as_ref().map_or(0, |response| {
-                let headers: usize =
-                    response.headers.iter().map(|field| 48 + field.name.len() + field.value.len()).sum();
-                headers + response.body_prefix.len()
-            });
-            sent + request.path.len() + received + answer.session.as_ref().map_or(0, session)
+            let sequels = answer.sequels.iter().map(|sequel| 512 + sequel.response.as_ref().map_or(0, response));
+            fields(&request.headers)
+                + request.path.len()
+                + request.body.len()
+                + answer.response.as_ref().map_or(0, response)
+                + answer.tunnel.as_ref().map_or(0, response)
+                + sequels.sum::<usize>()
+                + answer.http2.as_ref().map_or(0, |_| 512)
+                + answer.session.as_ref().map_or(0, session)
         }
         Call::Listeners { answer, .. } => 192 * answer.as_ref().map_or(0, Vec::len),
         Call::Census { answer, .. } => 192 * answer.as_ref().map_or(0, |census| census.groups.len()),
@@ -37,6 +39,9 @@ pub(crate) fn of(call: &Call) -> u64 {
         Call::Arp { answer, .. } => {
             answer.as_ref().map_or(0, |asked| asked.iter().map(|question| 128 + 64 * question.claims.len()).sum())
         }
+        Call::Proxies { answer, .. } => answer
+            .as_ref()
+            .map_or(0, |found| found.iter().map(|variable| 48 + variable.name.len() + variable.value.len()).sum()),
         Call::DialTcp { .. }
         | Call::Conntrack { .. }
         | Call::RouteTo { .. }
@@ -45,6 +50,14 @@ pub(crate) fn of(call: &Call) -> u64 {
         | Call::Rejected { .. } => 0,
     };
     u64::try_from(LINE_BYTES + more).unwrap_or(u64::MAX)
+}
+
+fn response(response: &HttpResponse) -> usize {
+    192 + fields(&response.headers) + fields(&response.trailers) + response.body_prefix.len()
+}
+
+fn fields(fields: &[Property]) -> usize {
+    fields.iter().map(|field| 48 + field.name.len() + field.value.len()).sum()
 }
 
 fn query(query: &Query) -> usize {

@@ -12,6 +12,7 @@ mod tls;
 
 pub(crate) use self::connect::{Dialled, connect, endpoint, target};
 pub use self::http::http;
+pub(crate) use self::http::{Driver, explain};
 pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;
 pub use self::tls::tls;

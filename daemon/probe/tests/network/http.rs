@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-use sonde_core::observation::dial::{HttpExchange, HttpRequest, Verification};
+use sonde_core::observation::dial::{HttpExchange, HttpProtocol, HttpRequest, Verification};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::dial;
 
@@ -15,10 +15,14 @@ fn request(remote: Endpoint) -> HttpRequest {
     HttpRequest {
         remote,
         tls_server_name: None,
+        protocol: HttpProtocol::Auto,
+        proxied: None,
         method: "GET".to_owned(),
         path: "/health?full=1".to_owned(),
         host: "orders.lab".to_owned(),
         headers: Vec::new(),
+        body: Vec::new(),
+        again_after: Vec::new(),
         timeout: SECOND,
         body_limit_bytes: 1 << 20,
         deltas: false,
