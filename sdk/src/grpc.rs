@@ -49,8 +49,12 @@ pub fn status(response: &HttpResponse) -> Option<Status> {
 
 /// What a healthy call said of the service.
 pub fn serving(exchange: &HttpExchange) -> Option<Serving> {
-    let message = message(&exchange.response.as_ref()?.body_prefix)?;
-    Some(match varint_field(message, 1)? {
+    read_health(&exchange.response.as_ref()?.body_prefix)
+}
+
+/// What the first message of a body says; none where it is not whole, compressed or broken.
+pub fn read_health(body: &[u8]) -> Option<Serving> {
+    Some(match varint_field(message(body)?, 1)? {
         0 => Serving::Unknown,
         1 => Serving::Serving,
         2 => Serving::NotServing,
@@ -169,7 +173,8 @@ fn percent_decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((byte, behind)) = rest.split_first() {
         let pair = behind.first_chunk::<2>().filter(|_| *byte == b'%');
-        let value = pair.and_then(|pair| std::str::from_utf8(pair).ok()).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let value =
+            pair.and_then(|pair| std::str::from_utf8(pair).ok()).and_then(|pair| u8::from_str_radix(pair, 16).ok());
         match value {
             Some(value) => {
                 bytes.push(value);

@@ -11,7 +11,7 @@ mod tcp;
 mod tls;
 
 pub(crate) use self::connect::{Dialled, connect, endpoint, target};
-pub use self::http::http;
+pub use self::http::{http, read_http2_frames, read_tunnel_answer};
 pub(crate) use self::http::{Driver, explain};
 pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;

@@ -20,8 +20,10 @@ use sonde_core::observation::{Failure, Phase, Reason, Timing};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::answer::Driver;
+pub use self::frames::read_http2_frames;
 pub(crate) use self::http2::explain;
 use self::request::Checked;
+pub use self::tunnel::read_tunnel_answer;
 use super::connect::{Dialled, connect};
 use super::tape::{Lent, Record};
 use super::tls::{self, Shaken};

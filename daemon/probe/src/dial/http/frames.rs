@@ -37,6 +37,13 @@ pub(super) fn begins_http2(first_bytes: &[u8]) -> bool {
     settings && length && stream.iter().all(|byte| *byte == 0)
 }
 
+/// What the frames in `bytes` say, as far as they are whole.
+pub fn read_http2_frames(bytes: &[u8]) -> Http2Facts {
+    let mut frames = Frames::default();
+    frames.feed(bytes);
+    frames.facts()
+}
+
 /// A reader of frames, fed with bytes as they come.
 #[derive(Debug, Default)]
 pub(super) struct Frames {

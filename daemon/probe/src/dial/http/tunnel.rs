@@ -63,6 +63,12 @@ fn malformed(doing: &str, what: String) -> Fault {
     Fault::new(Phase::Wait, Reason::Malformed(what), detail)
 }
 
+/// The head of a proxy's answer to CONNECT with its fields, and the length of what came behind it; none where it is not whole.
+pub fn read_tunnel_answer(bytes: &[u8]) -> Result<Option<(HttpResponse, usize)>, String> {
+    let answer = parse(bytes)?;
+    Ok(answer.map(|answer| (answer::head(&answer, &Method::HEAD), answer.body().len())))
+}
+
 /// The head with the bytes behind it, once it is whole.
 fn parse(bytes: &[u8]) -> Result<Option<Response<Bytes>>, String> {
     let mut fields = [httparse::EMPTY_HEADER; HEADERS];
