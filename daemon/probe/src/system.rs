@@ -1,7 +1,7 @@
 //! Routes, neighbours, links, the clock and proxy variables.
 //!
-//! Read through netlink sockets that are opened inside the vantage, and from /proc; only asking by ARP sends packets and needs a privilege. No route, or no neighbour
-//! entry, is an answer and not a failure.
+//! Read through netlink sockets that are opened inside the vantage, and from /proc; only asking by ARP sends packets and needs a
+//! privilege. No route, or no neighbour entry, is an answer and not a failure.
 
 mod arp;
 mod clock;
