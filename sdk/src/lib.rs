@@ -40,10 +40,13 @@
 pub mod arguments;
 pub mod bindings;
 pub mod check;
+pub mod deadline;
 pub mod dial;
 pub mod dns;
 pub mod finding;
+pub mod grpc;
 pub mod log;
+pub mod proxy;
 pub mod report;
 pub mod sockets;
 pub mod system;

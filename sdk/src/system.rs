@@ -2,7 +2,8 @@
 
 pub use crate::bindings::sonde::check::system::{
     ArpAnswer, ArpClaim, ArpQuestion, ClockAnswer, ClockState, DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer,
-    NeighbourEntry, Route, RouteAnswer, RouteKind, arp, clock, default_routes, links, neighbour, route_to,
+    NeighbourEntry, ProxiesAnswer, Route, RouteAnswer, RouteKind, arp, clock, default_routes, links, neighbour,
+    proxies, route_to,
 };
 
 impl ArpAnswer {

@@ -24,8 +24,8 @@ pub use self::segment::{arp_answer, conntrack_answer};
 
 use crate::check::{Budget, Target, TargetKind};
 use crate::dial::{
-    Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, Stamp, TcpDial, TcpInfo, TlsDial, TlsSession,
-    Verification,
+    BodyEnd, BodyFraming, Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, Stamp, TcpDial, TcpInfo,
+    TlsDial, TlsSession, Verification,
 };
 use crate::report::{Finding, Stance, Strength};
 use crate::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer, Process};
@@ -223,23 +223,30 @@ pub fn http_exchange(n: u64, status: u16) -> HttpExchange {
         connection: connection(500),
         phases: HttpPhases {
             connect: Some(timing(0)),
+            tunnel: None,
             tls: None,
             send: Some(timing(0)),
             wait: Some(timing(1)),
             receive: Some(timing(0)),
         },
         session: None,
+        tunnel: None,
+        http2: None,
         response: Some(HttpResponse {
             version: "HTTP/1.1".to_owned(),
             status,
             headers: vec![],
             content_length: Some(0),
+            body_framing: BodyFraming::Length,
+            body_end: BodyEnd::Complete,
             body_bytes: 0,
             body_complete: true,
             body_prefix: vec![],
+            trailers: vec![],
         }),
         not_http: None,
         outcome: Ok(()),
+        sequels: vec![],
         deltas: None,
     }
 }

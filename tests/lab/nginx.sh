@@ -1,7 +1,8 @@
 #!/bin/sh
-# nginx.sh DIR LISTEN CERTIFICATE|- STATUS: a real nginx that answers every request with STATUS, over TLS with DIR/CERTIFICATE.pem.
+# nginx.sh DIR LISTEN CERTIFICATE|- STATUS [DIRECTIVES]: a real nginx that answers every request with STATUS, over TLS with
+# DIR/CERTIFICATE.pem.
 set -eu
-dir=$1 listen=$2 certificate=$3 status=$4
+dir=$1 listen=$2 certificate=$3 status=$4 directives=${5-}
 root=$dir/nginx-$(echo "$listen" | tr ':.' '__')
 mkdir -p "$root"
 ssl= tls=
@@ -19,7 +20,7 @@ events { worker_connections 512; }
 http {
     access_log off;
     client_body_temp_path $root; proxy_temp_path $root; fastcgi_temp_path $root; uwsgi_temp_path $root; scgi_temp_path $root;
-    server { listen $listen$ssl; $tls location / { return $status "answer\n"; } }
+    server { listen $listen$ssl; $tls $directives location / { return $status "answer\n"; } }
 }
 CONF
 exec nginx -p "$root" -e "$root/error.log" -c "$root/nginx.conf"

@@ -12,11 +12,14 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 /// A name of a target, which is also that of its corpus.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 7] = [
     ("message", properties::message),
     ("resolv_conf", properties::resolv_conf),
     ("nsswitch", properties::nsswitch),
     ("hosts", properties::hosts),
+    ("http2_frames", properties::http2_frames),
+    ("http_tunnel", properties::http_tunnel),
+    ("grpc_health", properties::grpc_health),
 ];
 
 /// Mutations of each seed.

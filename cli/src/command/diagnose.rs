@@ -16,6 +16,7 @@ use crate::render::out::Output;
 #[derive(Debug, Args)]
 #[command(after_help = "Targets:
   https://HOST[:PORT]/PATH, http://...     an HTTP request, and every layer below it
+  grpc://HOST:PORT[/SERVICE], grpcs://...  the health of a gRPC server (grpc.health.v1), in plain text or over TLS
   tcp://HOST:PORT, HOST:PORT               a TCP connection
   tls://HOST:PORT                          a TLS handshake
   dns://NAME[?type=TYPE&server=IP], NAME   a name

@@ -1,13 +1,14 @@
 //! One host call in words: what was asked, and what came back.
 
 mod dns;
+mod http;
 mod segment;
 mod tcp;
 
 use sonde_proto::v1::evidence::Call;
 use sonde_proto::v1::{
-    Certificate, DefaultRoutes, Endpoint, Evidence, Failure, HttpExchange, Listener, Route, RouteKind, TcpDial,
-    TlsDial, TlsSession, Verification,
+    Certificate, DefaultRoutes, Endpoint, Evidence, Failure, Listener, Route, RouteKind, TcpDial, TlsDial, TlsSession,
+    Verification,
 };
 
 use crate::render::text::{count, elapsed, micros, moment, socket};
@@ -26,9 +27,7 @@ pub(crate) fn question(evidence: &Evidence) -> String {
             let name = &dial.server_name;
             if remote.contains(name.as_str()) { remote } else { format!("{remote} for {name}") }
         }
-        Some(Call::HttpExchange(exchange)) => {
-            format!("{} {} @{}", exchange.method, exchange.path, endpoint(exchange.remote.as_ref()))
-        }
+        Some(Call::HttpExchange(exchange)) => http::requested(exchange),
         Some(Call::Listeners(listeners)) if listeners.port != 0 => format!("listeners of port {}", listeners.port),
         Some(Call::Listeners(_)) => "listeners".to_owned(),
         Some(Call::Census(_)) => "socket census".to_owned(),
@@ -40,6 +39,8 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         Some(Call::Links(_)) => "links".to_owned(),
         Some(Call::ClockState(_)) => "clock".to_owned(),
         Some(Call::ArpLookup(lookup)) => segment::asked(lookup),
+        Some(Call::Proxies(proxies)) if proxies.pid != 0 => format!("proxy variables of process {}", proxies.pid),
+        Some(Call::Proxies(_)) => "proxy variables".to_owned(),
         Some(Call::Rejected(rejected)) => rejected.function.clone(),
         None => "a call of a newer daemon".to_owned(),
     }
@@ -58,7 +59,7 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
         Some(Call::TcpDial(dial)) => connected(dial),
         Some(Call::TcpSeries(series)) => tcp::spread(series),
         Some(Call::TlsDial(dial)) => session(dial),
-        Some(Call::HttpExchange(exchange)) => responded(exchange),
+        Some(Call::HttpExchange(exchange)) => http::responded(exchange),
         Some(Call::Listeners(listeners)) => match listeners.listeners.as_slice() {
             [] => "nobody listens".to_owned(),
             [one] => listener(one),
@@ -85,6 +86,10 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
             if clock.synchronised { "synchronised" } else { "not synchronised" }.to_owned()
         }
         Some(Call::ArpLookup(lookup)) => segment::claimed(lookup),
+        Some(Call::Proxies(proxies)) => match proxies.variables.as_slice() {
+            [] => "none".to_owned(),
+            set => set.iter().map(|set| format!("{}={}", set.name, set.value)).collect::<Vec<_>>().join(" "),
+        },
         Some(Call::Rejected(_)) => "refused".to_owned(),
         None => String::new(),
     }
@@ -143,13 +148,6 @@ fn session(dial: &TlsDial) -> String {
     parts.extend(session.chain.first().map(certificate));
     parts.retain(|part| !part.is_empty());
     parts.join(", ")
-}
-
-fn responded(exchange: &HttpExchange) -> String {
-    match &exchange.response {
-        Some(response) => format!("status {}, {} bytes", response.status, response.body_bytes),
-        None => "no response".to_owned(),
-    }
 }
 
 fn verification(session: &TlsSession) -> Option<String> {

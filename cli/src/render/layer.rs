@@ -191,7 +191,7 @@ fn rank(evidence: &Evidence) -> u8 {
         Some(Call::DnsConfig(_)) => 12,
         Some(Call::Counters(_)) => 13,
         Some(Call::ClockState(_)) => 14,
-        Some(Call::ConntrackLookup(_) | Call::ArpLookup(_)) => 15,
+        Some(Call::ConntrackLookup(_) | Call::ArpLookup(_) | Call::Proxies(_)) => 15,
         Some(Call::Rejected(_)) => 16,
         None => 17,
     }

@@ -3,6 +3,7 @@
 //! Refuses to trust a guest: what a run learns comes from calls the host made, and of those only from granted resolvers.
 
 mod learn;
+mod proxy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,6 +21,9 @@ pub const RESOLVERS: usize = 16;
 
 /// How many servers of the target's zones a run takes from its resolvers, names and addresses each.
 pub const AUTHORITIES: usize = 64;
+
+/// How many proxies a run takes from environments, names and endpoints each.
+pub const PROXIES: usize = 16;
 
 /// How many endpoints a run holds: those named by the caller, and for a `host` target this host's own listeners.
 pub const ENDPOINTS: usize = 4096;
@@ -43,6 +47,10 @@ pub struct Grants {
     walks: bool,
     /// The search list of the configuration, lower case, without final dots.
     search: Vec<String>,
+    /// Proxies that the environment names, by name: lower case, without final dots.
+    proxy_names: BTreeMap<String, BTreeSet<u16>>,
+    /// Proxies that the environment names, as endpoints.
+    proxies: BTreeSet<SocketAddr>,
     /// Named by the caller, or listeners of this host where the target is `host`.
     endpoints: BTreeSet<SocketAddr>,
 }
@@ -191,6 +199,7 @@ impl Grants {
     fn fixed(&self, endpoint: SocketAddr) -> bool {
         let (address, port) = (endpoint.ip(), endpoint.port());
         self.endpoints.contains(&endpoint)
+            || self.proxies.contains(&endpoint)
             || (port == DNS_PORT && self.resolvers.contains(&address))
             || (Some(port) == self.target_port && self.order.contains(&address))
     }

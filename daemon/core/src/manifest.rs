@@ -16,6 +16,8 @@ pub enum Scheme {
     Listener,
     Pid,
     Host,
+    Grpc,
+    Grpcs,
 }
 
 /// What a parameter's text must be.

@@ -113,6 +113,10 @@ pub enum Call {
         towards: Option<IpAddr>,
         answer: Result<Vec<system::ArpQuestion>, Failure>,
     },
+    Proxies {
+        pid: Option<u32>,
+        answer: Result<Vec<system::ProxyVariable>, Failure>,
+    },
     /// A call that was refused before it became any of the above: bad arguments.
     Rejected {
         function: String,
@@ -142,6 +146,7 @@ impl Call {
             Self::Links { answer } => answer.as_ref().err(),
             Self::Clock { answer } => answer.as_ref().err(),
             Self::Arp { answer, .. } => answer.as_ref().err(),
+            Self::Proxies { answer, .. } => answer.as_ref().err(),
             Self::Rejected { failure, .. } => Some(failure),
         }
     }

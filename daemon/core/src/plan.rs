@@ -216,6 +216,8 @@ impl Scheme {
             Self::Listener => "listener",
             Self::Pid => "pid",
             Self::Host => "host",
+            Self::Grpc => "grpc",
+            Self::Grpcs => "grpcs",
         }
     }
 
@@ -231,6 +233,8 @@ impl Scheme {
             Self::Listener => ":PORT",
             Self::Pid => "pid://N",
             Self::Host => "host",
+            Self::Grpc => "grpc://HOST:PORT[/SERVICE]",
+            Self::Grpcs => "grpcs://HOST:PORT[/SERVICE]",
         }
     }
 }

@@ -39,6 +39,17 @@ pub enum TargetKind {
         /// Path and query, beginning with `/`.
         path: String,
     },
+    /// `grpc://host:port[/service]` in plain text and `grpcs://...`: the health of a gRPC server, or of one service of it.
+    Grpc {
+        /// grpcs.
+        tls: bool,
+        /// Name or address.
+        host: Host,
+        /// Required.
+        port: Port,
+        /// As the health protocol names it, `orders.v1.Orders`; empty for the server as a whole.
+        service: String,
+    },
     /// `tcp://host:port` and bare `host:port`.
     Tcp {
         /// Name or address.
@@ -139,6 +150,8 @@ impl Target {
         match self.kind {
             TargetKind::Http { tls: true, .. } => Scheme::Https,
             TargetKind::Http { tls: false, .. } => Scheme::Http,
+            TargetKind::Grpc { tls: true, .. } => Scheme::Grpcs,
+            TargetKind::Grpc { tls: false, .. } => Scheme::Grpc,
             TargetKind::Tcp { .. } => Scheme::Tcp,
             TargetKind::Tls { .. } => Scheme::Tls,
             TargetKind::Udp { .. } => Scheme::Udp,
@@ -162,6 +175,7 @@ impl Target {
     pub fn host(&self) -> Option<&Host> {
         match &self.kind {
             TargetKind::Http { host, .. }
+            | TargetKind::Grpc { host, .. }
             | TargetKind::Tcp { host, .. }
             | TargetKind::Tls { host, .. }
             | TargetKind::Udp { host, .. } => Some(host),
@@ -173,6 +187,7 @@ impl Target {
     pub fn port(&self) -> Option<Port> {
         match &self.kind {
             TargetKind::Http { port, .. }
+            | TargetKind::Grpc { port, .. }
             | TargetKind::Tcp { port, .. }
             | TargetKind::Tls { port, .. }
             | TargetKind::Udp { port, .. }
@@ -194,6 +209,10 @@ impl fmt::Display for Target {
                 } else {
                     write!(f, "{scheme}://{host}:{port}{path}")
                 }
+            }
+            TargetKind::Grpc { tls, host, port, service } => {
+                let (scheme, slash) = (if *tls { "grpcs" } else { "grpc" }, if service.is_empty() { "" } else { "/" });
+                write!(f, "{scheme}://{}:{port}{slash}{service}", Bracketed(host))
             }
             TargetKind::Tcp { host, port } => write!(f, "tcp://{}:{port}", Bracketed(host)),
             TargetKind::Tls { host, port } => write!(f, "tls://{}:{port}", Bracketed(host)),

@@ -45,14 +45,6 @@ fn name(text: &str) -> Result<String, String> {
     types::word("name", text, NAME_BYTES)
 }
 
-/// The process whose environment is asked for.
-fn process(pid: Option<u32>) -> Result<Option<u32>, String> {
-    match pid {
-        Some(0) => Err("0 is no process id; leave it out for the vantage's own".to_owned()),
-        pid => Ok(pid),
-    }
-}
-
 impl From<core::Transport> for wit::Transport {
     fn from(transport: core::Transport) -> Self {
         match transport {

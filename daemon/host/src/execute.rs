@@ -150,6 +150,11 @@ fn target(target: &Target, addresses: &[std::net::IpAddr]) -> wit::Target {
             path: Some(path.clone()),
             ..blank
         },
+        TargetKind::Grpc { tls, service, .. } => wit::Target {
+            kind: if *tls { wit::TargetKind::Grpcs } else { wit::TargetKind::Grpc },
+            path: Some(service.clone()),
+            ..blank
+        },
         TargetKind::Tcp { .. } => wit::Target { kind: wit::TargetKind::Tcp, ..blank },
         TargetKind::Tls { .. } => wit::Target { kind: wit::TargetKind::Tls, ..blank },
         TargetKind::Udp { .. } => wit::Target { kind: wit::TargetKind::Udp, ..blank },

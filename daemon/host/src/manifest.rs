@@ -116,6 +116,8 @@ impl From<wit::TargetKind> for Scheme {
             wit::TargetKind::Listener => Self::Listener,
             wit::TargetKind::Pid => Self::Pid,
             wit::TargetKind::Host => Self::Host,
+            wit::TargetKind::Grpc => Self::Grpc,
+            wit::TargetKind::Grpcs => Self::Grpcs,
         }
     }
 }

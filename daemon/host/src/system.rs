@@ -10,6 +10,7 @@ use wasmtime::component::Accessor;
 
 use crate::bindings::Imports;
 use crate::bindings::sonde::check::system as wit;
+use crate::bindings::sonde::check::types::Property;
 use crate::inspection::{Inspection, inspect};
 use crate::run::Run;
 use crate::session::Session;
@@ -53,6 +54,13 @@ impl wit::HostWithStore<Session> for Imports {
         let (id, timing, answer) = inspect(accessor, arp::parsed(towards.as_deref())).await;
         let outcome = answer.map(|asked| asked.into_iter().map(Into::into).collect()).map_err(Into::into);
         wit::ArpAnswer { evidence: id.0, timing: timing.into(), outcome }
+    }
+
+    async fn proxies(accessor: &Accessor<Session, Self>, pid: Option<u32>) -> wit::ProxiesAnswer {
+        let (id, timing, answer) = inspect(accessor, types::process(pid).map(Proxies)).await;
+        let property = |variable: core::ProxyVariable| Property { name: variable.name, value: variable.value };
+        let outcome = answer.map(|found| found.into_iter().map(property).collect()).map_err(Into::into);
+        wit::ProxiesAnswer { evidence: id.0, timing: timing.into(), outcome }
     }
 }
 
@@ -133,6 +141,22 @@ impl Inspection for Clock {
 
     fn observed(self, answer: Result<core::ClockState, Failure>) -> Call {
         Call::Clock { answer }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Proxies(Option<u32>);
+
+impl Inspection for Proxies {
+    type Facts = Vec<core::ProxyVariable>;
+    const FUNCTION: &'static str = "system.proxies";
+
+    async fn look(&self, run: &Run) -> Result<Vec<core::ProxyVariable>, Failure> {
+        sonde_probe::system::proxies(&run.vantage, &run.clock, self.0).await
+    }
+
+    fn observed(self, answer: Result<Vec<core::ProxyVariable>, Failure>) -> Call {
+        Call::Proxies { pid: self.0, answer }
     }
 }
 

@@ -51,6 +51,14 @@ pub(crate) fn word(what: &str, text: &str, limit: usize) -> Result<String, Strin
     Ok(text.to_owned())
 }
 
+/// The process whose environment is asked for.
+pub(crate) fn process(pid: Option<u32>) -> Result<Option<u32>, String> {
+    match pid {
+        Some(0) => Err("0 is no process id; leave it out for the vantage's own".to_owned()),
+        pid => Ok(pid),
+    }
+}
+
 pub(crate) fn texts(addresses: &[IpAddr]) -> Vec<String> {
     addresses.iter().map(ToString::to_string).collect()
 }

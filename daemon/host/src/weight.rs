@@ -1,7 +1,7 @@
 //! What a line of the ledger weighs in memory, roughly: hosts with thousands of links or listeners make some of them large.
 
 use sonde_core::observation::Call;
-use sonde_core::observation::dial::{Connection, PhaseInfo, TlsSession};
+use sonde_core::observation::dial::{Connection, HttpResponse, PhaseInfo, Property, TlsSession};
 use sonde_core::observation::dns::{Answer, Edns, Exchange, Query, ResolverConfig, WalkRequest, WalkResult};
 
 /// A line with an ordinary answer.
@@ -21,14 +21,16 @@ pub(crate) fn of(call: &Call) -> u64 {
         Call::DialTcpSeries { answer, .. } => 64 * answer.attempts.len() + 256 * answer.failures.len(),
         Call::DialTls { answer, .. } => phases(&answer.connection) + answer.session.as_ref().map_or(0, session),
         Call::DialHttp { request, answer } => {
-            let sent: usize = request.headers.iter().map(|field| 48 + field.name.len() + field.value.len()).sum();
-            let received = answer.response.as_ref().map_or(0, |response| {
-                let headers: usize =
-                    response.headers.iter().map(|field| 48 + field.name.len() + field.value.len()).sum();
-                headers + response.body_prefix.len()
-            });
-            let phases = phases(&answer.connection);
-            sent + request.path.len() + received + phases + answer.session.as_ref().map_or(0, session)
+            let sequels = answer.sequels.iter().map(|sequel| 512 + sequel.response.as_ref().map_or(0, response));
+            fields(&request.headers)
+                + request.path.len()
+                + request.body.len()
+                + answer.response.as_ref().map_or(0, response)
+                + answer.tunnel.as_ref().map_or(0, response)
+                + sequels.sum::<usize>()
+                + answer.http2.as_ref().map_or(0, |_| 512)
+                + phases(&answer.connection)
+                + answer.session.as_ref().map_or(0, session)
         }
         Call::Listeners { answer, .. } => 192 * answer.as_ref().map_or(0, Vec::len),
         Call::Census { answer, .. } => 192 * answer.as_ref().map_or(0, |census| census.groups.len()),
@@ -40,6 +42,9 @@ pub(crate) fn of(call: &Call) -> u64 {
         Call::Arp { answer, .. } => {
             answer.as_ref().map_or(0, |asked| asked.iter().map(|question| 128 + 64 * question.claims.len()).sum())
         }
+        Call::Proxies { answer, .. } => answer
+            .as_ref()
+            .map_or(0, |found| found.iter().map(|variable| 48 + variable.name.len() + variable.value.len()).sum()),
         Call::Conntrack { .. }
         | Call::RouteTo { .. }
         | Call::Neighbour { .. }
@@ -51,6 +56,14 @@ pub(crate) fn of(call: &Call) -> u64 {
 
 fn phases(connection: &Connection) -> usize {
     size_of::<PhaseInfo>() * connection.phases.len()
+}
+
+fn response(response: &HttpResponse) -> usize {
+    192 + fields(&response.headers) + fields(&response.trailers) + response.body_prefix.len()
+}
+
+fn fields(fields: &[Property]) -> usize {
+    fields.iter().map(|field| 48 + field.name.len() + field.value.len()).sum()
 }
 
 fn query(query: &Query) -> usize {

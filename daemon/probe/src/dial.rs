@@ -14,7 +14,8 @@ mod tcp;
 mod tls;
 
 pub(crate) use self::connect::{Dialled, connect, endpoint, target};
-pub use self::http::http;
+pub(crate) use self::http::{Driver, explain};
+pub use self::http::{http, read_http2_frames, read_tunnel_answer};
 pub(crate) use self::open::Options;
 pub use self::series::tcp_repeat;
 pub(crate) use self::tape::Lent;

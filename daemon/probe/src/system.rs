@@ -1,18 +1,19 @@
-//! Routes, neighbours, links and the clock.
+//! Routes, neighbours, links, the clock and proxy variables.
 //!
-//! Read through netlink sockets that are opened inside the vantage; only asking by ARP sends packets and needs a privilege. No route, or no neighbour
-//! entry, is an answer and not a failure.
+//! Read through netlink sockets that are opened inside the vantage, and from /proc; only asking by ARP sends packets and needs a
+//! privilege. No route, or no neighbour entry, is an answer and not a failure.
 
 mod arp;
 mod clock;
 mod link;
 mod neighbour;
+mod proxies;
 mod route;
 
 use std::net::IpAddr;
 
 use sonde_core::observation::Failure;
-use sonde_core::observation::system::{ArpQuestion, ClockState, Link, Neighbour, Route};
+use sonde_core::observation::system::{ArpQuestion, ClockState, Link, Neighbour, ProxyVariable, Route};
 
 use crate::clock::RunClock;
 use crate::inspection::inspect;
@@ -46,4 +47,9 @@ pub async fn clock(vantage: &Vantage, clock: &RunClock) -> Result<ClockState, Fa
 /// Asks by ARP who has the next hop towards an address and the source for it; without one, this host's own addresses.
 pub async fn arp(vantage: &Vantage, clock: &RunClock, towards: Option<IpAddr>) -> Result<Vec<ArpQuestion>, Failure> {
     arp::ask(vantage, clock, towards).await
+}
+
+/// The variables that name proxies, of the daemon or of the process that it sees under this number.
+pub async fn proxies(vantage: &Vantage, clock: &RunClock, pid: Option<u32>) -> Result<Vec<ProxyVariable>, Failure> {
+    inspect(vantage, clock, move |procfs| proxies::read(procfs, pid)).await
 }

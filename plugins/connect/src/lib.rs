@@ -20,6 +20,7 @@ impl Check for Connect {
     fn describe() -> Manifest {
         Manifest::new("connect", env!("CARGO_PKG_VERSION"), "Opens a TCP connection to every address of the target.")
             .serving([TargetKind::Https, TargetKind::Http, TargetKind::Tcp, TargetKind::Tls, TargetKind::Host])
+            .serving([TargetKind::Grpc, TargetKind::Grpcs])
             .taking(
                 Parameter::new("latency", ParameterType::Duration, "A round trip above this is a fault.")
                     .with_default("150ms"),

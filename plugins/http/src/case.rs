@@ -2,7 +2,10 @@
 //!
 //! Owns the classification of one exchange and the walk along redirects that both share; names no cause.
 
-use sonde_sdk::dial::{Connection, HttpExchange, TlsDial};
+use std::time::Duration;
+
+use sonde_sdk::dial::{Connection, HttpExchange, HttpResponse, TlsDial};
+use sonde_sdk::grpc::{self, Serving};
 use sonde_sdk::types::{Endpoint, Phase, Reason};
 
 use crate::location::{Leads, Origin};
@@ -16,8 +19,19 @@ pub(crate) struct Get {
     pub(crate) cookies: String,
     /// With a header that makes the request span segments.
     pub(crate) padded: bool,
+    /// In HTTP/1.1, whatever TLS would agree on.
+    pub(crate) http1: bool,
     /// The same request again; from 0.
     pub(crate) attempt: u8,
+}
+
+/// What the caller wants to know beside whether the page comes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Wishes {
+    /// How long the caller keeps an idle connection before it uses it again.
+    pub(crate) idle: Option<Duration>,
+    /// What the caller allows.
+    pub(crate) timeouts: Option<sonde_sdk::deadline::Timeouts>,
 }
 
 /// One thing to do next.
@@ -26,6 +40,8 @@ pub(crate) enum Step {
     Get(Get),
     /// A TLS handshake with a port that should speak plain HTTP.
     Tls(String),
+    /// A request, and the same again on the connection after this pause; the attempt tells equal ones apart.
+    Idle(Get, Duration),
 }
 
 /// Everything known.
@@ -36,12 +52,14 @@ pub(crate) struct Case {
     pub(crate) addresses: Vec<String>,
     pub(crate) exchanges: Vec<(Get, HttpExchange)>,
     pub(crate) handshakes: Vec<(String, TlsDial)>,
+    pub(crate) idles: Vec<(Get, Duration, HttpExchange)>,
+    pub(crate) wishes: Wishes,
 }
 
 /// How an exchange ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// A complete answer with this status.
+    /// A complete answer with this status; of gRPC, the HTTP status that means the same.
     Answered(u16),
     /// No TCP connection: `connect` judges it.
     NoConnection,
@@ -61,6 +79,8 @@ pub(crate) enum End {
     TlsBytes,
     /// HTTP/2 frames in answer to HTTP/1.1.
     Http2,
+    /// The server refused the HTTP/2 stream, or the connection, because there are too many.
+    Limited,
     /// Something else.
     NotHttp,
     /// Our own limits: nothing is known.
@@ -88,6 +108,8 @@ impl Case {
             addresses: addresses.iter().take(MOST_ADDRESSES).cloned().collect(),
             exchanges: Vec::new(),
             handshakes: Vec::new(),
+            idles: Vec::new(),
+            wishes: Wishes::default(),
         }
     }
 
@@ -99,6 +121,7 @@ impl Case {
         match step {
             Step::Get(get) => self.find(get).is_some(),
             Step::Tls(address) => self.handshake(address).is_some(),
+            Step::Idle(get, pause) => self.idles.iter().any(|(done, paused, _)| done == get && paused == pause),
         }
     }
 
@@ -112,7 +135,14 @@ impl Case {
 
     /// The first request to an address.
     pub(crate) fn opening(&self, address: &str) -> Get {
-        Get { address: address.to_owned(), path: self.path.clone(), cookies: String::new(), padded: false, attempt: 0 }
+        Get {
+            address: address.to_owned(),
+            path: self.path.clone(),
+            cookies: String::new(),
+            padded: false,
+            http1: false,
+            attempt: 0,
+        }
     }
 
     /// Every exchange of the same request, padded ones aside, oldest first.
@@ -176,7 +206,7 @@ pub(crate) fn end(exchange: &HttpExchange) -> End {
     let response = exchange.response.as_ref();
     let Err(failure) = &exchange.outcome else {
         return match response {
-            Some(response) => End::Answered(response.status),
+            Some(response) => End::Answered(status(exchange).unwrap_or(response.status)),
             None => strange(exchange.not_http.as_deref()).unwrap_or(End::Untested),
         };
     };
@@ -195,6 +225,9 @@ pub(crate) fn end(exchange: &HttpExchange) -> End {
     if let Some(strange) = strange(exchange.not_http.as_deref()) {
         return strange;
     }
+    if limited(exchange) {
+        return End::Limited;
+    }
     match (&failure.reason, response) {
         (Reason::Reset, _) => End::Reset(response.is_some()),
         (Reason::TimedOut, None) => End::Silent,
@@ -204,6 +237,66 @@ pub(crate) fn end(exchange: &HttpExchange) -> End {
         (Reason::Malformed(_), None) => End::NotHttp,
         _ => End::Untested,
     }
+}
+
+/// The server's own frames say that there are too many streams, or allow none (RFC 9113 sections 6.5.2 and 7).
+fn limited(exchange: &HttpExchange) -> bool {
+    const REFUSED_STREAM: u32 = 7;
+    const ENHANCE_YOUR_CALM: u32 = 11;
+    exchange.http2.as_ref().is_some_and(|facts| {
+        let too_many = |code| matches!(code, REFUSED_STREAM | ENHANCE_YOUR_CALM);
+        facts.max_concurrent_streams == Some(0)
+            || facts.resets.iter().any(|reset| too_many(reset.code))
+            || facts.goaway.as_ref().is_some_and(|goaway| too_many(goaway.code))
+    })
+}
+
+/// The HTTP status that means what a gRPC answer says (the reverse of gRPC's "HTTP to gRPC Status Code Mapping").
+fn status(exchange: &HttpExchange) -> Option<u16> {
+    let response = exchange.response.as_ref().filter(|response| is_grpc(response))?;
+    let status = grpc::status(response)?;
+    Some(match status.code {
+        0 => match grpc::serving(exchange) {
+            Some(Serving::Serving) => 200,
+            Some(Serving::ServiceUnknown) => 404,
+            _ => 503,
+        },
+        // The server answers, and has no health service.
+        12 => 405,
+        5 => 404,
+        7 => 403,
+        16 => 401,
+        8 => 429,
+        14 => 503,
+        4 => 504,
+        _ => 500,
+    })
+}
+
+fn is_grpc(response: &HttpResponse) -> bool {
+    response.header("content-type").is_some_and(|value| value.starts_with("application/grpc"))
+}
+
+/// What the answer says, in the words of its protocol: `status 503`, `gRPC UNAVAILABLE`.
+pub(crate) fn said(exchange: &HttpExchange) -> String {
+    let Some(response) = &exchange.response else { return "no status".to_owned() };
+    let Some(status) = grpc::status(response).filter(|_| is_grpc(response)) else {
+        return format!("status {}", response.status);
+    };
+    let name = match (status.code, grpc::serving(exchange)) {
+        (0, Some(Serving::Serving)) => "SERVING",
+        (0, Some(Serving::NotServing)) => "NOT_SERVING",
+        (0, Some(Serving::ServiceUnknown)) => "SERVICE_UNKNOWN",
+        (0, _) => "an unknown health",
+        (code, _) => grpc::status_name(code),
+    };
+    if status.message.is_empty() { format!("gRPC {name}") } else { format!("gRPC {name} ({:.80})", status.message) }
+}
+
+/// As [`said`], where a number alone is clear: `503`, `gRPC UNAVAILABLE`.
+pub(crate) fn spoken(exchange: &HttpExchange) -> String {
+    let said = said(exchange);
+    said.strip_prefix("status ").map_or(said.clone(), str::to_owned)
 }
 
 fn demands_certificate(exchange: &HttpExchange) -> bool {

@@ -11,8 +11,9 @@ mod verdict;
 use std::time::Duration;
 
 use sonde_sdk::prelude::*;
+use sonde_sdk::{deadline, grpc};
 
-use case::{Case, Get, Step};
+use case::{Case, Get, Step, Wishes};
 use location::Origin;
 
 /// The check.
@@ -25,20 +26,38 @@ impl Check for Http {
             env!("CARGO_PKG_VERSION"),
             "Requests the target's page, a few times, and follows its redirects.",
         )
-        .serving([TargetKind::Https, TargetKind::Http])
+        .serving([TargetKind::Https, TargetKind::Http, TargetKind::Grpc, TargetKind::Grpcs])
+        .taking(Parameter::new(
+            "idle",
+            ParameterType::Duration,
+            "Also ask whether a connection can be used again after this pause.",
+        ))
+        .taking(Parameter::new(
+            "timeouts",
+            ParameterType::Text,
+            "What the caller allows, as connect=1s,total=2s (dial, connect, tls, header, total) or go, curl, java, python-requests: which would fire first?",
+        ))
         .calling(["dial"])
         .after(["connect", "tls"])
         .deciding(CAUSES.iter().copied())
         .costing(CostClass::Moderate)
     }
 
-    async fn run(target: Target, _: Arguments, budget: Budget) -> Result<Outcome, String> {
+    async fn run(target: Target, arguments: Arguments, budget: Budget) -> Result<Outcome, String> {
         let (Some(host), Some(port)) = (target.host.as_deref(), target.port) else {
             return Ok(Outcome::skipped("the target has no host and port to request from"));
         };
         let started = timer::now();
-        let origin = Origin { https: target.kind == TargetKind::Https, host: host.to_ascii_lowercase(), port };
-        let mut case = Case::new(origin, target.path.as_deref().unwrap_or("/"), &target.addresses);
+        let origin = Origin {
+            https: matches!(target.kind, TargetKind::Https | TargetKind::Grpcs),
+            grpc: matches!(target.kind, TargetKind::Grpc | TargetKind::Grpcs),
+            host: host.to_ascii_lowercase(),
+            port,
+        };
+        let path = target.path.as_deref().unwrap_or_default();
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let mut case = Case::new(origin, &path, &target.addresses);
+        case.wishes = wishes(&arguments, budget)?;
         for _ in 0..MOST_ROUNDS {
             let steps = plan::next(&case);
             let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);
@@ -49,6 +68,7 @@ impl Check for Http {
             for seen in wait::all(steps.into_iter().map(|step| take(&case, step, longest))).await {
                 match seen {
                     Seen::Exchange(get, exchange) => case.exchanges.push((get, *exchange)),
+                    Seen::Idled(get, pause, exchange) => case.idles.push((get, pause, *exchange)),
                     Seen::Handshake(address, dial) => case.handshakes.push((address, *dial)),
                 }
             }
@@ -61,9 +81,24 @@ impl Check for Http {
 
 sonde_sdk::export!(Http);
 
+fn wishes(arguments: &Arguments, budget: Budget) -> Result<Wishes, String> {
+    let idle: Option<Duration> = arguments.optional("idle")?;
+    // Once, once more, and half of it, beside the requests themselves.
+    if let Some(idle) = idle.filter(|idle| 2 * *idle + budget.probe_timeout() > budget.remaining()) {
+        let left = budget.remaining().as_millis();
+        return Err(format!(
+            "argument idle is {idle:?}: twice that does not fit into the run's {left} ms; give it more"
+        ));
+    }
+    let timeouts: Option<String> = arguments.optional("timeouts")?;
+    let timeouts = timeouts.map(|text| deadline::Timeouts::parse(&text)).transpose();
+    Ok(Wishes { idle, timeouts: timeouts.map_err(|problem| format!("argument timeouts: {problem}"))? })
+}
+
 /// What came of a step.
 enum Seen {
     Exchange(Get, Box<dial::HttpExchange>),
+    Idled(Get, Duration, Box<dial::HttpExchange>),
     Handshake(String, Box<dial::TlsDial>),
 }
 
@@ -76,6 +111,10 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
             let request = request(case, &get).within(patience);
             Call::Http(get, request)
         }
+        Step::Idle(get, pause) => {
+            let request = request(case, &get).within(pause + longest).again_after(pause);
+            Call::Idle(get, pause, request)
+        }
         Step::Tls(address) => {
             let request =
                 dial::TlsRequest::to(case.endpoint(&address), &case.origin.host).within(GREETING.min(longest));
@@ -85,6 +124,7 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
     async move {
         match call {
             Call::Http(get, request) => Seen::Exchange(get, Box::new(dial::http(request).await)),
+            Call::Idle(get, pause, request) => Seen::Idled(get, pause, Box::new(dial::http(request).await)),
             Call::Tls(address, request) => Seen::Handshake(address, Box::new(dial::tls(request).await)),
         }
     }
@@ -92,13 +132,22 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
 
 enum Call {
     Http(Get, dial::HttpRequest),
+    Idle(Get, Duration, dial::HttpRequest),
     Tls(String, dial::TlsRequest),
 }
 
 fn request(case: &Case, get: &Get) -> dial::HttpRequest {
-    let mut request = dial::HttpRequest::get(case.endpoint(&get.address), &case.origin.header(), &get.path)
-        .header("user-agent", concat!("sonde/", env!("CARGO_PKG_VERSION")))
-        .header("accept", "*/*");
+    let (remote, host) = (case.endpoint(&get.address), case.origin.header());
+    let mut request = if case.origin.grpc {
+        grpc::health(remote, &host, get.path.trim_start_matches('/'))
+    } else {
+        dial::HttpRequest::get(remote, &host, &get.path)
+            .header("user-agent", concat!("sonde/", env!("CARGO_PKG_VERSION")))
+            .header("accept", "*/*")
+    };
+    if get.http1 {
+        request = request.speaking(dial::HttpProtocol::Http1);
+    }
     if case.origin.https {
         request = request.over_tls(&case.origin.host);
     }
@@ -128,6 +177,11 @@ const CAUSES: &[&str] = &[
     "http.truncated_body",
     "http.server_slow",
     "http.slow_body",
+    "http.keepalive_race",
+    "http.lb_idle_timeout",
+    "http.h2_stream_limit",
+    "http.pool_exhausted",
+    "app.deadline_budget",
     "lb.backend_erroring",
     "lb.backend_refused",
     "tcp.port_closed",

@@ -6,6 +6,8 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) https: bool,
+    /// Asked for its health by gRPC, and not for a page.
+    pub(crate) grpc: bool,
     /// Lower case, without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -31,6 +33,9 @@ impl Origin {
 
     /// The address of a page, as a user would write it.
     pub(crate) fn url(&self, path: &str) -> String {
+        if self.grpc {
+            return format!("{}://{}{path}", if self.https { "grpcs" } else { "grpc" }, self.header());
+        }
         format!("{}://{}{path}", if self.https { "https" } else { "http" }, self.header())
     }
 
@@ -110,7 +115,7 @@ mod tests {
     use super::*;
 
     fn follow(location: &str) -> Leads {
-        Origin { https: true, host: "shop.example".to_owned(), port: 8443 }.follow("/a/b?x=1", location)
+        Origin { https: true, grpc: false, host: "shop.example".to_owned(), port: 8443 }.follow("/a/b?x=1", location)
     }
 
     #[test]
@@ -141,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_host_header_names_a_port_only_where_it_is_not_the_schemes() {
-        let origin = |https, host: &str, port| Origin { https, host: host.to_owned(), port }.header();
+        let origin = |https, host: &str, port| Origin { https, grpc: false, host: host.to_owned(), port }.header();
         assert_eq!(origin(false, "a.example", 80), "a.example");
         assert_eq!(origin(true, "a.example", 80), "a.example:80");
         assert_eq!(origin(false, "2001:db8::1", 8080), "[2001:db8::1]:8080");

@@ -1,7 +1,10 @@
 //! What to request next, given what is known: a pure function, so that a whole run can be played natively.
 //!
 //! First the page itself, along its redirects; then, by what came, the requests that separate one cause from another. A good
-//! answer is asked for a few times more, because one bad backend of several shows only in a share of the answers.
+//! answer is asked for a few times more, because one bad backend of several shows only in a share of the answers. How long an
+//! idle connection lives is asked only where the caller wants to know.
+
+use std::time::Duration;
 
 use sonde_sdk::types::Reason;
 
@@ -17,7 +20,25 @@ pub(crate) fn next(case: &Case) -> Vec<Step> {
         Walk::Circles(passed) => passed.first().map_or_else(Vec::new, |(get, _)| repeats(get, 1..=1)),
     };
     wanted.retain(|step| !case.done(step));
-    wanted
+    if wanted.is_empty() { idle(case) } else { wanted }
+}
+
+/// Whether a connection outlives the caller's pause; where it does not, half of what it did live.
+fn idle(case: &Case) -> Vec<Step> {
+    let (Some(pause), Some(Walk::Ends(get, exchange))) = (case.wishes.idle, case.walk()) else { return Vec::new() };
+    if !matches!(case::end(exchange), End::Answered(..400)) {
+        return Vec::new();
+    }
+    let whole = Step::Idle(get.clone(), pause);
+    let Some((_, _, idled)) = case.idles.iter().find(|(done, paused, _)| done == get && *paused == pause) else {
+        return vec![whole];
+    };
+    let Some(sequel) = idled.sequels.first().filter(|sequel| sequel.outcome.is_err()) else { return Vec::new() };
+    let lived = sequel.closed.as_ref().map_or(pause, |closed| Duration::from_micros(closed.after_us));
+    // Again, to see that it is the rule, and half of it, to see that it is the time.
+    let again = Step::Idle(Get { attempt: 1, ..get.clone() }, pause);
+    let half = Step::Idle(Get { attempt: 2, ..get.clone() }, lived / 2);
+    [again, half].into_iter().filter(|step| !case.done(step)).collect()
 }
 
 /// No address accepted a connection. Where one refused, another backend behind it may not.
@@ -55,6 +76,13 @@ fn follow_up(case: &Case, get: &Get, end: &End, wait_us: Option<u64>) -> Vec<Ste
         End::Silent | End::Stuck => {
             let mut steps = repeats(get, 1..=1);
             steps.push(Step::Get(Get { padded: true, attempt: 0, ..get.clone() }));
+            steps
+        }
+        End::Limited => {
+            let mut steps = repeats(get, 1..=1);
+            if !case.origin.grpc {
+                steps.push(Step::Get(Get { http1: true, attempt: 0, ..get.clone() }));
+            }
             steps
         }
         End::Empty | End::Truncated | End::Reset(_) | End::TlsBytes | End::NotHttp => {

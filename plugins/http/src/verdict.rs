@@ -2,6 +2,8 @@
 //!
 //! Pure. A cause is called proven only where a second, separate exchange rules a look-alike out.
 
+mod budget;
+mod idle;
 mod latency;
 mod silence;
 mod status;
@@ -41,6 +43,8 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         End::Answered(code) => {
             let mut findings = status::judge(case, get, exchange, code);
             findings.extend(latency::judge(case, get));
+            findings.extend(idle::judge(case, get));
+            findings.extend(budget::judge(case, get));
             findings
         }
         End::Silent | End::Stuck => silence::judge(case, get, exchange),
@@ -59,6 +63,10 @@ fn conclude(case: &Case, get: &Get, exchange: &HttpExchange, findings: Vec<Findi
         None => Outcome::unclear(works),
     };
     let silent = findings.iter().any(|f| f.stance == Stance::Supports && f.cause == "app.not_responding");
+    let outcome = budget::notes(case, get)
+        .into_iter()
+        .chain(idle::notes(case, get))
+        .fold(outcome, |outcome, note| outcome.noting(note.0, note.1));
     let outcome = if silent {
         outcome.next(format!("on the server {}: sonde diagnose :{}", get.address, case.origin.port))
     } else {
@@ -118,7 +126,9 @@ fn circles(case: &Case, passed: &[(&Get, &HttpExchange)]) -> Judgement {
 fn sentence(case: &Case, get: &Get, exchange: &HttpExchange) -> String {
     let wait = case::wait_us(exchange).map_or_else(String::new, |us| format!(" in {}", ms(us)));
     match &exchange.response {
-        Some(response) => format!("{} answers {} for {}{wait}", case.endpoint(&get.address), response.status, get.path),
+        Some(_) => {
+            format!("{} answers {} for {}{wait}", case.endpoint(&get.address), case::spoken(exchange), get.path)
+        }
         None => format!("{} gave no answer for {}: {}", case.endpoint(&get.address), get.path, detail(exchange)),
     }
 }

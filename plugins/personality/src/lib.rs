@@ -14,13 +14,13 @@ struct PersonalityCheck;
 
 impl Check for PersonalityCheck {
     fn describe() -> Manifest {
-        use TargetKind::{Dns, Http, Https, Tcp, Tls};
+        use TargetKind::{Dns, Grpc, Grpcs, Http, Https, Tcp, Tls};
         Manifest::new(
             "personality",
             env!("CARGO_PKG_VERSION"),
             "Looks the name up as glibc, musl and Go would, and compares what their users would read.",
         )
-        .serving([Dns, Https, Http, Tcp, Tls])
+        .serving([Dns, Https, Http, Tcp, Tls, Grpc, Grpcs])
         .calling(["dns"])
         .after(["resolve", "connect", "tls", "http"])
         .taking(Parameter::new("timeout", ParameterType::Duration, "where each lookup is cut off").with_default("3s"))

@@ -21,13 +21,13 @@ struct Resolve;
 
 impl Check for Resolve {
     fn describe() -> Manifest {
-        use TargetKind::{Dns, Host, Http, Https, Tcp, Tls};
+        use TargetKind::{Dns, Grpc, Grpcs, Host, Http, Https, Tcp, Tls};
         Manifest::new(
             "resolve",
             env!("CARGO_PKG_VERSION"),
             "Resolves the target's name as this host would, asking each name server directly.",
         )
-        .serving([Https, Http, Tcp, Tls, Dns, Host])
+        .serving([Https, Http, Tcp, Tls, Dns, Host, Grpc, Grpcs])
         .calling(["dns", "dial", "sockets", "system"])
         .taking(budget_parameter("in-cluster", "300ms", "the cluster's own DNS, or this host's"))
         .taking(budget_parameter("cross-zone", "1200ms", "a server of a private network"))

@@ -20,7 +20,7 @@ struct Tls;
 impl Check for Tls {
     fn describe() -> Manifest {
         Manifest::new("tls", env!("CARGO_PKG_VERSION"), "Shakes hands with the target and verifies its certificate.")
-            .serving([TargetKind::Https, TargetKind::Tls])
+            .serving([TargetKind::Https, TargetKind::Tls, TargetKind::Grpcs])
             .calling(["dial", "system"])
             .after(["connect"])
             .deciding(CAUSES.iter().copied())

@@ -1,6 +1,7 @@
 //! What must hold for any bytes: no panic, and what each property asserts. The fuzz targets run these, and so does the ordinary
 //! test `tests/tests/fuzz.rs` on the seeds and on mutations of them.
 
+use sonde_probe::dial::{read_http2_frames, read_tunnel_answer};
 use sonde_probe::dns::{decode, parse_hosts, parse_nsswitch, parse_resolv_conf};
 
 /// An answer of a server.
@@ -40,4 +41,29 @@ pub(crate) fn hosts(bytes: &[u8]) {
     let (lines, answers) = parse_hosts(file, &name);
     // Three personalities, three families.
     assert!(lines.len() <= file.len() && answers.len() == 9, "{} lines, {} answers", lines.len(), answers.len());
+}
+
+/// The frames of an HTTP/2 server.
+pub(crate) fn http2_frames(bytes: &[u8]) {
+    let facts = read_http2_frames(bytes);
+    // A frame takes 9 bytes at least, and a reset 13.
+    assert!(facts.resets.len() * 13 <= bytes.len() && facts.resets.len() <= 16, "{facts:?}");
+    assert!(facts.goaway.as_ref().is_none_or(|goaway| goaway.debug.len() <= 256), "{facts:?}");
+    assert!(facts.settings || facts.max_concurrent_streams.is_none(), "{facts:?}");
+    assert_eq!(read_http2_frames(bytes), facts, "reading twice says the same");
+}
+
+/// A proxy's answer to CONNECT.
+pub(crate) fn http_tunnel(bytes: &[u8]) {
+    let Ok(Some((answer, behind))) = read_tunnel_answer(bytes) else { return };
+    assert!((100..1000).contains(&answer.status) && behind < bytes.len(), "{answer:?}");
+    assert!(answer.headers.len() <= 64, "{answer:?}");
+    assert!(!answer.headers.iter().any(|field| field.value.contains(['\r', '\n'])), "{answer:?}");
+}
+
+/// The body of a gRPC health answer.
+pub(crate) fn grpc_health(bytes: &[u8]) {
+    let health = sonde_sdk::grpc::read_health(bytes);
+    assert!(health.is_none() || bytes.len() >= 5, "{health:?}");
+    assert_eq!(sonde_sdk::grpc::read_health(bytes), health, "reading twice says the same");
 }

@@ -17,6 +17,24 @@ enum Service {
         #[arg(long, default_value_t = 0)]
         delay_ms: u64,
     },
+    /// Reads a request, says these bytes, and ends the connection.
+    Say {
+        /// Address and port.
+        listen: SocketAddr,
+        /// With `\\r`, `\\n`, `\\0` and `\\xNN` for bytes that are not written.
+        words: String,
+        /// End it with RST instead of FIN.
+        #[arg(long)]
+        reset: bool,
+    },
+    /// Answers gRPC health checks over HTTP/2 in plain text.
+    Health {
+        /// Address and port.
+        listen: SocketAddr,
+        /// `ServingStatus`: 1 serves, 2 does not.
+        #[arg(long, default_value_t = 1)]
+        serving: u8,
+    },
     /// Accepts and reads, and never answers.
     Silent {
         /// Address and port.
@@ -49,6 +67,23 @@ fn main() -> Result<()> {
     match Service::parse() {
         Service::Http { listen, delay_ms } => {
             serve(listen, move |stream| answer(stream, Duration::from_millis(delay_ms)))
+        }
+        Service::Say { listen, words, reset } => {
+            let words = unescaped(&words)?;
+            serve(listen, move |mut stream| {
+                stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+                let read = stream.read(&mut [0; 4096])?;
+                stream.write_all(&words)?;
+                // What a reset overtakes is lost.
+                std::thread::sleep(Duration::from_millis(if reset && read > 0 { 50 } else { 0 }));
+                if reset {
+                    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+                }
+                Ok(())
+            })
+        }
+        Service::Health { listen, serving } => {
+            tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(health(listen, serving))
         }
         Service::Silent { listen } => serve(listen, |mut stream| {
             let mut sink = [0; 4096];
@@ -108,6 +143,50 @@ fn answer(mut stream: TcpStream, delay: Duration) -> Result<()> {
     std::thread::sleep(delay);
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")?;
     Ok(())
+}
+
+/// The bytes behind backslashes.
+fn unescaped(words: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut rest = words.chars();
+    while let Some(letter) = rest.next() {
+        match letter {
+            '\\' => bytes.push(match rest.next() {
+                Some('r') => b'\r',
+                Some('n') => b'\n',
+                Some('0') => 0,
+                Some('x') => {
+                    let digits: String = rest.by_ref().take(2).collect();
+                    u8::from_str_radix(&digits, 16).with_context(|| format!("{digits:?} is no byte"))?
+                }
+                other => anyhow::bail!("{other:?} follows a backslash; write \\r, \\n, \\0 or \\xNN"),
+            }),
+            letter => bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Ok(bytes)
+}
+
+async fn health(listen: SocketAddr, serving: u8) -> Result<()> {
+    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        connections.spawn(async move {
+            let mut connection = h2::server::handshake(stream).await?;
+            while let Some(asked) = connection.accept().await {
+                let (_, mut respond) = asked?;
+                let head = http::Response::builder().header("content-type", "application/grpc").body(())?;
+                let mut body = respond.send_response(head, false)?;
+                body.send_data(bytes::Bytes::copy_from_slice(&[0, 0, 0, 0, 2, 8, serving]), false)?;
+                body.send_trailers(http::HeaderMap::from_iter([(
+                    http::HeaderName::from_static("grpc-status"),
+                    http::HeaderValue::from_static("0"),
+                )]))?;
+            }
+            anyhow::Ok(())
+        });
+    }
 }
 
 fn park() -> Result<()> {

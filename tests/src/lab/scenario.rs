@@ -13,6 +13,11 @@ pub struct Scenario {
     pub name: String,
     /// What is diagnosed, with words in braces.
     pub target: String,
+    /// Only this check, and what it builds on.
+    pub check: Option<String>,
+    /// Arguments of that check, `idle=2s`.
+    #[serde(default)]
+    pub param: Vec<String>,
     /// Where from: `client`, `server` or `dns`.
     #[serde(default = "client")]
     pub from: String,

@@ -54,13 +54,20 @@ pub fn diagnose(scenario: &Scenario, seed: u64, inject: bool) -> Result<Answer> 
         }
     }
     let target = fill(&topology, &scenario.target)?;
-    ask(&topology, &scenario.from, &target)
+    let check = scenario.check.iter().flat_map(|check| ["--check", check]);
+    let arguments: Vec<&str> = check.chain(scenario.param.iter().flat_map(|param| ["--param", param])).collect();
+    ask_with(&topology, &scenario.from, &target, &arguments)
 }
 
 /// Runs `sonde diagnose TARGET -o json` in a namespace of a topology, with an empty home.
 pub fn ask(topology: &Topology, side: &str, target: &str) -> Result<Answer> {
+    ask_with(topology, side, target, &[])
+}
+
+fn ask_with(topology: &Topology, side: &str, target: &str, arguments: &[&str]) -> Result<Answer> {
     let mut command = topology.command(side);
     command.arg(binary("sonde")).args(["diagnose", target, "--output", "json"]);
+    command.args(arguments);
     command.env("HOME", topology.dir().join("home")).env_remove("XDG_RUNTIME_DIR").env_remove("XDG_CONFIG_HOME");
     let output = run(&mut command, Duration::from_secs(40))?;
     let text = format!(

@@ -39,6 +39,7 @@ impl Grants {
             Call::DnsQuery { request, answer } => self.learn_answer(target, request, answer),
             Call::Listeners { answer: Ok(listeners), .. } => self.learn_listeners(target, listeners),
             Call::Links { answer: Ok(links) } => self.learn_links(target, links),
+            Call::Proxies { answer: Ok(variables), .. } => self.learn_proxies(variables),
             _ => {}
         }
     }
@@ -87,6 +88,11 @@ impl Grants {
             A | AAAA if self.is_target(target, &request.name) => {
                 for address in chain(answer, &request.name, request.qtype) {
                     self.add_target(address);
+                }
+            }
+            A | AAAA if self.is_proxy(&request.name) => {
+                for address in chain(answer, &request.name, request.qtype) {
+                    self.add_proxy(&request.name, address);
                 }
             }
             A | AAAA if self.authority_names.contains(&normal(&request.name)) => {
@@ -230,6 +236,6 @@ fn reachable(address: IpAddr) -> IpAddr {
 }
 
 /// DNS names compare without case (RFC 4343) and without the final dot.
-fn normal(name: &str) -> String {
+pub(super) fn normal(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }

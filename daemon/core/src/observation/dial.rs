@@ -1,5 +1,6 @@
 //! Records of the interface `dial`.
 
+mod http;
 mod series;
 mod tcp;
 
@@ -8,6 +9,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::http::{
+    BodyEnd, BodyFraming, GoAway, Http2Facts, HttpExchange, HttpPhases, HttpProtocol, HttpRequest, HttpResponse,
+    HttpSequel, IdleClose, Property, StreamReset,
+};
 pub use self::series::{MOST_FAILURE_GROUPS, SeriesRequest, Spread, TcpAttempt, TcpFailureGroup, TcpSeries};
 pub use self::tcp::{Closing, Keepalive, PhaseInfo, Stamp, TcpRequest};
 use super::{CounterDeltas, Endpoint, Failure, Timing};
@@ -196,93 +201,6 @@ pub struct TlsDial {
     /// Also when the handshake failed.
     pub session: Option<TlsSession>,
     /// The handshake, whatever the certificate.
-    pub outcome: Result<(), Failure>,
-    /// On request.
-    pub deltas: Option<CounterDeltas>,
-}
-
-/// A header field or other named text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Property {
-    /// Its name.
-    pub name: String,
-    /// Its value; bytes that are not UTF-8 are replaced.
-    pub value: String,
-}
-
-/// `dial.http`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpRequest {
-    /// Whom to dial.
-    pub remote: Endpoint,
-    /// Present: TLS first, with this name.
-    pub tls_server_name: Option<String>,
-    /// `GET`.
-    pub method: String,
-    /// Path and query.
-    pub path: String,
-    /// The Host header.
-    pub host: String,
-    /// Further headers.
-    pub headers: Vec<Property>,
-    /// Bound of the whole call.
-    pub timeout: Duration,
-    /// Stop reading the body there.
-    pub body_limit_bytes: u32,
-    /// Take counter deltas in a quiet window.
-    pub deltas: bool,
-}
-
-/// What was received of the response.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpResponse {
-    /// `HTTP/1.1`.
-    pub version: String,
-    /// Status code.
-    pub status: u16,
-    /// In order.
-    pub headers: Vec<Property>,
-    /// As announced.
-    pub content_length: Option<u64>,
-    /// As received.
-    pub body_bytes: u64,
-    /// Ended as its framing promised, or the limit was reached.
-    pub body_complete: bool,
-    /// At most 4 KiB.
-    pub body_prefix: Vec<u8>,
-}
-
-/// The phases of an HTTP exchange; absent where not begun.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpPhases {
-    /// TCP handshake.
-    pub connect: Option<Timing>,
-    /// TLS handshake.
-    pub tls: Option<Timing>,
-    /// Writing the request.
-    pub send: Option<Timing>,
-    /// Request written to first byte.
-    pub wait: Option<Timing>,
-    /// The rest.
-    pub receive: Option<Timing>,
-}
-
-/// What came of an HTTP request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HttpExchange {
-    /// The whole call.
-    pub timing: Timing,
-    /// The TCP facts.
-    pub connection: Connection,
-    /// Its phases.
-    pub phases: HttpPhases,
-    /// Of an https request.
-    pub session: Option<TlsSession>,
-    /// The head, also where the body failed.
-    pub response: Option<HttpResponse>,
-    /// The peer's first bytes where they were not HTTP.
-    pub not_http: Option<Vec<u8>>,
-    /// Complete, or why not.
     pub outcome: Result<(), Failure>,
     /// On request.
     pub deltas: Option<CounterDeltas>,

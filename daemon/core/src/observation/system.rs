@@ -90,3 +90,12 @@ pub struct ClockState {
     /// Its bound.
     pub maximum_error: Duration,
 }
+
+/// A variable that tells a client which proxy to use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyVariable {
+    /// As it is spelled: `HTTPS_PROXY`, `no_proxy`.
+    pub name: String,
+    /// With `***` for user and password.
+    pub value: String,
+}

@@ -20,7 +20,7 @@ const PID_LIMIT: u32 = 4 * 1024 * 1024;
 const QUOTE_LIMIT: usize = 120;
 
 /// Those that a check serves; `udp://HOST:PORT` and `pid://N` parse, but lead nowhere yet.
-const FORMS: &str = "https://HOST[:PORT]/PATH, http://..., tcp://HOST:PORT, tls://HOST:PORT, dns://NAME, :PORT or host";
+const FORMS: &str = "https://HOST[:PORT]/PATH, http://..., grpc://HOST:PORT[/SERVICE], grpcs://..., tcp://HOST:PORT, tls://HOST:PORT, dns://NAME, :PORT or host";
 
 type Problem = String;
 
@@ -54,6 +54,8 @@ fn with_scheme(scheme: &str, rest: &str) -> Result<TargetKind, Problem> {
     match scheme.to_ascii_lowercase().as_str() {
         "https" => http(rest, true),
         "http" => http(rest, false),
+        "grpcs" => grpc(rest, true),
+        "grpc" => grpc(rest, false),
         "tcp" => endpoint(rest, "tcp").map(|(host, port)| TargetKind::Tcp { host, port }),
         "tls" => endpoint(rest, "tls").map(|(host, port)| TargetKind::Tls { host, port }),
         "udp" => endpoint(rest, "udp").map(|(host, port)| TargetKind::Udp { host, port }),
@@ -122,6 +124,24 @@ fn normal_path(path: &str) -> Result<String, Problem> {
     }
     Ok(normal)
 }
+
+/// `host:port`, both required, and the service to ask for. Its name is that of a protobuf service: letters, digits, `_` and dots.
+fn grpc(rest: &str, tls: bool) -> Result<TargetKind, Problem> {
+    let scheme = if tls { "grpcs" } else { "grpc" };
+    let (authority, service) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = endpoint(authority, scheme)?;
+    let fits = service.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+    if !fits || service.len() > SERVICE_LIMIT {
+        return Err(format!(
+            "{:?} is no name of a service; write {scheme}://HOST:PORT/package.Service",
+            shorten(service)
+        ));
+    }
+    Ok(TargetKind::Grpc { tls, host, port, service: service.to_owned() })
+}
+
+/// More than any protobuf name in use; bytes.
+const SERVICE_LIMIT: usize = 255;
 
 /// `host:port`, both required, at most one `/` behind.
 fn endpoint(rest: &str, scheme: &str) -> Result<(Host, Port), Problem> {

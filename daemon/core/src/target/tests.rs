@@ -209,13 +209,38 @@ fn an_error_quotes_a_bounded_part() {
 
 #[test]
 fn the_scheme_is_the_one_that_checks_name() {
-    use Scheme::{Dns, Host, Http, Https, Listener, Pid, Tcp, Tls, Udp};
+    use Scheme::{Dns, Grpc, Grpcs, Host, Http, Https, Listener, Pid, Tcp, Tls, Udp};
 
-    let schemes: Vec<_> = ["https://h", "http://h", "h:1", "tls://h:1", "udp://h:1", "h", ":1", "pid://1", "host"]
-        .iter()
-        .map(|text| text.parse::<Target>().expect("a target").scheme())
-        .collect();
-    assert_eq!(schemes, [Https, Http, Tcp, Tls, Udp, Dns, Listener, Pid, Host]);
+    let schemes: Vec<_> = [
+        "https://h",
+        "http://h",
+        "h:1",
+        "tls://h:1",
+        "udp://h:1",
+        "h",
+        ":1",
+        "pid://1",
+        "host",
+        "grpc://h:1",
+        "grpcs://h:1/a.B",
+    ]
+    .iter()
+    .map(|text| text.parse::<Target>().expect("a target").scheme())
+    .collect();
+    assert_eq!(schemes, [Https, Http, Tcp, Tls, Udp, Dns, Listener, Pid, Host, Grpc, Grpcs]);
+}
+
+#[test]
+fn a_grpc_target_names_a_server_and_perhaps_a_service() {
+    let service = |text: &str| match text.parse::<Target>().expect("a target").kind {
+        TargetKind::Grpc { service, .. } => service,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(service("grpc://orders.lab:50051"), "");
+    assert_eq!(service("grpc://orders.lab:50051/"), "");
+    assert_eq!(service("grpcs://[2001:db8::1]:443/orders.v1.Orders"), "orders.v1.Orders");
+    assert!(problem("grpc://orders.lab").contains("port"));
+    assert!(problem("grpc://orders.lab:1/a/b").contains("package.Service"));
 }
 
 fn round_trips(text: &str) -> Result<(), TestCaseError> {
@@ -235,7 +260,7 @@ proptest! {
 
     #[test]
     fn texts_like_targets_are_too(
-        text in "(https|http|tcp|tls|udp|dns|pid|)(://|:|)[\\[]?[a-z0-9ü_.:%*@-]{0,20}[\\]]?(:[0-9]{0,6})?([/?#\\\\][ -~ü]{0,20})?"
+        text in "(https|http|grpc|grpcs|tcp|tls|udp|dns|pid|)(://|:|)[\\[]?[a-z0-9ü_.:%*@-]{0,20}[\\]]?(:[0-9]{0,6})?([/?#\\\\][ -~ü]{0,20})?"
     ) {
         round_trips(&text)?;
     }

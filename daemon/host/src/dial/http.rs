@@ -1,9 +1,12 @@
 //! `dial.http`.
 
+mod answer;
+
 use std::time::Duration;
 
 use sonde_core::observation::dial as core;
 use sonde_core::observation::{Call, Failure, Phase, Reason, Timing};
+use sonde_core::target::Target;
 
 use crate::bindings::sonde::check::dial as wit;
 use crate::bindings::sonde::check::types::Property;
@@ -21,6 +24,15 @@ const PATH_BYTES: usize = 8 << 10;
 /// A body is read to see that it ends, not to be kept.
 const BODY_BYTES: u32 = 16 << 20;
 
+/// What a probe may send: a health request, a small form.
+const SENT_BYTES: usize = 64 << 10;
+
+/// How often a request is sent again on one connection.
+const SEQUELS: usize = 16;
+
+/// A name with a port.
+const HOST_BYTES: usize = super::SERVER_NAME_BYTES + ":65535".len();
+
 pub(super) async fn dial(caller: &Caller, request: &wit::HttpRequest) -> wit::HttpExchange {
     let Answered { id, timing, answer: exchange } = match parsed(request, caller.remaining()) {
         Ok(request) => caller.call(request).await,
@@ -35,9 +47,12 @@ pub(super) async fn dial(caller: &Caller, request: &wit::HttpRequest) -> wit::Ht
         connection: exchange.connection.into(),
         phases: exchange.phases.into(),
         session: exchange.session.map(Into::into),
+        tunnel: exchange.tunnel.map(Into::into),
+        http2: exchange.http2.map(Into::into),
         response: exchange.response.map(Into::into),
         not_http: exchange.not_http,
         outcome: exchange.outcome.map_err(Into::into),
+        sequels: exchange.sequels.into_iter().map(Into::into).collect(),
         deltas: exchange.deltas.map(Into::into),
     }
 }
@@ -52,6 +67,10 @@ fn parsed(request: &wit::HttpRequest, longest: Duration) -> Result<core::HttpReq
     if request.headers.len() > HEADERS {
         return Err(format!("{} header fields are given; at most {HEADERS} are allowed", request.headers.len()));
     }
+    if request.body.len() > SENT_BYTES {
+        return Err(format!("the body has {} bytes; at most {SENT_BYTES} are allowed", request.body.len()));
+    }
+    let timeout = types::timeout(request.timeout_us, longest)?;
     Ok(core::HttpRequest {
         remote: types::remote(&request.remote)?,
         tls_server_name: request
@@ -59,14 +78,33 @@ fn parsed(request: &wit::HttpRequest, longest: Duration) -> Result<core::HttpReq
             .as_deref()
             .map(|name| types::word("server name", name, super::SERVER_NAME_BYTES))
             .transpose()?,
+        protocol: request.protocol.into(),
+        proxied: request.proxied.as_deref().map(|origin| types::word("origin", origin, HOST_BYTES)).transpose()?,
         method: request.method.clone(),
         path: types::word("path", &request.path, PATH_BYTES)?,
-        host: types::word("host", &request.host, super::SERVER_NAME_BYTES + ":65535".len())?,
+        host: types::word("host", &request.host, HOST_BYTES)?,
         headers: request.headers.iter().map(header).collect::<Result<_, _>>()?,
-        timeout: types::timeout(request.timeout_us, longest)?,
+        body: request.body.clone(),
+        again_after: pauses(&request.again_after_us, timeout)?,
+        timeout,
         body_limit_bytes: request.body_limit_bytes.min(BODY_BYTES),
         deltas: request.deltas,
     })
+}
+
+/// They fit into the time of the call, with some left to ask in.
+fn pauses(given: &[u64], timeout: Duration) -> Result<Vec<Duration>, String> {
+    if given.len() > SEQUELS {
+        return Err(format!("{} further requests are wanted; at most {SEQUELS} are allowed", given.len()));
+    }
+    let sum = given.iter().fold(0_u64, |sum, pause| sum.saturating_add(*pause));
+    if !given.is_empty() && Duration::from_micros(sum) >= timeout {
+        return Err(format!(
+            "the pauses take {sum} us, and the whole call has {}; give it more",
+            types::micros(timeout)
+        ));
+    }
+    Ok(given.iter().copied().map(Duration::from_micros).collect())
 }
 
 fn header(field: &Property) -> Result<core::Property, String> {
@@ -90,11 +128,23 @@ fn failed(timing: Timing, failure: Failure) -> core::HttpExchange {
         connection: core::Connection::default(),
         phases: core::HttpPhases::default(),
         session: None,
+        tunnel: None,
+        http2: None,
         response: None,
         not_http: None,
         outcome: Err(failure),
+        sequels: Vec::new(),
         deltas: None,
     }
+}
+
+/// A proxy is asked for the target only: it can reach what this run may not.
+fn is_target(target: &Target, origin: &str) -> bool {
+    let Some((host, port)) = origin.rsplit_once(':') else { return false };
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let host = host.strip_suffix('.').unwrap_or(host);
+    target.host().is_some_and(|own| own.to_string().eq_ignore_ascii_case(host))
+        && target.port().is_some_and(|own| own.number().to_string() == port)
 }
 
 impl HostCall for core::HttpRequest {
@@ -103,7 +153,18 @@ impl HostCall for core::HttpRequest {
     const PHASE: Phase = Phase::Socket;
 
     fn admit(&self, run: &Run) -> Result<(), Reason> {
-        super::admit(run, self.remote)
+        super::admit(run, self.remote)?;
+        match &self.proxied {
+            Some(origin) if !is_target(&run.target, origin) => {
+                let granted = match (run.target.host(), run.target.port()) {
+                    (Some(host), Some(port)) => format!("{host} at port {port}"),
+                    _ => "nothing".to_owned(),
+                };
+                let denied = format!("{origin:?} behind a proxy is not granted to this run; granted is {granted}");
+                Err(Reason::Denied(denied))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn clamp(&mut self, remaining: Duration) {
@@ -131,36 +192,6 @@ impl HostCall for core::HttpRequest {
     }
 }
 
-impl From<core::HttpPhases> for wit::HttpPhases {
-    fn from(phases: core::HttpPhases) -> Self {
-        Self {
-            connect: phases.connect.map(Into::into),
-            tls: phases.tls.map(Into::into),
-            send: phases.send.map(Into::into),
-            wait: phases.wait.map(Into::into),
-            receive: phases.receive.map(Into::into),
-        }
-    }
-}
-
-impl From<core::HttpResponse> for wit::HttpResponse {
-    fn from(response: core::HttpResponse) -> Self {
-        Self {
-            version: response.version,
-            status: response.status,
-            headers: response
-                .headers
-                .into_iter()
-                .map(|field| Property { name: field.name, value: field.value })
-                .collect(),
-            content_length: response.content_length,
-            body_bytes: response.body_bytes,
-            body_complete: response.body_complete,
-            body_prefix: response.body_prefix,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,10 +201,14 @@ mod tests {
         wit::HttpRequest {
             remote: Endpoint { address: "127.0.0.1".to_owned(), port: 80 },
             tls_server_name: None,
+            protocol: wit::HttpProtocol::Auto,
+            proxied: None,
             method: "GET".to_owned(),
             path: "/".to_owned(),
             host: "a".to_owned(),
             headers: Vec::new(),
+            body: Vec::new(),
+            again_after_us: Vec::new(),
             timeout_us: 1,
             body_limit_bytes: u32::MAX,
             deltas: false,
@@ -199,5 +234,31 @@ mod tests {
         ] {
             assert!(parsed(&bad, Duration::from_secs(1)).is_err(), "{bad:?}");
         }
+    }
+    #[test]
+    fn pauses_that_leave_no_time_are_named() {
+        let again =
+            |pauses: &[u64]| wit::HttpRequest { again_after_us: pauses.to_vec(), timeout_us: 1_000_000, ..request() };
+        assert!(parsed(&again(&[400_000, 500_000]), Duration::from_secs(1)).is_ok());
+        let problem = parsed(&again(&[600_000, 400_000]), Duration::from_secs(1)).expect_err("leaves no time");
+        assert!(problem.contains("1000000 us"), "{problem}");
+        assert!(parsed(&again(&[u64::MAX, u64::MAX]), Duration::from_secs(1)).is_err());
+        assert!(parsed(&again(&[0; 17]), Duration::from_secs(1)).expect_err("are too many").contains("at most 16"));
+    }
+
+    #[test]
+    fn a_body_beyond_the_limit_is_named() {
+        let large = wit::HttpRequest { body: vec![0; SENT_BYTES + 1], ..request() };
+        assert!(parsed(&large, Duration::from_secs(1)).expect_err("is too large").contains("65536"));
+    }
+
+    #[test]
+    fn a_proxy_is_asked_for_the_target_only() {
+        let target = "https://Orders.lab:8443/".parse().expect("a target");
+        assert!(is_target(&target, "orders.lab:8443") && is_target(&target, "ORDERS.lab.:8443"));
+        for other in ["orders.lab:443", "other.lab:8443", "orders.lab", "", "10.0.0.1:8443"] {
+            assert!(!is_target(&target, other), "{other}");
+        }
+        assert!(is_target(&"http://[::1]:80/".parse().expect("a target"), "[::1]:80"));
     }
 }

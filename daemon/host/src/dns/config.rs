@@ -49,7 +49,7 @@ pub(super) async fn read(caller: &Caller, request: &wit::ConfigRequest) -> wit::
 fn parsed(request: &wit::ConfigRequest) -> Result<core::ConfigRequest, String> {
     Ok(core::ConfigRequest {
         name: request.name.as_deref().map(super::name).transpose()?,
-        pid: super::process(request.pid)?,
+        pid: types::process(request.pid)?,
     })
 }
 

@@ -46,7 +46,7 @@ fn parsed(request: &wit::ResolveRequest, longest: Duration) -> Result<core::Reso
             wit::Personality::Go => core::Personality::Go,
             wit::Personality::System => core::Personality::System,
         },
-        pid: super::process(request.pid)?,
+        pid: types::process(request.pid)?,
         timeout: types::timeout(request.timeout_us, longest)?,
     })
 }

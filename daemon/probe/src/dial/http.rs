@@ -1,23 +1,32 @@
-//! `dial.http`: one HTTP/1.1 request on a connection of its own.
+//! `dial.http`: one HTTP request on a connection of its own, and on request the same again after pauses.
 //!
 //! Phases are read at the stream that carries the plain text: the request is written, the first byte comes, the rest comes.
-//! Redirects are not followed. The request is sent whatever the judgement of the certificates was, as the dial's purpose is to
-//! see the answer: whoever puts secrets into headers must dial TLS first and look.
+//! Redirects are not followed and nothing is sent twice. The request is sent whatever the judgement of the certificates was, as
+//! the dial's purpose is to see the answer: whoever puts secrets into headers must dial TLS first and look.
 
 mod answer;
+mod frames;
+mod http1;
+mod http2;
 mod request;
+mod tunnel;
 
 use std::time::Duration;
 
-use sonde_core::observation::dial::{Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, TlsSession};
+use sonde_core::observation::dial::{
+    Connection, Http2Facts, HttpExchange, HttpPhases, HttpProtocol, HttpRequest, HttpResponse, HttpSequel, TlsSession,
+};
 use sonde_core::observation::{Failure, Phase, Reason, Timing};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::answer::{Collected, collect};
+pub(crate) use self::answer::Driver;
+pub use self::frames::read_http2_frames;
+pub(crate) use self::http2::explain;
 use self::request::Checked;
+pub use self::tunnel::read_tunnel_answer;
 use super::connect::{Dialled, connect};
 use super::open::Options;
-use super::tape::{Lent, Record, Tape, Taped};
+use super::tape::{Lent, Record};
 use super::tls::{self, Shaken};
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
@@ -25,7 +34,7 @@ use crate::deltas::Watch;
 use crate::failure::Fault;
 use crate::vantage::Vantage;
 
-/// One HTTP/1.1 request on a connection of its own.
+/// One HTTP request on a connection of its own, and its sequels.
 pub async fn http(vantage: &Vantage, clock: &RunClock, request: &HttpRequest) -> HttpExchange {
     let checked = match Checked::new(request) {
         Ok(checked) => checked,
@@ -41,7 +50,10 @@ pub async fn http(vantage: &Vantage, clock: &RunClock, request: &HttpRequest) ->
     let mut said = Said::default();
     said.phases.connect = dialled.handshake();
     let outcome = match connected {
-        Ok(()) => Box::pin(converse(vantage, &attempt, &dialled, checked, &mut said)).await,
+        Ok(()) => {
+            let call = Call { attempt: &attempt, dialled: &dialled, checked: &checked };
+            Box::pin(converse(vantage, &call, &mut said)).await
+        }
         Err(failure) => Err(failure),
     };
     let timing = attempt.timing();
@@ -52,84 +64,96 @@ pub async fn http(vantage: &Vantage, clock: &RunClock, request: &HttpRequest) ->
     HttpExchange { deltas, ..said.exchange(timing, connection, outcome) }
 }
 
+/// What every part of the conversation needs.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    attempt: &'a Attempt,
+    dialled: &'a Dialled,
+    checked: &'a Checked,
+}
+
+impl Call<'_> {
+    fn failure(&self, fault: Fault) -> Failure {
+        self.dialled.failure(self.attempt, fault)
+    }
+
+    fn now(&self) -> Duration {
+        self.attempt.clock().now()
+    }
+}
+
 /// What was seen beyond the connection.
 #[derive(Debug, Default)]
 struct Said {
     phases: HttpPhases,
     session: Option<TlsSession>,
+    tunnel: Option<HttpResponse>,
+    http2: Option<Http2Facts>,
     response: Option<HttpResponse>,
     not_http: Option<Vec<u8>>,
+    sequels: Vec<HttpSequel>,
 }
 
 impl Said {
     fn exchange(self, timing: Timing, connection: Connection, outcome: Result<(), Failure>) -> HttpExchange {
-        let Self { phases, session, response, not_http } = self;
-        HttpExchange { timing, connection, phases, session, response, not_http, outcome, deltas: None }
+        let Self { phases, session, tunnel, http2, response, not_http, sequels } = self;
+        HttpExchange {
+            timing,
+            connection,
+            phases,
+            session,
+            tunnel,
+            http2,
+            response,
+            not_http,
+            outcome,
+            sequels,
+            deltas: None,
+        }
     }
 }
 
-async fn converse(
-    vantage: &Vantage,
-    attempt: &Attempt,
-    dialled: &Dialled,
-    checked: Checked,
-    said: &mut Said,
-) -> Result<(), Failure> {
+async fn converse(vantage: &Vantage, call: &Call<'_>, said: &mut Said) -> Result<(), Failure> {
+    let Call { attempt, dialled, checked } = *call;
     let Some(stream) = dialled.stream() else {
         return Err(attempt.failure(Fault::new(Phase::Socket, Reason::Closed, "the socket is gone"), None));
     };
-    match &checked.tls {
-        None => talk(attempt, dialled, Lent::new(stream), checked, said).await,
-        Some(settings) => {
-            let Shaken { handshake, session, outcome } = tls::shake(vantage, attempt, dialled, stream, settings).await;
-            said.phases.tls = Some(handshake);
-            said.session = Some(session);
-            if outcome.is_ok() {
-                dialled.phase_ended(attempt, Phase::Tls);
-            }
-            talk(attempt, dialled, outcome?, checked, said).await
+    if let Some(origin) = &checked.tunnel {
+        let at = call.now();
+        let answered = tunnel::ask(call, &mut Lent::new(stream), origin, &mut said.tunnel).await;
+        said.phases.tunnel = Some(attempt.clock().since(at));
+        answered.map_err(|fault| call.failure(fault))?;
+    }
+    let Some(settings) = &checked.tls else {
+        return match checked.protocol {
+            HttpProtocol::Http2 => http2::talk(call, Lent::new(stream), said).await,
+            HttpProtocol::Auto | HttpProtocol::Http1 => http1::talk(call, Lent::new(stream), said).await,
+        };
+    };
+    let Shaken { handshake, session, outcome } = tls::shake(vantage, attempt, dialled, stream, settings).await;
+    said.phases.tls = Some(handshake);
+    let agreed = session.alpn.clone();
+    said.session = Some(session);
+    let stream = outcome?;
+    dialled.phase_ended(attempt, Phase::Tls);
+    match (agreed.as_deref(), checked.protocol) {
+        (Some(HTTP2), _) => http2::talk(call, stream, said).await,
+        (_, HttpProtocol::Http2) => {
+            let what = "the server agrees on no HTTP/2";
+            let fault = Fault::new(Phase::Tls, Reason::Malformed(what.to_owned()), format!("shake hands: {what}"));
+            Err(call.failure(fault))
         }
+        (_, HttpProtocol::Auto | HttpProtocol::Http1) => http1::talk(call, stream, said).await,
     }
 }
 
-/// The request and its answer over `stream`, which carries plain text.
-async fn talk<S>(
-    attempt: &Attempt,
-    dialled: &Dialled,
-    stream: S,
-    checked: Checked,
-    said: &mut Said,
-) -> Result<(), Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let tape = Tape::new(attempt.clock());
-    let begun = attempt.clock().now();
-    let mut collected = Collected::default();
-    let taped = Taped::new(stream, &tape);
-    // Without the query: failures are exported, and queries carry secrets.
-    let doing = format!("{} {}", checked.request.method(), checked.request.uri().path());
-    let answered = Box::pin(collect(taped, checked.request, checked.body_limit, &mut collected));
-    let outcome = attempt.bounded(Phase::Wait, &doing, answered).await;
-    let ended = attempt.clock().now();
-    let record = tape.record();
-    let phase = phases(&record, begun, ended, &mut said.phases);
-    let outcome = match outcome {
-        // A response that is complete at the deadline was still answered.
-        Ok(outcome) => outcome.map_err(|error| error.fault(phase, &doing)),
-        Err(fault) => Err(Fault { phase, ..fault }),
-    };
-    said.response = collected.response;
-    let outcome = match not_http(&record.first_bytes) {
-        Some(bytes) if outcome.is_err() => {
-            let what = format!("not HTTP but \"{}\"", bytes.escape_ascii());
-            said.not_http = Some(bytes);
-            Err(Fault::new(phase, Reason::Malformed(what.clone()), format!("{doing}: the peer sent {what}")))
-        }
-        _ => outcome,
-    };
-    outcome.map_err(|fault| dialled.failure(attempt, fault))
-}
+/// The name of HTTP/2 over TLS (RFC 9113 section 3.2).
+const HTTP2: &str = "h2";
+
+/// A stream that carries plain text.
+trait Plain: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Plain for S {}
 
 /// Writes the phases that the record shows, and names the one in which the exchange ended.
 fn phases(record: &Record, begun: Duration, ended: Duration, phases: &mut HttpPhases) -> Phase {
@@ -146,26 +170,9 @@ fn phases(record: &Record, begun: Duration, ended: Duration, phases: &mut HttpPh
     Phase::Receive
 }
 
-/// The peer's first bytes, where no HTTP/1 response begins like that.
-fn not_http(first_bytes: &[u8]) -> Option<Vec<u8>> {
-    const BEGIN: &[u8] = b"HTTP/";
-    let common = first_bytes.len().min(BEGIN.len());
-    (first_bytes.get(..common) != BEGIN.get(..common)).then(|| first_bytes.to_vec())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_status_line_is_http() {
-        for http in [&b""[..], b"H", b"HTTP/1.1 200 OK"] {
-            assert_eq!(not_http(http), None);
-        }
-        for other in [&b"SSH-2.0-x"[..], b"\x15\x03\x01", b"HTTQ", b"\0"] {
-            assert_eq!(not_http(other).as_deref(), Some(other));
-        }
-    }
 
     #[test]
     fn the_phases_touch_each_other() {

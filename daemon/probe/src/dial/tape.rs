@@ -104,6 +104,11 @@ impl Tape {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Begins a new record, for the next request on the same stream.
+    pub(super) fn rewind(&self) {
+        *self.record.lock().unwrap_or_else(PoisonError::into_inner) = Record::default();
+    }
+
     fn note(&self, note: impl FnOnce(&mut Record, Duration)) {
         let now = self.clock.now();
         note(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner), now);

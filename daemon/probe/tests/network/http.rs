@@ -1,10 +1,14 @@
 //! `dial.http`.
 
+mod proxy;
+mod reuse;
+mod version2;
+
 use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-use sonde_core::observation::dial::{HttpExchange, HttpRequest, Verification};
+use sonde_core::observation::dial::{BodyEnd, BodyFraming, HttpExchange, HttpProtocol, HttpRequest, Verification};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::dial;
 
@@ -15,10 +19,14 @@ fn request(remote: Endpoint) -> HttpRequest {
     HttpRequest {
         remote,
         tls_server_name: None,
+        protocol: HttpProtocol::Auto,
+        proxied: None,
         method: "GET".to_owned(),
         path: "/health?full=1".to_owned(),
         host: "orders.lab".to_owned(),
         headers: Vec::new(),
+        body: Vec::new(),
+        again_after: Vec::new(),
         timeout: SECOND,
         body_limit_bytes: 1 << 20,
         deltas: false,
@@ -111,7 +119,8 @@ async fn a_body_shorter_than_announced_is_kept_and_closed() {
     let failure = exchange.outcome.unwrap_err();
     assert_eq!((failure.phase, failure.reason), (Phase::Receive, Reason::Closed));
     let response = exchange.response.unwrap();
-    assert_eq!((response.body_bytes, response.body_complete), (9, false));
+    assert_eq!((response.body_bytes, response.body_complete, response.content_length), (9, false, Some(100)));
+    assert_eq!((response.body_framing, response.body_end), (BodyFraming::Length, BodyEnd::Cut));
 }
 
 #[tokio::test]
@@ -119,11 +128,13 @@ async fn a_cut_chunk_is_closed_and_a_bad_chunk_is_malformed() {
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let cut = answered(&format!("{head}5\r\nhel")).await;
     assert_eq!(cut.outcome.unwrap_err().reason, Reason::Closed);
-    assert!(!cut.response.unwrap().body_complete);
+    let response = cut.response.unwrap();
+    assert_eq!((response.body_complete, response.body_framing), (false, BodyFraming::Chunked));
+    assert_eq!(response.body_end, BodyEnd::Cut);
     let bad = answered(&format!("{head}zz\r\nhello\r\n")).await;
     let failure = bad.outcome.unwrap_err();
     assert!(matches!(failure.reason, Reason::Malformed(_)), "{failure:?}");
-    assert_eq!(failure.phase, Phase::Receive);
+    assert_eq!((failure.phase, bad.response.unwrap().body_end), (Phase::Receive, BodyEnd::Malformed));
     let last = answered(&format!("{head}5\r\nhello\r\n")).await;
     assert_eq!(last.outcome.unwrap_err().reason, Reason::Closed);
 }

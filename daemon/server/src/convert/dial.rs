@@ -1,10 +1,12 @@
 //! Messages of the interface `dial`.
 
+mod http;
 mod tcp;
 
 use sonde_core::observation::dial as core;
 use sonde_proto::v1;
 
+pub(super) use self::http::http;
 use super::failure::{deltas, endpoint, timing};
 use super::{duration, timestamp_of_seconds};
 
@@ -21,24 +23,6 @@ pub(super) fn tls(request: &core::TlsRequest, dial: &core::TlsDial) -> v1::TlsDi
         handshake: dial.handshake.map(timing),
         session: dial.session.as_ref().map(session),
         deltas: dial.deltas.as_ref().map(deltas),
-    }
-}
-
-pub(super) fn http(request: &core::HttpRequest, exchange: &core::HttpExchange) -> v1::HttpExchange {
-    v1::HttpExchange {
-        remote: Some(endpoint(request.remote)),
-        tls_server_name: request.tls_server_name.clone().unwrap_or_default(),
-        method: request.method.clone(),
-        path: request.path.clone(),
-        host: request.host.clone(),
-        headers: request.headers.iter().map(header).collect(),
-        timeout: Some(duration(request.timeout)),
-        connection: Some(connection(&exchange.connection)),
-        phases: Some(phases(&exchange.phases)),
-        session: exchange.session.as_ref().map(session),
-        response: exchange.response.as_ref().map(response),
-        not_http: exchange.not_http.clone().unwrap_or_default(),
-        deltas: exchange.deltas.as_ref().map(deltas),
     }
 }
 
@@ -128,30 +112,4 @@ fn certificate(certificate: &core::Certificate) -> v1::Certificate {
         sha256_hex: certificate.sha256_hex.clone(),
         self_signed: certificate.self_signed,
     }
-}
-
-fn phases(phases: &core::HttpPhases) -> v1::HttpPhases {
-    v1::HttpPhases {
-        connect: phases.connect.map(timing),
-        tls: phases.tls.map(timing),
-        send: phases.send.map(timing),
-        wait: phases.wait.map(timing),
-        receive: phases.receive.map(timing),
-    }
-}
-
-fn response(response: &core::HttpResponse) -> v1::HttpResponse {
-    v1::HttpResponse {
-        version: response.version.clone(),
-        status: response.status.into(),
-        headers: response.headers.iter().map(header).collect(),
-        content_length_bytes: response.content_length,
-        body_bytes: response.body_bytes,
-        body_complete: response.body_complete,
-        body_prefix: response.body_prefix.clone(),
-    }
-}
-
-fn header(header: &core::Property) -> v1::HttpHeader {
-    v1::HttpHeader { name: header.name.clone(), value: header.value.clone() }
 }

@@ -57,6 +57,7 @@ fn call(call: &Call) -> Message {
         Call::Arp { towards, answer } => {
             Message::ArpLookup(system::arp(*towards, answer.as_deref().unwrap_or_default()))
         }
+        Call::Proxies { pid, answer } => Message::Proxies(system::proxies(*pid, answer.as_deref().unwrap_or_default())),
         Call::Rejected { function, .. } => Message::Rejected(v1::RejectedCall { function: function.clone() }),
     }
 }

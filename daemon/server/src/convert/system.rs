@@ -46,6 +46,14 @@ pub(super) fn clock_state(clock: &core::ClockState) -> v1::ClockState {
     }
 }
 
+pub(super) fn proxies(pid: Option<u32>, variables: &[core::ProxyVariable]) -> v1::Proxies {
+    let variable = |variable: &core::ProxyVariable| v1::ProxyVariable {
+        name: variable.name.clone(),
+        value: variable.value.clone(),
+    };
+    v1::Proxies { pid: pid.unwrap_or_default(), variables: variables.iter().map(variable).collect() }
+}
+
 fn route(route: &core::Route) -> v1::Route {
     v1::Route {
         kind: route_kind(route.kind).into(),

@@ -1,13 +1,14 @@
 //! Plays a whole run against a modelled server: the plan requests, the model answers, the verdict judges. For tests only.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use sonde_sdk::dial::{HttpExchange, TlsDial, TlsSession, Verification};
 use sonde_sdk::testkit;
 use sonde_sdk::types::{Endpoint, Phase, Property, Reason};
 
 use super::{Judgement, judge};
-use crate::case::{Case, Get, Step};
+use crate::case::{Case, Get, Step, Wishes};
 use crate::location::Origin;
 use crate::plan;
 
@@ -21,18 +22,31 @@ pub(crate) struct Net<'a> {
     pub(crate) https: bool,
     pub(crate) path: &'static str,
     pub(crate) addresses: Vec<&'static str>,
+    pub(crate) wishes: Wishes,
+    pub(crate) idle: Box<dyn Fn(Duration, usize) -> HttpExchange + 'a>,
+    pub(crate) grpc: bool,
 }
 
 impl<'a> Net<'a> {
     pub(crate) fn new(http: impl Fn(&Get, usize) -> HttpExchange + 'a) -> Self {
-        Self { http: Box::new(http), speaks_tls: false, https: false, path: "/", addresses: vec!["192.0.2.80"] }
+        Self {
+            http: Box::new(http),
+            speaks_tls: false,
+            https: false,
+            path: "/",
+            addresses: vec!["192.0.2.80"],
+            wishes: Wishes::default(),
+            idle: Box::new(|_, _| answer(200)),
+            grpc: false,
+        }
     }
 
     pub(crate) fn case(&self) -> Case {
         let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
         let port = if self.https { 443 } else { 80 };
-        let origin = Origin { https: self.https, host: "shop.example".to_owned(), port };
+        let origin = Origin { https: self.https, grpc: self.grpc, host: "shop.example".to_owned(), port };
         let mut case = Case::new(origin, self.path, &addresses);
+        case.wishes = self.wishes.clone();
         let ids = Cell::new(0);
         let id = || {
             ids.set(ids.get() + 1);
@@ -44,6 +58,10 @@ impl<'a> Net<'a> {
                     Step::Get(get) => {
                         let exchange = HttpExchange { evidence: id(), ..(self.http)(&get, case.exchanges.len()) };
                         case.exchanges.push((get, exchange));
+                    }
+                    Step::Idle(get, pause) => {
+                        let exchange = HttpExchange { evidence: id(), ..(self.idle)(pause, case.idles.len()) };
+                        case.idles.push((get, pause, exchange));
                     }
                     Step::Tls(address) => {
                         let dial = TlsDial { evidence: id(), ..self.handshake() };

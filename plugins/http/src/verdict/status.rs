@@ -50,7 +50,7 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) 
         501 | 505.. => vec![
             supports("http.server_error")
                 .about(subject(case, get))
-                .because(format!("{} answers {code} for {}", case.endpoint(&get.address), get.path))
+                .because(format!("{} answers {} for {}", case.endpoint(&get.address), case::spoken(exchange), get.path))
                 .citing(std::iter::once(exchange.evidence).chain(same_again(case, get, exchange)))
                 .build(),
         ],
@@ -90,7 +90,7 @@ fn pair(
     let retry = retry.map_or_else(String::new, |after| format!(", to be tried again after {after}"));
     let support = supports(id)
         .about(subject(case, get))
-        .because(format!("{at} {verb}: status {code} for {}{retry}", get.path))
+        .because(format!("{at} {verb}: {} for {}{retry}", case::said(exchange), get.path))
         .citing([exchange.evidence])
         .measuring(Measure::count("status", i64::from(code)));
     let again = same_again(case, get, exchange);
@@ -107,7 +107,7 @@ fn pair(
 fn missing(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) -> Vec<Finding> {
     let support = supports("http.not_found")
         .about(subject(case, get))
-        .because(format!("{} has no {} (status {code})", case.origin.header(), get.path))
+        .because(format!("{} has no {} ({})", case.origin.header(), get.path, case::said(exchange)))
         .citing([exchange.evidence])
         .measuring(Measure::count("status", i64::from(code)));
     let again: Vec<&HttpExchange> = case

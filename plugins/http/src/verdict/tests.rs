@@ -1,5 +1,7 @@
 //! Whole runs, from the first request to the verdict.
 
+mod asked;
+
 use sonde_sdk::check::Conclusion;
 use sonde_sdk::dial::Verification;
 use sonde_sdk::report::{Stance, Strength};

@@ -26,6 +26,7 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Find
         ]
     };
     match case::end(exchange) {
+        End::Limited => limited(case, get, exchange, &again),
         End::Empty => pair(
             "http.empty_reply",
             format!("{at} takes the request for {} and closes the connection without an answer", get.path),
@@ -40,13 +41,48 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Find
         ),
         End::NotHttp | End::TlsBytes => pair(
             "http.not_http",
-            format!("{at} answers with something that is not HTTP: {}", shown(exchange)),
+            format!(
+                "{at} answers with something that is not {}: {}",
+                if case.origin.grpc { "gRPC" } else { "HTTP" },
+                shown(exchange)
+            ),
             "http.empty_reply",
             "asked again it sends bytes, so the reply is not empty",
         ),
         End::Reset(begun) => reset(case, get, exchange, begun, &again),
         _ => Vec::new(),
     }
+}
+
+/// The server's frames refuse the stream. Where HTTP/1.1 is answered, nothing but the number of streams is in the way.
+fn limited(case: &Case, get: &Get, exchange: &HttpExchange, again: &[u64]) -> Vec<Finding> {
+    let at = case.endpoint(&get.address);
+    let facts = exchange.http2.as_ref();
+    let limit = facts.and_then(|facts| facts.max_concurrent_streams);
+    let how = match (limit, facts.and_then(|facts| facts.goaway.as_ref())) {
+        (Some(0), _) => "allows no stream at all".to_owned(),
+        (_, Some(away)) => format!("sends GOAWAY with code {}", away.code),
+        (Some(limit), None) => format!("refuses the stream and allows {limit} at once"),
+        (None, None) => "refuses the stream".to_owned(),
+    };
+    let support = supports("http.h2_stream_limit")
+        .about(&at)
+        .because(format!("{at} takes the HTTP/2 connection but {how}"))
+        .citing([exchange.evidence]);
+    let plain = case.find(&Get { http1: true, attempt: 0, ..get.clone() });
+    let plain = plain.filter(|plain| matches!(case::end(plain), End::Answered(..400))).map(|plain| plain.evidence);
+    if again.is_empty() {
+        return vec![support.strong().build()];
+    }
+    let why = match plain {
+        Some(_) => "the refusal is the server's own, in HTTP/2 only: asked in HTTP/1.1, it answers",
+        None => "asked again, the refusal is the server's own: no client waited for a connection of its pool",
+    };
+    let witnesses = again.iter().copied().chain(plain);
+    vec![
+        support.proof().build(),
+        refutes("http.pool_exhausted").proof().about(&at).because(why).citing(witnesses).build(),
+    ]
 }
 
 /// Plain HTTP was spoken to a port that wants TLS.

@@ -3,9 +3,7 @@
 //! Redirects are not followed. A status other than 200, or a body that is no DNS message, ends the exchange as a failure that
 //! quotes it. Absent: HTTP/1.1 and HTTP/3.
 
-use std::future::{Future, poll_fn};
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
 
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
@@ -17,7 +15,7 @@ use sonde_core::observation::{Failure, Phase, Reason, Timing};
 
 use super::tcp::ended;
 use super::{Seen, Socket, Source, judge, tls};
-use crate::dial::{self, Stream, endpoint};
+use crate::dial::{Driver, Stream, endpoint, explain};
 use crate::dns::exchange::Ask;
 use crate::dns::message::LONGEST;
 use crate::failure::Fault;
@@ -178,48 +176,4 @@ fn is_message(status: StatusCode, headers: &HeaderMap, body: Vec<u8>) -> Result<
         return Err(format!("the body is longer than the {LONGEST} bytes of a message"));
     }
     Ok(body)
-}
-
-/// What ended an HTTP/2 conversation.
-fn explain(phase: Phase, doing: &str, error: h2::Error) -> Fault {
-    let text = error.to_string();
-    let detail = format!("{doing}: {text}");
-    let (reset, away, by_peer) = (error.is_reset(), error.is_go_away(), error.is_remote());
-    if error.is_io() {
-        return match error.into_io() {
-            Some(error) => dial::fault_of(phase, doing, &error),
-            None => Fault::new(phase, Reason::Closed, detail),
-        };
-    }
-    let reason = match (by_peer, reset, away) {
-        (true, true, _) => Reason::Reset,
-        (true, _, true) => Reason::Closed,
-        // Found wrong here, by the library.
-        (false, ..) => Reason::Malformed(text),
-        (true, ..) => Reason::Other(text),
-    };
-    Fault::new(phase, reason, detail)
-}
-
-/// A connection makes progress only while it is polled; here that is whenever we wait for something of it, and no task is
-/// needed.
-struct Driver<C> {
-    connection: Pin<Box<C>>,
-    ended: bool,
-}
-
-impl<C: Future<Output = Result<(), h2::Error>>> Driver<C> {
-    fn new(connection: C) -> Self {
-        Self { connection: Box::pin(connection), ended: false }
-    }
-
-    async fn drive<T>(&mut self, wanted: impl Future<Output = T>) -> T {
-        let mut wanted = pin!(wanted);
-        poll_fn(|cx| {
-            // How the connection ended is told through what is wanted of it.
-            self.ended = self.ended || self.connection.as_mut().poll(cx).is_ready();
-            wanted.as_mut().poll(cx)
-        })
-        .await
-    }
 }

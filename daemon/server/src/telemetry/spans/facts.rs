@@ -69,6 +69,10 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
             own.attributes.push(count(claims));
             towards.map_or_else(|| "ARP for own addresses".into(), |towards| format!("ARP towards {towards}").into())
         }
+        Call::Proxies { answer, .. } => {
+            own.attributes.extend(answer.as_ref().ok().map(|variables| count(variables.len())));
+            "read proxy variables".into()
+        }
         Call::Rejected { function, .. } => format!("rejected {function}").into(),
         // The network's own, handled beside this module.
         Call::DnsQuery { .. }

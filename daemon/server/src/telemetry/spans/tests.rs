@@ -3,7 +3,8 @@ mod dns;
 use std::net::Ipv4Addr;
 
 use sonde_core::observation::dial::{
-    Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, TlsDial, TlsRequest, TlsSession, Verification,
+    BodyEnd, BodyFraming, Connection, HttpExchange, HttpPhases, HttpProtocol, HttpRequest, HttpResponse, TlsDial,
+    TlsRequest, TlsSession, Verification,
 };
 use sonde_core::observation::{EvidenceId, Phase, Reason};
 
@@ -129,10 +130,14 @@ fn exchange(status: u16) -> Vec<Plan> {
     let request = HttpRequest {
         remote: remote(),
         tls_server_name: None,
+        protocol: HttpProtocol::Auto,
+        proxied: None,
         method: "GET".into(),
         path: "/health?token=secret".into(),
         host: "orders.lab:8080".into(),
         headers: vec![],
+        body: vec![],
+        again_after: vec![],
         timeout: Duration::from_secs(1),
         body_limit_bytes: 0,
         deltas: false,
@@ -142,23 +147,30 @@ fn exchange(status: u16) -> Vec<Plan> {
         connection: Connection::default(),
         phases: HttpPhases {
             connect: Some(timing(10, 1)),
+            tunnel: None,
             tls: None,
             send: Some(timing(11, 1)),
             wait: Some(timing(12, 20)),
             receive: None,
         },
         session: None,
+        tunnel: None,
+        http2: None,
         response: Some(HttpResponse {
             version: "HTTP/1.1".into(),
             status,
             headers: vec![],
             content_length: None,
+            body_framing: BodyFraming::UntilClose,
+            body_end: BodyEnd::Complete,
             body_bytes: 3,
             body_complete: true,
             body_prefix: vec![],
+            trailers: vec![],
         }),
         not_http: None,
         outcome: Ok(()),
+        sequels: vec![],
         deltas: None,
     };
     spans(Call::DialHttp { request, answer })

@@ -1,0 +1,110 @@
+//! HTTP requests and what came of them, in pleasant forms.
+
+use std::time::Duration;
+
+use super::{DEFAULT_TIMEOUT, HttpProtocol, HttpRequest, HttpResponse};
+use crate::types::{Endpoint, Property};
+use crate::wait::microseconds;
+
+impl HttpRequest {
+    /// `GET path` in plain text. `host` is the Host header, `path` begins with `/`.
+    pub fn get(remote: Endpoint, host: &str, path: &str) -> Self {
+        Self {
+            remote,
+            tls_server_name: None,
+            protocol: HttpProtocol::Auto,
+            proxied: None,
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            host: host.to_owned(),
+            headers: vec![],
+            body: vec![],
+            again_after_us: vec![],
+            timeout_us: microseconds(DEFAULT_TIMEOUT),
+            body_limit_bytes: 64 * 1024,
+            deltas: false,
+        }
+    }
+
+    /// Speaks TLS first, with this server name.
+    #[must_use]
+    pub fn over_tls(mut self, server_name: &str) -> Self {
+        self.tls_server_name = Some(server_name.to_owned());
+        self
+    }
+
+    /// This HTTP instead of what TLS agrees on.
+    #[must_use]
+    pub fn speaking(mut self, protocol: HttpProtocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// The remote end is a proxy, and this is the origin behind it, `host:port`.
+    #[must_use]
+    pub fn proxied_to(mut self, origin: &str) -> Self {
+        self.proxied = Some(origin.to_owned());
+        self
+    }
+
+    /// Sent with the request.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Once more on the same connection, after this pause. The timeout covers the pauses too.
+    #[must_use]
+    pub fn again_after(mut self, pause: Duration) -> Self {
+        self.again_after_us.push(microseconds(pause));
+        self
+    }
+
+    /// Another method.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        method.clone_into(&mut self.method);
+        self
+    }
+
+    /// One more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push(Property { name: name.to_owned(), value: value.to_owned() });
+        self
+    }
+
+    /// Where to stop reading the body.
+    #[must_use]
+    pub fn reading_at_most(mut self, bytes: u32) -> Self {
+        self.body_limit_bytes = bytes;
+        self
+    }
+
+    /// Its timeout.
+    #[must_use]
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.timeout_us = microseconds(timeout);
+        self
+    }
+
+    /// Takes counter deltas around the exchange, in a quiet window.
+    #[must_use]
+    pub fn with_deltas(mut self) -> Self {
+        self.deltas = true;
+        self
+    }
+}
+
+impl HttpResponse {
+    /// The first header of this name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value.as_str())
+    }
+
+    /// The first trailer of this name, in any case.
+    pub fn trailer(&self, name: &str) -> Option<&str> {
+        self.trailers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value.as_str())
+    }
+}
