@@ -1,10 +1,15 @@
 //! Timed connections: `tcp`, `tls`, `http`. Wall times, with the kernel's own figures beside them.
 
+mod alert;
+mod secure;
+
 use std::time::Duration;
 
+pub use self::alert::alert_name;
 pub use crate::bindings::sonde::check::dial::{
-    Certificate, Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, TcpDial, TcpInfo, TcpRequest,
-    TlsDial, TlsRequest, TlsSession, Verification, http, tcp, tls,
+    Certificate, Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, KeyShare, OcspStaple, OcspStatus,
+    ServerHello, Starttls, StarttlsExchange, TcpDial, TcpInfo, TcpRequest, TlsDial, TlsHelloDial, TlsHelloRequest,
+    TlsRequest, TlsSession, TlsVersion, Verification, VerificationProblem, http, tcp, tls, tls_hello,
 };
 use crate::types::{Endpoint, Property};
 use crate::wait::microseconds;
@@ -22,48 +27,6 @@ impl TcpRequest {
     #[must_use]
     pub fn from(mut self, address: &str) -> Self {
         self.local_address = Some(address.to_owned());
-        self
-    }
-
-    /// Its timeout.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
-        self
-    }
-
-    /// Takes counter deltas around the dial, in a quiet window.
-    #[must_use]
-    pub fn with_deltas(mut self) -> Self {
-        self.deltas = true;
-        self
-    }
-}
-
-impl TlsRequest {
-    /// With SNI, no ALPN, without deltas. The name is verified; it may be an address.
-    pub fn to(remote: Endpoint, server_name: &str) -> Self {
-        Self {
-            remote,
-            server_name: server_name.to_owned(),
-            send_sni: true,
-            alpn: vec![],
-            timeout_us: microseconds(DEFAULT_TIMEOUT),
-            deltas: false,
-        }
-    }
-
-    /// Sends no SNI, but verifies against the name.
-    #[must_use]
-    pub fn without_sni(mut self) -> Self {
-        self.send_sni = false;
-        self
-    }
-
-    /// Offers these protocols, most wanted first.
-    #[must_use]
-    pub fn offering<'a>(mut self, protocols: impl IntoIterator<Item = &'a str>) -> Self {
-        self.alpn.extend(protocols.into_iter().map(str::to_owned));
         self
     }
 

@@ -2,14 +2,12 @@
 
 mod dns;
 mod segment;
+mod tls;
 
 use sonde_proto::v1::evidence::Call;
-use sonde_proto::v1::{
-    Certificate, DefaultRoutes, Endpoint, Evidence, Failure, HttpExchange, Listener, Route, RouteKind, TcpDial,
-    TlsDial, TlsSession, Verification,
-};
+use sonde_proto::v1::{DefaultRoutes, Endpoint, Evidence, Failure, HttpExchange, Listener, Route, RouteKind, TcpDial};
 
-use crate::render::text::{count, elapsed, micros, moment, socket};
+use crate::render::text::{count, elapsed, micros, socket};
 
 /// What was asked.
 pub(crate) fn question(evidence: &Evidence) -> String {
@@ -19,11 +17,8 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         Some(Call::DnsResolution(resolution)) => dns::resolution(resolution),
         Some(Call::DnsWalk(walk)) => dns::walk(walk),
         Some(Call::TcpDial(dial)) => endpoint(dial.remote.as_ref()),
-        Some(Call::TlsDial(dial)) => {
-            let remote = endpoint(dial.remote.as_ref());
-            let name = &dial.server_name;
-            if remote.contains(name.as_str()) { remote } else { format!("{remote} for {name}") }
-        }
+        Some(Call::TlsDial(dial)) => tls::dialled(dial),
+        Some(Call::TlsHelloDial(dial)) => tls::hello(dial),
         Some(Call::HttpExchange(exchange)) => {
             format!("{} {} @{}", exchange.method, exchange.path, endpoint(exchange.remote.as_ref()))
         }
@@ -54,7 +49,8 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
         Some(Call::DnsResolution(resolution)) => dns::resolved(resolution),
         Some(Call::DnsWalk(walk)) => dns::walked(walk),
         Some(Call::TcpDial(dial)) => connected(dial),
-        Some(Call::TlsDial(dial)) => session(dial),
+        Some(Call::TlsDial(dial)) => tls::session(dial),
+        Some(Call::TlsHelloDial(dial)) => tls::chosen(dial),
         Some(Call::HttpExchange(exchange)) => responded(exchange),
         Some(Call::Listeners(listeners)) => match listeners.listeners.as_slice() {
             [] => "nobody listens".to_owned(),
@@ -108,7 +104,7 @@ fn failed(failure: &Failure, evidence: &Evidence) -> String {
         _ => None,
     };
     match seen.and_then(|session| session.chain.first()) {
-        Some(leaf) => format!("{text}; {}", certificate(leaf)),
+        Some(leaf) => format!("{text}; {}", tls::certificate(leaf)),
         None => text,
     }
 }
@@ -132,44 +128,10 @@ fn connected(dial: &TcpDial) -> String {
     }
 }
 
-fn session(dial: &TlsDial) -> String {
-    let Some(session) = &dial.session else { return "no session".to_owned() };
-    let mut parts = vec![session.version.clone()];
-    parts.extend(Some(session.alpn.clone()));
-    parts.extend(verification(session));
-    parts.extend(session.chain.first().map(certificate));
-    parts.retain(|part| !part.is_empty());
-    parts.join(", ")
-}
-
 fn responded(exchange: &HttpExchange) -> String {
     match &exchange.response {
         Some(response) => format!("status {}, {} bytes", response.status, response.body_bytes),
         None => "no response".to_owned(),
-    }
-}
-
-fn verification(session: &TlsSession) -> Option<String> {
-    let word = match session.verification() {
-        Verification::Unspecified | Verification::Accepted => return None,
-        Verification::Expired => "expired",
-        Verification::NotYetValid => "not yet valid",
-        Verification::NameMismatch => "for another name",
-        Verification::UnknownIssuer => "unknown issuer",
-        Verification::SelfSigned => "self-signed",
-        Verification::Revoked => "revoked",
-        Verification::BadSignature => "bad signature",
-        Verification::Unsupported => "not supported here",
-        Verification::NotReached => "no certificate seen",
-    };
-    Some(word.to_owned())
-}
-
-fn certificate(leaf: &Certificate) -> String {
-    let name = leaf.dns_names.first().or(leaf.addresses.first()).unwrap_or(&leaf.subject);
-    match &leaf.not_after {
-        Some(end) => format!("certificate {name} until {}", moment(end)),
-        None => format!("certificate {name}"),
     }
 }
 

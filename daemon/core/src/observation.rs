@@ -69,6 +69,10 @@ pub enum Call {
         request: dial::TlsRequest,
         answer: dial::TlsDial,
     },
+    DialTlsHello {
+        request: dial::TlsHelloRequest,
+        answer: dial::TlsHelloDial,
+    },
     DialHttp {
         request: dial::HttpRequest,
         answer: dial::HttpExchange,
@@ -126,6 +130,7 @@ impl Call {
             Self::DnsWalk { answer, .. } => answer.failure.as_ref(),
             Self::DialTcp { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialTls { answer, .. } => answer.outcome.as_ref().err(),
+            Self::DialTlsHello { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialHttp { answer, .. } => answer.outcome.as_ref().err(),
             Self::Listeners { answer, .. } => answer.as_ref().err(),
             Self::Census { answer, .. } => answer.as_ref().err(),

@@ -14,5 +14,5 @@ pub(crate) use self::connect::{Dialled, connect, endpoint, target};
 pub use self::http::http;
 pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;
-pub use self::tls::tls;
+pub use self::tls::{HelloAnswer, StarttlsStep, judge_staple, read_hello_answer, starttls_step, tls, tls_hello};
 pub(crate) use self::tls::{Negotiated, Recording, Settings, Stream, farewell, fault_of, shake};
