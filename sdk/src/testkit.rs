@@ -24,8 +24,8 @@ pub use self::segment::{arp_answer, conntrack_answer};
 
 use crate::check::{Budget, Target, TargetKind};
 use crate::dial::{
-    BodyEnd, BodyFraming, Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, Stamp, TcpDial, TcpInfo,
-    TlsDial, TlsSession, Verification,
+    BodyEnd, BodyFraming, Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, ServerHello, Stamp, TcpDial,
+    TcpInfo, TlsDial, TlsHelloDial, TlsSession, Verification, VerificationProblem,
 };
 use crate::report::{Finding, Stance, Strength};
 use crate::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer, Process};
@@ -183,6 +183,13 @@ pub fn certificate(subject: &str, issuer: &str, not_before: i64, not_after: i64)
         signature_algorithm: "ecdsa-with-SHA256".to_owned(),
         sha256_hex: "00".repeat(32),
         self_signed: subject == issuer,
+        subject_key_id_hex: String::new(),
+        authority_key_id_hex: String::new(),
+        issuer_urls: vec![],
+        ocsp_urls: vec![],
+        crl_urls: vec![],
+        must_staple: false,
+        der: vec![],
     }
 }
 
@@ -190,14 +197,24 @@ pub fn certificate(subject: &str, issuer: &str, not_before: i64, not_after: i64)
 pub fn session(chain: Vec<Certificate>, verification: Verification) -> TlsSession {
     TlsSession {
         version: Some("TLSv1.3".to_owned()),
-        cipher: Some("TLS13_AES_256_GCM_SHA384".to_owned()),
+        cipher: Some("TLS_AES_256_GCM_SHA384".to_owned()),
+        group: Some("X25519MLKEM768".to_owned()),
         alpn: None,
         chain,
         verification,
         verification_detail: String::new(),
         verification_depth: None,
+        problems: match verification {
+            Verification::Accepted | Verification::NotReached => vec![],
+            verification => vec![VerificationProblem { verification, depth: 0, detail: String::new() }],
+        },
+        issuer_in_store: false,
+        trusted_roots: 140,
+        staple: None,
         client_certificate_requested: false,
+        client_certificate_authorities: vec![],
         plaintext: None,
+        plaintext_protocol: None,
         verified_at: 0,
     }
 }
@@ -208,10 +225,29 @@ pub fn tls_dial(n: u64, session: TlsSession) -> TlsDial {
         evidence: evidence(n),
         timing: timing(2),
         connection: connection(500),
+        starttls: None,
         handshake: Some(timing(1)),
         session: Some(session),
         outcome: Ok(()),
         deltas: None,
+    }
+}
+
+/// A hello from which the server chose this version and an old cipher suite.
+pub fn tls_hello_dial(n: u64, version: &str) -> TlsHelloDial {
+    TlsHelloDial {
+        evidence: evidence(n),
+        timing: timing(2),
+        connection: connection(500),
+        starttls: None,
+        handshake: Some(timing(1)),
+        chosen: Some(ServerHello {
+            version: version.to_owned(),
+            cipher: "TLS_RSA_WITH_AES_128_CBC_SHA".to_owned(),
+            cipher_number: 0x002f,
+        }),
+        plaintext: None,
+        outcome: Ok(()),
     }
 }
 

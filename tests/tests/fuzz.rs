@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 /// A name of a target, which is also that of its corpus.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 10] = [
     ("message", properties::message),
     ("resolv_conf", properties::resolv_conf),
     ("nsswitch", properties::nsswitch),
@@ -20,6 +20,9 @@ const TARGETS: [Target; 7] = [
     ("http2_frames", properties::http2_frames),
     ("http_tunnel", properties::http_tunnel),
     ("grpc_health", properties::grpc_health),
+    ("server_hello", properties::server_hello),
+    ("starttls", properties::starttls),
+    ("staple", properties::staple),
 ];
 
 /// Mutations of each seed.

@@ -88,7 +88,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// The causes that the built-in checks promise to decide.
-const DECIDED: [&str; 60] = [
+const DECIDED: [&str; 70] = [
     "dns.nxdomain",
     "dns.nodata",
     "dns.servfail_upstream",
@@ -134,6 +134,16 @@ const DECIDED: [&str; 60] = [
     "fw.reject_icmp",
     "tcp.accept_queue_overflow",
     "tcp.listen_wrong_addr",
+    "tls.version_mismatch",
+    "tls.cipher_mismatch",
+    "tls.alpn_mismatch",
+    "tls.client_cert_required",
+    "tls.chain_incomplete",
+    "tls.intermediate_expired",
+    "tls.revoked",
+    "tls.sni_required",
+    "tls.default_cert_served",
+    "tls.large_hello",
     "tls.cert_expired",
     "tls.cert_not_yet_valid",
     "tls.name_mismatch",

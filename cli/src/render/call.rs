@@ -4,14 +4,12 @@ mod dns;
 mod http;
 mod segment;
 mod tcp;
+mod tls;
 
 use sonde_proto::v1::evidence::Call;
-use sonde_proto::v1::{
-    Certificate, DefaultRoutes, Endpoint, Evidence, Failure, Listener, Route, RouteKind, TcpDial, TlsDial, TlsSession,
-    Verification,
-};
+use sonde_proto::v1::{DefaultRoutes, Endpoint, Evidence, Failure, Listener, Route, RouteKind, TcpDial};
 
-use crate::render::text::{count, elapsed, micros, moment, socket};
+use crate::render::text::{count, elapsed, micros, socket};
 
 /// What was asked.
 pub(crate) fn question(evidence: &Evidence) -> String {
@@ -22,11 +20,8 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         Some(Call::DnsWalk(walk)) => dns::walk(walk),
         Some(Call::TcpDial(dial)) => endpoint(dial.remote.as_ref()),
         Some(Call::TcpSeries(series)) => tcp::series(series),
-        Some(Call::TlsDial(dial)) => {
-            let remote = endpoint(dial.remote.as_ref());
-            let name = &dial.server_name;
-            if remote.contains(name.as_str()) { remote } else { format!("{remote} for {name}") }
-        }
+        Some(Call::TlsDial(dial)) => tls::dialled(dial),
+        Some(Call::TlsHelloDial(dial)) => tls::hello(dial),
         Some(Call::HttpExchange(exchange)) => http::requested(exchange),
         Some(Call::Listeners(listeners)) if listeners.port != 0 => format!("listeners of port {}", listeners.port),
         Some(Call::Listeners(_)) => "listeners".to_owned(),
@@ -58,7 +53,8 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
         Some(Call::DnsWalk(walk)) => dns::walked(walk),
         Some(Call::TcpDial(dial)) => connected(dial),
         Some(Call::TcpSeries(series)) => tcp::spread(series),
-        Some(Call::TlsDial(dial)) => session(dial),
+        Some(Call::TlsDial(dial)) => tls::session(dial),
+        Some(Call::TlsHelloDial(dial)) => tls::chosen(dial),
         Some(Call::HttpExchange(exchange)) => http::responded(exchange),
         Some(Call::Listeners(listeners)) => match listeners.listeners.as_slice() {
             [] => "nobody listens".to_owned(),
@@ -116,7 +112,7 @@ fn failed(failure: &Failure, evidence: &Evidence) -> String {
         _ => None,
     };
     match seen.and_then(|session| session.chain.first()) {
-        Some(leaf) => format!("{text}; {}", certificate(leaf)),
+        Some(leaf) => format!("{text}; {}", tls::certificate(leaf)),
         None => text,
     }
 }
@@ -137,40 +133,6 @@ fn connected(dial: &TcpDial) -> String {
         (0, None) => "connected".to_owned(),
         (0, Some(rtt)) => format!("connected, rtt {}", elapsed(micros(Some(rtt)))),
         (again, _) => format!("connected, {}", count(again as usize, "SYN retransmit", "SYN retransmits")),
-    }
-}
-
-fn session(dial: &TlsDial) -> String {
-    let Some(session) = &dial.session else { return "no session".to_owned() };
-    let mut parts = vec![session.version.clone()];
-    parts.extend(Some(session.alpn.clone()));
-    parts.extend(verification(session));
-    parts.extend(session.chain.first().map(certificate));
-    parts.retain(|part| !part.is_empty());
-    parts.join(", ")
-}
-
-fn verification(session: &TlsSession) -> Option<String> {
-    let word = match session.verification() {
-        Verification::Unspecified | Verification::Accepted => return None,
-        Verification::Expired => "expired",
-        Verification::NotYetValid => "not yet valid",
-        Verification::NameMismatch => "for another name",
-        Verification::UnknownIssuer => "unknown issuer",
-        Verification::SelfSigned => "self-signed",
-        Verification::Revoked => "revoked",
-        Verification::BadSignature => "bad signature",
-        Verification::Unsupported => "not supported here",
-        Verification::NotReached => "no certificate seen",
-    };
-    Some(word.to_owned())
-}
-
-fn certificate(leaf: &Certificate) -> String {
-    let name = leaf.dns_names.first().or(leaf.addresses.first()).unwrap_or(&leaf.subject);
-    match &leaf.not_after {
-        Some(end) => format!("certificate {name} until {}", moment(end)),
-        None => format!("certificate {name}"),
     }
 }
 

@@ -73,6 +73,10 @@ pub enum Call {
         request: dial::TlsRequest,
         answer: dial::TlsDial,
     },
+    DialTlsHello {
+        request: dial::TlsHelloRequest,
+        answer: dial::TlsHelloDial,
+    },
     DialHttp {
         request: dial::HttpRequest,
         answer: dial::HttpExchange,
@@ -135,6 +139,7 @@ impl Call {
             Self::DialTcp { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialTcpSeries { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialTls { answer, .. } => answer.outcome.as_ref().err(),
+            Self::DialTlsHello { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialHttp { answer, .. } => answer.outcome.as_ref().err(),
             Self::Listeners { answer, .. } => answer.as_ref().err(),
             Self::Census { answer, .. } => answer.as_ref().err(),

@@ -4,6 +4,7 @@ mod http;
 mod series;
 mod tcp;
 mod tls;
+mod tls_hello;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -34,6 +35,11 @@ impl wit::HostWithStore<Session> for Imports {
     async fn tls(accessor: &Accessor<Session, Self>, request: wit::TlsRequest) -> wit::TlsDial {
         let caller = accessor.with(|mut store| store.get().caller.clone());
         tls::dial(&caller, &request).await
+    }
+
+    async fn tls_hello(accessor: &Accessor<Session, Self>, request: wit::TlsHelloRequest) -> wit::TlsHelloDial {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        tls_hello::dial(&caller, &request).await
     }
 
     async fn http(accessor: &Accessor<Session, Self>, request: wit::HttpRequest) -> wit::HttpExchange {

@@ -19,7 +19,11 @@ pub(crate) fn of(call: &Call) -> u64 {
         Call::DnsWalk { request, answer } => walk(request, answer),
         Call::DialTcp { answer, .. } => phases(&answer.connection),
         Call::DialTcpSeries { answer, .. } => 64 * answer.attempts.len() + 256 * answer.failures.len(),
-        Call::DialTls { answer, .. } => phases(&answer.connection) + answer.session.as_ref().map_or(0, session),
+        Call::DialTls { request, answer } => {
+            let issuers: usize = request.known_issuers.iter().map(|der| 24 + der.len()).sum();
+            issuers + phases(&answer.connection) + answer.session.as_ref().map_or(0, session)
+        }
+        Call::DialTlsHello { request, .. } => 2 * request.suites.len(),
         Call::DialHttp { request, answer } => {
             let sequels = answer.sequels.iter().map(|sequel| 512 + sequel.response.as_ref().map_or(0, response));
             fields(&request.headers)
@@ -130,9 +134,14 @@ fn walk(request: &WalkRequest, walk: &WalkResult) -> usize {
 fn session(session: &TlsSession) -> usize {
     let certificates = session.chain.iter().map(|certificate| {
         let names: usize = certificate.dns_names.iter().map(|name| 24 + name.len()).sum();
-        512 + certificate.subject.len() + certificate.issuer.len() + names + 32 * certificate.addresses.len()
+        let urls = certificate.issuer_urls.iter().chain(&certificate.ocsp_urls).chain(&certificate.crl_urls);
+        let texts = certificate.subject.len() + certificate.issuer.len();
+        let urls: usize = urls.map(|url| 24 + url.len()).sum();
+        512 + texts + names + urls + 32 * certificate.addresses.len() + certificate.der.len()
     });
-    certificates.sum::<usize>() + session.plaintext.as_ref().map_or(0, Vec::len)
+    let problems: usize = session.problems.iter().map(|problem| 32 + problem.detail.len()).sum();
+    let authorities: usize = session.client_certificate_authorities.iter().map(|name| 24 + name.len()).sum();
+    certificates.sum::<usize>() + problems + authorities + session.plaintext.as_ref().map_or(0, Vec::len)
 }
 
 #[cfg(test)]

@@ -20,5 +20,5 @@ pub(crate) use self::open::Options;
 pub use self::series::tcp_repeat;
 pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;
-pub use self::tls::tls;
+pub use self::tls::{HelloAnswer, StarttlsStep, judge_staple, read_hello_answer, starttls_step, tls, tls_hello};
 pub(crate) use self::tls::{Negotiated, Recording, Settings, Stream, farewell, fault_of, shake};

@@ -2,7 +2,7 @@
 //!
 //! Owns the classification of one handshake that both share; names no cause.
 
-use sonde_sdk::dial::{HttpExchange, TlsDial, TlsSession, Verification};
+use sonde_sdk::dial::{Certificate, HttpExchange, Starttls, TlsDial, TlsHelloDial, TlsSession, Verification};
 use sonde_sdk::system::ClockAnswer;
 use sonde_sdk::types::{Endpoint, Phase, Reason};
 
@@ -27,8 +27,20 @@ pub(crate) enum Step {
         alpn: bool,
         attempt: u8,
     },
+    /// The first again, with a hello of one packet.
+    Small(String),
+    /// The first again, after asking for TLS in this protocol's words.
+    Starttls(String, Starttls),
+    /// A hello of an older TLS, with cipher suites of every age.
+    Hello(String),
+    /// Fetches the certificate that the topmost one was issued by, from where it says.
+    Issuer,
+    /// The first again, knowing the fetched certificate.
+    Known(String),
     /// A plain HTTP request to the same port.
     Plain(String),
+    /// The same with more bytes than a packet holds.
+    Large(String),
     /// An HTTP request over TLS.
     Http(String),
     Clock,
@@ -44,7 +56,12 @@ pub(crate) struct Case {
     pub(crate) https: bool,
     /// Those that are tried, at most [`MOST_ADDRESSES`].
     pub(crate) addresses: Vec<String>,
+    /// What every handshake is preceded by.
+    pub(crate) starttls: Option<Starttls>,
+    /// Whether a peer that turns out to speak such a protocol is asked for TLS in it.
+    pub(crate) finds_starttls: bool,
     pub(crate) handshakes: Vec<(Step, TlsDial)>,
+    pub(crate) hellos: Vec<(Step, TlsHelloDial)>,
     pub(crate) requests: Vec<(Step, HttpExchange)>,
     pub(crate) clock: Option<ClockAnswer>,
 }
@@ -80,7 +97,10 @@ impl Case {
             port,
             https,
             addresses: addresses.iter().take(MOST_ADDRESSES).cloned().collect(),
+            starttls: None,
+            finds_starttls: false,
             handshakes: Vec::new(),
+            hellos: Vec::new(),
             requests: Vec::new(),
             clock: None,
         }
@@ -92,8 +112,13 @@ impl Case {
 
     pub(crate) fn done(&self, step: &Step) -> bool {
         match step {
-            Step::Tls { .. } => self.handshakes.iter().any(|(done, _)| done == step),
-            Step::Plain(_) | Step::Http(_) => self.requests.iter().any(|(done, _)| done == step),
+            Step::Tls { .. } | Step::Small(_) | Step::Starttls(..) | Step::Known(_) => {
+                self.handshakes.iter().any(|(done, _)| done == step)
+            }
+            Step::Hello(_) => self.hellos.iter().any(|(done, _)| done == step),
+            Step::Plain(_) | Step::Large(_) | Step::Http(_) | Step::Issuer => {
+                self.requests.iter().any(|(done, _)| done == step)
+            }
             Step::Clock => self.clock.is_some(),
         }
     }
@@ -118,18 +143,38 @@ impl Case {
         })
     }
 
+    /// What came of a handshake of a special kind.
+    pub(crate) fn special(&self, wanted: &Step) -> Option<&TlsDial> {
+        self.handshakes.iter().find(|(step, _)| step == wanted).map(|(_, dial)| dial)
+    }
+
+    pub(crate) fn hello(&self, address: &str) -> Option<&TlsHelloDial> {
+        self.hellos.iter().find(|(step, _)| matches!(step, Step::Hello(at) if at == address)).map(|(_, dial)| dial)
+    }
+
     pub(crate) fn plain(&self, address: &str) -> Option<&HttpExchange> {
-        self.requests
-            .iter()
-            .find(|(step, _)| matches!(step, Step::Plain(at) if at == address))
-            .map(|(_, exchange)| exchange)
+        self.request(&Step::Plain(address.to_owned()))
     }
 
     pub(crate) fn http(&self, address: &str) -> Option<&HttpExchange> {
-        self.requests
-            .iter()
-            .find(|(step, _)| matches!(step, Step::Http(at) if at == address))
-            .map(|(_, exchange)| exchange)
+        self.request(&Step::Http(address.to_owned()))
+    }
+
+    pub(crate) fn request(&self, wanted: &Step) -> Option<&HttpExchange> {
+        self.requests.iter().find(|(step, _)| step == wanted).map(|(_, exchange)| exchange)
+    }
+
+    /// Takes a handshake in. One that STARTTLS made possible takes the place of the first, and sets how all others begin.
+    pub(crate) fn put(&mut self, step: Step, dial: TlsDial) {
+        if let Step::Starttls(address, protocol) = &step
+            && dial.starttls.as_ref().is_some_and(|exchange| exchange.agreed)
+        {
+            self.starttls = Some(*protocol);
+            let first = self.first_step(address);
+            self.handshakes.retain(|(done, _)| *done != first);
+            self.handshakes.push((first, dial.clone()));
+        }
+        self.handshakes.push((step, dial));
     }
 
     /// Another server name than the target's that the server may know: the parent domain, or the name with `www.`.
@@ -161,6 +206,10 @@ pub(crate) fn end(dial: &TlsDial) -> End {
     if matches!(failure.phase, Phase::Socket | Phase::Connect) {
         return End::NoConnection;
     }
+    // In plain text still: it offers no TLS, or speaks another protocol.
+    if dial.starttls.as_ref().is_some_and(|exchange| !exchange.agreed && !exchange.said.is_empty()) {
+        return End::Plaintext;
+    }
     if session.is_some_and(|session| session.plaintext.as_ref().is_some_and(|bytes| !bytes.is_empty())) {
         return End::Plaintext;
     }
@@ -190,12 +239,15 @@ pub(crate) fn is_client_certificate_alert(code: u8) -> bool {
     matches!(code, 42 | 43 | 46 | 49 | 116)
 }
 
-/// Seconds that the leaf is still valid, and its threshold for a warning; none where no leaf was seen.
-pub(crate) fn remaining(session: &TlsSession) -> Option<(i64, i64)> {
-    let leaf = session.chain.first()?;
-    let lifetime = leaf.not_after.saturating_sub(leaf.not_before);
-    // A certificate that lives for days is renewed in hours: two weeks would always warn.
-    Some((leaf.not_after.saturating_sub(session.verified_at), WARNING_S.min(lifetime / 3)))
+/// The certificate of the chain that is nearest to the warning about its end, the seconds it has left, and that threshold. A
+/// root's own end matters to nobody who trusts it.
+pub(crate) fn remaining(session: &TlsSession) -> Option<(&Certificate, i64, i64)> {
+    let all = session.chain.iter().enumerate().filter(|(depth, link)| *depth == 0 || !link.self_signed);
+    let left = all.map(|(_, link)| {
+        // A certificate that lives for days is renewed in hours: two weeks would always warn.
+        (link, link.remaining(session.verified_at), WARNING_S.min(link.lifetime() / 3))
+    });
+    left.min_by_key(|(_, left, warning)| left.saturating_sub(*warning))
 }
 
 /// Catalogue of causes, thresholds: 14 days.

@@ -5,7 +5,9 @@
 
 mod case;
 mod date;
+mod issuer;
 mod plan;
+mod starttls;
 mod verdict;
 
 use std::time::Duration;
@@ -22,17 +24,25 @@ impl Check for Tls {
         Manifest::new("tls", env!("CARGO_PKG_VERSION"), "Shakes hands with the target and verifies its certificate.")
             .serving([TargetKind::Https, TargetKind::Tls, TargetKind::Grpcs])
             .calling(["dial", "system"])
+            .taking(
+                Parameter::new("starttls", ParameterType::Text, "auto, none, postgres, mysql, smtp, imap or ldap")
+                    .with_default("auto"),
+            )
             .after(["connect"])
             .deciding(CAUSES.iter().copied())
             .costing(CostClass::Moderate)
     }
 
-    async fn run(target: Target, _: Arguments, budget: Budget) -> Result<Outcome, String> {
+    async fn run(target: Target, arguments: Arguments, budget: Budget) -> Result<Outcome, String> {
         let (Some(host), Some(port)) = (target.host.as_deref(), target.port) else {
             return Ok(Outcome::skipped("the target has no host and port to shake hands with"));
         };
+        let (protocol, finds) = starttls::parsed(&arguments.required::<String>("starttls")?)?;
         let started = timer::now();
         let mut case = Case::new(host, port, target.kind == TargetKind::Https, &target.addresses);
+        // HTTP begins with TLS, or has none.
+        case.starttls = protocol;
+        case.finds_starttls = finds && !case.https;
         for _ in 0..MOST_ROUNDS {
             let steps = plan::next(&case);
             let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);
@@ -55,6 +65,7 @@ sonde_sdk::export!(Tls);
 /// What came of a step.
 enum Seen {
     Handshake(Step, Box<dial::TlsDial>),
+    Hello(Step, Box<dial::TlsHelloDial>),
     Request(Step, Box<dial::HttpExchange>),
     Clock(system::ClockAnswer),
 }
@@ -62,7 +73,8 @@ enum Seen {
 impl Seen {
     fn put(self, case: &mut Case) {
         match self {
-            Self::Handshake(step, dial) => case.handshakes.push((step, *dial)),
+            Self::Handshake(step, dial) => case.put(step, *dial),
+            Self::Hello(step, dial) => case.hellos.push((step, *dial)),
             Self::Request(step, exchange) => case.requests.push((step, *exchange)),
             Self::Clock(answer) => case.clock = Some(answer),
         }
@@ -74,14 +86,33 @@ fn take(case: &Case, step: Step, patience: Duration) -> impl Future<Output = See
     let call = match &step {
         Step::Tls { address, sni, alpn, .. } => {
             let name = if let Sni::Other(name) = sni { name } else { &case.host };
-            let mut request = dial::TlsRequest::to(case.endpoint(address), name).within(patience);
+            let mut request = first(case, address, name, *alpn, patience);
             if *sni == Sni::Absent {
                 request = request.without_sni();
             }
-            if *alpn {
-                request = request.offering(["h2", "http/1.1"]);
-            }
             Call::Tls(request)
+        }
+        Step::Small(address) => Call::Tls(first(case, address, &case.host, case.https, patience).with_small_hello()),
+        Step::Starttls(address, protocol) => {
+            Call::Tls(first(case, address, &case.host, case.https, patience).starting_from(Some(*protocol)))
+        }
+        Step::Known(address) => {
+            let request = first(case, address, &case.host, case.https, patience);
+            Call::Tls(match issuer::fetched(case) {
+                Some((_, der)) => request.knowing(der.to_vec()),
+                None => request,
+            })
+        }
+        Step::Hello(address) => {
+            let request = dial::TlsHelloRequest::to(case.endpoint(address), &case.host).within(patience);
+            Call::Hello(request.starting_from(case.starttls))
+        }
+        Step::Issuer => match issuer_request(case, patience) {
+            Some(request) => Call::Http(request),
+            None => Call::Clock,
+        },
+        Step::Large(address) => {
+            Call::Http(get(case, address, patience).header("x-sonde-padding", &"0".repeat(PADDING)))
         }
         Step::Plain(address) => Call::Http(get(case, address, patience)),
         Step::Http(address) => Call::Http(get(case, address, patience).over_tls(&case.host)),
@@ -89,6 +120,7 @@ fn take(case: &Case, step: Step, patience: Duration) -> impl Future<Output = See
     };
     async move {
         match call {
+            Call::Hello(request) => Seen::Hello(step, Box::new(dial::tls_hello(request).await)),
             Call::Tls(request) => Seen::Handshake(step, Box::new(dial::tls(request).await)),
             Call::Http(request) => Seen::Request(step, Box::new(dial::http(request).await)),
             Call::Clock => Seen::Clock(system::clock().await),
@@ -98,14 +130,28 @@ fn take(case: &Case, step: Step, patience: Duration) -> impl Future<Output = See
 
 enum Call {
     Tls(dial::TlsRequest),
+    Hello(dial::TlsHelloRequest),
     Http(dial::HttpRequest),
     Clock,
+}
+
+/// What the first handshake asks for.
+fn first(case: &Case, address: &str, name: &str, alpn: bool, patience: Duration) -> dial::TlsRequest {
+    let request = dial::TlsRequest::to(case.endpoint(address), name).within(patience).starting_from(case.starttls);
+    if alpn { request.offering(["h2", "http/1.1"]) } else { request }
+}
+
+fn issuer_request(case: &Case, patience: Duration) -> Option<dial::HttpRequest> {
+    let first = plan::suspect(case).and_then(|address| case.first(address))?;
+    let place = issuer::place(case, first)?;
+    let request = dial::HttpRequest::get(place.remote, &place.host, &place.path);
+    Some(request.header("user-agent", AGENT).reading_at_most(4096).within(patience))
 }
 
 fn get(case: &Case, address: &str, patience: Duration) -> dial::HttpRequest {
     let host = if case.host.contains(':') { format!("[{}]", case.host) } else { case.host.clone() };
     dial::HttpRequest::get(case.endpoint(address), &host, "/")
-        .header("user-agent", concat!("sonde/", env!("CARGO_PKG_VERSION")))
+        .header("user-agent", AGENT)
         .reading_at_most(4096)
         .within(patience)
 }
@@ -130,6 +176,7 @@ const CAUSES: &[&str] = &[
     "tls.plaintext_peer",
     "tls.client_cert_required",
     "tls.handshake_stall",
+    "tls.large_hello",
     "fw.dpi_reset",
     "host.clock_skew",
     "l3.pmtu_blackhole",
@@ -137,8 +184,11 @@ const CAUSES: &[&str] = &[
     "tcp.rst_unread_data",
 ];
 
-/// One round of handshakes and two of follow-ups are the longest plan.
-const MOST_ROUNDS: usize = 4;
+/// One round of handshakes, one of STARTTLS and three of follow-ups are the longest plan.
+const MOST_ROUNDS: usize = 6;
+const AGENT: &str = concat!("sonde/", env!("CARGO_PKG_VERSION"));
+/// With it a request is larger than a hello that spans packets.
+const PADDING: usize = 2000;
 /// Kept back to judge and report.
 const RESERVE: Duration = Duration::from_millis(200);
 /// Of one handshake: ten times what a slow one on a long way needs.

@@ -6,6 +6,7 @@
 use sonde_sdk::dial::Verification;
 
 use crate::case::{self, Case, End, Sni, Step};
+use crate::{issuer, starttls};
 
 /// The steps not yet taken that the case wants now; empty when it is ready to be judged.
 pub(crate) fn next(case: &Case) -> Vec<Step> {
@@ -34,12 +35,20 @@ fn follow_up(case: &Case, address: &str) -> Vec<Step> {
     let nonsense = || Sni::Other(NONSENSE.to_owned());
     let relative = || case.relative().map(Sni::Other);
     let again = || tls(Sni::Own, case.https, 1);
+    let small = || Step::Small(address.to_owned());
+    let hello = || Step::Hello(address.to_owned());
+    if let Some(protocol) = starttls::guess(case, first) {
+        let step = Step::Starttls(address.to_owned(), protocol);
+        if !case.done(&step) {
+            return vec![step];
+        }
+    }
     match case::end(first) {
         End::NoConnection | End::Untested => Vec::new(),
         End::Good => {
             let session = first.session.as_ref();
             let mut steps = Vec::new();
-            if session.and_then(case::remaining).is_some_and(|(left, warning)| left < warning) {
+            if session.and_then(case::remaining).is_some_and(|(_, left, warning)| left < warning) {
                 steps.push(Step::Clock);
             }
             if session.is_some_and(|session| session.client_certificate_requested) {
@@ -56,17 +65,38 @@ fn follow_up(case: &Case, address: &str) -> Vec<Step> {
             }
             steps
         }
+        End::Certificate(Verification::UnknownIssuer) => {
+            let mut steps = vec![again(), tls(nonsense(), case.https, 0)];
+            if issuer::place(case, first).is_some() {
+                steps.push(Step::Issuer);
+            }
+            if issuer::fetched(case).is_some() {
+                steps.push(Step::Known(address.to_owned()));
+            }
+            steps
+        }
         End::Certificate(_) | End::ClientCertificate => vec![again()],
-        End::Plaintext | End::Malformed(_) => vec![plain(), again()],
-        End::Stalled => vec![plain(), again(), tls(Sni::Absent, false, 0)],
+        End::Plaintext => vec![plain(), again()],
+        End::Malformed(_) => vec![plain(), again(), hello()],
+        End::Stalled => {
+            let mut steps = vec![plain(), again(), tls(Sni::Absent, false, 0), small()];
+            if case.special(&small()).is_some_and(case::spoke_tls) {
+                steps.push(Step::Large(address.to_owned()));
+            }
+            steps
+        }
         End::Reset | End::Closed => {
             let mut steps = vec![plain(), again(), tls(Sni::Absent, case.https, 0), tls(nonsense(), case.https, 0)];
+            steps.extend([small(), hello()]);
+            if case.special(&small()).is_some_and(case::spoke_tls) {
+                steps.push(Step::Large(address.to_owned()));
+            }
             steps.extend(relative().map(|sni| tls(sni, case.https, 0)));
             steps
         }
         End::Alert(120) => vec![tls(Sni::Own, false, 0), again()],
         End::Alert(_) => {
-            let mut steps = vec![again(), tls(Sni::Absent, case.https, 0)];
+            let mut steps = vec![again(), tls(Sni::Absent, case.https, 0), small(), hello()];
             steps.extend(relative().map(|sni| tls(sni, case.https, 0)));
             steps
         }

@@ -4,6 +4,9 @@
 
 mod certificate;
 mod handshake;
+mod size;
+mod trust;
+mod version;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::report::{Finding, Stance, Strength};
@@ -73,8 +76,9 @@ fn good_sentence(dial: &sonde_sdk::dial::TlsDial) -> String {
     let Some(session) = &dial.session else { return "the handshake succeeded".to_owned() };
     let version = session.version.as_deref().unwrap_or("TLS");
     let validity = case::remaining(session)
-        .map_or_else(String::new, |(left, _)| format!(", certificate valid for {}", date::span(left)));
-    format!("{version} handshake accepted{validity}")
+        .map_or_else(String::new, |(_, left, _)| format!(", certificate valid for {}", date::span(left)));
+    let begin = dial.starttls.as_ref().map_or("", |_| " after STARTTLS");
+    format!("{version} handshake{begin} accepted{validity}")
 }
 
 #[cfg(test)]

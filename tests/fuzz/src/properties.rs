@@ -1,7 +1,10 @@
 //! What must hold for any bytes: no panic, and what each property asserts. The fuzz targets run these, and so does the ordinary
 //! test `tests/tests/fuzz.rs` on the seeds and on mutations of them.
 
-use sonde_probe::dial::{read_http2_frames, read_tunnel_answer};
+use sonde_core::observation::dial::Starttls;
+use sonde_probe::dial::{
+    HelloAnswer, StarttlsStep, judge_staple, read_hello_answer, read_http2_frames, read_tunnel_answer, starttls_step,
+};
 use sonde_probe::dns::{decode, parse_hosts, parse_nsswitch, parse_resolv_conf};
 
 /// An answer of a server.
@@ -66,4 +69,40 @@ pub(crate) fn grpc_health(bytes: &[u8]) {
     let health = sonde_sdk::grpc::read_health(bytes);
     assert!(health.is_none() || bytes.len() >= 5, "{health:?}");
     assert_eq!(sonde_sdk::grpc::read_health(bytes), health, "reading twice says the same");
+}
+
+/// What a server answers to a hello of an older TLS.
+pub(crate) fn server_hello(bytes: &[u8]) {
+    let answer = read_hello_answer(bytes);
+    // Once there is an answer, what follows it changes nothing.
+    if matches!(answer, HelloAnswer::Hello(..) | HelloAnswer::Alert(_)) {
+        let longer = [bytes, b"more"].concat();
+        assert_eq!(read_hello_answer(&longer), answer, "{bytes:?}");
+    }
+}
+
+/// What a server says before TLS: the first byte is the protocol, the second the number of messages that were sent to it.
+pub(crate) fn starttls(bytes: &[u8]) {
+    let [protocol, sent, said @ ..] = bytes else { return };
+    let all = [Starttls::Postgres, Starttls::Mysql, Starttls::Smtp, Starttls::Imap, Starttls::Ldap];
+    let protocol = all[usize::from(*protocol) % all.len()];
+    match starttls_step(protocol, usize::from(*sent % 4), said) {
+        StarttlsStep::Refused(words) => assert!(!words.chars().any(char::is_control), "{words:?}"),
+        StarttlsStep::Send(bytes) => assert!(bytes.len() <= 64, "{bytes:?}"),
+        StarttlsStep::More | StarttlsStep::Agreed | StarttlsStep::Foreign(_) => {}
+    }
+}
+
+/// A stapled OCSP response.
+pub(crate) fn staple(bytes: &[u8]) {
+    let leaf = include_bytes!("../../../daemon/probe/fixtures/tls/ocsp-leaf.der");
+    let issuer = include_bytes!("../../../daemon/probe/fixtures/tls/ocsp-issuer.der");
+    let good = include_bytes!("../../../daemon/probe/fixtures/tls/ocsp-good.der");
+    let revoked = include_bytes!("../../../daemon/probe/fixtures/tls/ocsp-revoked.der");
+    let staple = judge_staple(bytes, leaf, &[issuer]);
+    // Nobody but the issuer makes a response that counts; outside the signed part a response may be encoded in other ways.
+    if staple.verified {
+        let known = [good.as_slice(), revoked].map(|known| judge_staple(known, leaf, &[issuer]));
+        assert!(known.contains(&staple), "forged: {staple:?}");
+    }
 }

@@ -40,6 +40,16 @@ enum Service {
         /// Address and port.
         listen: SocketAddr,
     },
+    /// Passes connections on, except those that begin with a TLS record of too many bytes, which it swallows.
+    Narrow {
+        /// Address and port.
+        listen: SocketAddr,
+        /// Whom they are passed on to.
+        remote: SocketAddr,
+        /// Bytes of the first record.
+        #[arg(long, default_value_t = 1400)]
+        most: u16,
+    },
     /// Listens and never accepts.
     Deaf {
         /// Address and port.
@@ -90,6 +100,7 @@ fn main() -> Result<()> {
             while stream.read(&mut sink)? > 0 {}
             Ok(())
         }),
+        Service::Narrow { listen, remote, most } => serve(listen, move |stream| narrow(stream, remote, most)),
         Service::Deaf { listen, backlog } => {
             let socket = socket2::Socket::new(socket2::Domain::for_address(listen), socket2::Type::STREAM, None)?;
             socket.set_reuse_address(true)?;
@@ -187,6 +198,28 @@ async fn health(listen: SocketAddr, serving: u8) -> Result<()> {
             anyhow::Ok(())
         });
     }
+}
+
+/// As a middlebox does that looks for the whole hello in one packet.
+fn narrow(mut client: TcpStream, remote: SocketAddr, most: u16) -> Result<()> {
+    let mut header = [0; 5];
+    client.read_exact(&mut header)?;
+    if header[0] == 22 && u16::from_be_bytes([header[3], header[4]]) > most {
+        let mut sink = [0; 4096];
+        while client.read(&mut sink)? > 0 {}
+        return Ok(());
+    }
+    let mut server = TcpStream::connect_timeout(&remote, Duration::from_secs(2))?;
+    server.write_all(&header)?;
+    let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
+    let forth = std::thread::spawn(move || {
+        std::io::copy(&mut from_client, &mut to_server).ok();
+        to_server.shutdown(std::net::Shutdown::Write).ok();
+    });
+    std::io::copy(&mut server, &mut client)?;
+    client.shutdown(std::net::Shutdown::Write)?;
+    forth.join().ok();
+    Ok(())
 }
 
 fn park() -> Result<()> {

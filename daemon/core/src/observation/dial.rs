@@ -3,6 +3,7 @@
 mod http;
 mod series;
 mod tcp;
+mod tls;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,6 +16,10 @@ pub use self::http::{
 };
 pub use self::series::{MOST_FAILURE_GROUPS, SeriesRequest, Spread, TcpAttempt, TcpFailureGroup, TcpSeries};
 pub use self::tcp::{Closing, Keepalive, PhaseInfo, Stamp, TcpRequest};
+pub use self::tls::{
+    Certificate, KeyShare, OcspStaple, OcspStatus, ServerHello, Starttls, StarttlsExchange, TlsDial, TlsHelloDial,
+    TlsHelloRequest, TlsRequest, TlsSession, TlsVersion, Verification, VerificationProblem,
+};
 use super::{CounterDeltas, Endpoint, Failure, Timing};
 
 /// struct `tcp_info` (linux/tcp.h), the fields that diagnosis uses.
@@ -97,110 +102,6 @@ pub struct TcpDial {
     /// The TCP facts.
     pub connection: Connection,
     /// Connected, or why not.
-    pub outcome: Result<(), Failure>,
-    /// On request.
-    pub deltas: Option<CounterDeltas>,
-}
-
-/// `dial.tls`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TlsRequest {
-    /// Whom to dial.
-    pub remote: Endpoint,
-    /// SNI, and the name to verify.
-    pub server_name: String,
-    /// False: verify, but send no SNI.
-    pub send_sni: bool,
-    /// Offered protocols, most wanted first.
-    pub alpn: Vec<String>,
-    /// Bound of the whole call.
-    pub timeout: Duration,
-    /// Take counter deltas in a quiet window.
-    pub deltas: bool,
-}
-
-/// One presented certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Certificate {
-    /// RFC 4514 style.
-    pub subject: String,
-    /// RFC 4514 style.
-    pub issuer: String,
-    /// Lower-case hex.
-    pub serial_hex: String,
-    /// Unix seconds.
-    pub not_before: i64,
-    /// Unix seconds.
-    pub not_after: i64,
-    /// SAN DNS names.
-    pub dns_names: Vec<String>,
-    /// SAN addresses.
-    pub addresses: Vec<IpAddr>,
-    /// Basic constraints.
-    pub is_ca: bool,
-    /// `RSA 2048`, `EC P-256`.
-    pub key: String,
-    /// By name, else its OID.
-    pub signature_algorithm: String,
-    /// Of the DER.
-    pub sha256_hex: String,
-    /// Issuer equals subject and its own key verifies it.
-    pub self_signed: bool,
-}
-
-/// Why the presented chain is not accepted here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it; sdk/wit/dial.wit documents each")]
-pub enum Verification {
-    Accepted,
-    Expired,
-    NotYetValid,
-    NameMismatch,
-    UnknownIssuer,
-    SelfSigned,
-    Revoked,
-    BadSignature,
-    Unsupported,
-    NotReached,
-}
-
-/// What was seen of a TLS session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TlsSession {
-    /// `TLSv1.3`.
-    pub version: Option<String>,
-    /// IANA name.
-    pub cipher: Option<String>,
-    /// The protocol chosen.
-    pub alpn: Option<String>,
-    /// Leaf first.
-    pub chain: Vec<Certificate>,
-    /// Separate from the handshake.
-    pub verification: Verification,
-    /// What the verifier said.
-    pub verification_detail: String,
-    /// The certificate at fault, counted from the leaf.
-    pub verification_depth: Option<u8>,
-    /// `CertificateRequest` seen.
-    pub client_certificate_requested: bool,
-    /// The peer's first bytes where they were not a TLS record.
-    pub plaintext: Option<Vec<u8>>,
-    /// Unix seconds.
-    pub verified_at: i64,
-}
-
-/// What came of a TLS dial.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TlsDial {
-    /// The whole call.
-    pub timing: Timing,
-    /// The TCP facts.
-    pub connection: Connection,
-    /// Absent when it did not begin.
-    pub handshake: Option<Timing>,
-    /// Also when the handshake failed.
-    pub session: Option<TlsSession>,
-    /// The handshake, whatever the certificate.
     pub outcome: Result<(), Failure>,
     /// On request.
     pub deltas: Option<CounterDeltas>,

@@ -1,5 +1,7 @@
 //! `dial.tls`.
 
+mod records;
+
 use std::time::Duration;
 
 use sonde_core::observation::dial as core;
@@ -12,6 +14,10 @@ use crate::types;
 
 /// Offered protocols, each of at most 255 bytes (RFC 7301 section 3.1).
 const ALPN_PROTOCOLS: usize = 16;
+/// A chain has at most so many intermediates that could be missing.
+const KNOWN_ISSUERS: usize = 4;
+/// Certificates have 1 to 2 KB; those with many names more.
+const CERTIFICATE_BYTES: usize = 16 << 10;
 
 pub(super) async fn dial(caller: &Caller, request: &wit::TlsRequest) -> wit::TlsDial {
     let Answered { id, timing, answer: dial } = match parsed(request, caller.remaining()) {
@@ -25,6 +31,7 @@ pub(super) async fn dial(caller: &Caller, request: &wit::TlsRequest) -> wit::Tls
         evidence: id.0,
         timing: timing.into(),
         connection: dial.connection.into(),
+        starttls: dial.starttls.map(Into::into),
         handshake: dial.handshake.map(Into::into),
         session: dial.session.map(Into::into),
         outcome: dial.outcome.map_err(Into::into),
@@ -36,6 +43,13 @@ fn parsed(request: &wit::TlsRequest, longest: Duration) -> Result<core::TlsReque
     if request.alpn.len() > ALPN_PROTOCOLS {
         return Err(format!("{} ALPN protocols are offered; at most {ALPN_PROTOCOLS} are allowed", request.alpn.len()));
     }
+    if request.known_issuers.len() > KNOWN_ISSUERS {
+        let given = request.known_issuers.len();
+        return Err(format!("{given} known issuers are given; at most {KNOWN_ISSUERS} are allowed"));
+    }
+    if let Some(long) = request.known_issuers.iter().find(|der| der.len() > CERTIFICATE_BYTES) {
+        return Err(format!("a known issuer has {} bytes; at most {CERTIFICATE_BYTES} are allowed", long.len()));
+    }
     let protocol = |name: &String| match name.len() {
         0 => Err("an ALPN protocol has no name; leave it out".to_owned()),
         _ => types::word("ALPN protocol", name, 255),
@@ -45,6 +59,9 @@ fn parsed(request: &wit::TlsRequest, longest: Duration) -> Result<core::TlsReque
         server_name: types::word("server name", &request.server_name, super::SERVER_NAME_BYTES)?,
         send_sni: request.send_sni,
         alpn: request.alpn.iter().map(protocol).collect::<Result<_, _>>()?,
+        key_share: request.key_share.into(),
+        starttls: request.starttls.map(Into::into),
+        known_issuers: request.known_issuers.clone(),
         timeout: types::timeout(request.timeout_us, longest)?,
         deltas: request.deltas,
     })
@@ -54,6 +71,7 @@ fn failed(timing: Timing, failure: Failure) -> core::TlsDial {
     core::TlsDial {
         timing,
         connection: core::Connection::default(),
+        starttls: None,
         handshake: None,
         session: None,
         outcome: Err(failure),
@@ -92,58 +110,5 @@ impl HostCall for core::TlsRequest {
 
     fn is_alone(&self) -> bool {
         self.deltas
-    }
-}
-
-impl From<core::TlsSession> for wit::TlsSession {
-    fn from(session: core::TlsSession) -> Self {
-        Self {
-            version: session.version,
-            cipher: session.cipher,
-            alpn: session.alpn,
-            chain: session.chain.into_iter().map(Into::into).collect(),
-            verification: session.verification.into(),
-            verification_detail: session.verification_detail,
-            verification_depth: session.verification_depth,
-            client_certificate_requested: session.client_certificate_requested,
-            plaintext: session.plaintext,
-            verified_at: session.verified_at,
-        }
-    }
-}
-
-impl From<core::Certificate> for wit::Certificate {
-    fn from(certificate: core::Certificate) -> Self {
-        Self {
-            subject: certificate.subject,
-            issuer: certificate.issuer,
-            serial_hex: certificate.serial_hex,
-            not_before: certificate.not_before,
-            not_after: certificate.not_after,
-            dns_names: certificate.dns_names,
-            addresses: types::texts(&certificate.addresses),
-            is_ca: certificate.is_ca,
-            key: certificate.key,
-            signature_algorithm: certificate.signature_algorithm,
-            sha256_hex: certificate.sha256_hex,
-            self_signed: certificate.self_signed,
-        }
-    }
-}
-
-impl From<core::Verification> for wit::Verification {
-    fn from(verification: core::Verification) -> Self {
-        match verification {
-            core::Verification::Accepted => Self::Accepted,
-            core::Verification::Expired => Self::Expired,
-            core::Verification::NotYetValid => Self::NotYetValid,
-            core::Verification::NameMismatch => Self::NameMismatch,
-            core::Verification::UnknownIssuer => Self::UnknownIssuer,
-            core::Verification::SelfSigned => Self::SelfSigned,
-            core::Verification::Revoked => Self::Revoked,
-            core::Verification::BadSignature => Self::BadSignature,
-            core::Verification::Unsupported => Self::Unsupported,
-            core::Verification::NotReached => Self::NotReached,
-        }
     }
 }

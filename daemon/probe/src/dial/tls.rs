@@ -4,7 +4,13 @@ mod capture;
 mod certificate;
 mod fault;
 mod handshake;
+mod hello;
+mod key_exchange;
+mod plaintext;
+mod provider;
 mod roots;
+mod staple;
+mod starttls;
 mod verify;
 
 use sonde_core::observation::Phase;
@@ -13,6 +19,9 @@ use tokio::io::AsyncWriteExt;
 
 pub(crate) use self::fault::of as fault_of;
 pub(crate) use self::handshake::{Negotiated, Recording, Settings, Shaken, Stream, shake};
+pub use self::hello::{HelloAnswer, read_hello_answer, tls_hello};
+pub use self::staple::judge_bytes as judge_staple;
+pub use self::starttls::{Step as StarttlsStep, step as starttls_step};
 use super::connect::connect;
 use super::open::Options;
 use crate::attempt::Attempt;
@@ -26,12 +35,13 @@ const FAREWELL: std::time::Duration = std::time::Duration::from_millis(100);
 /// Opens a TCP connection and shakes hands; verification is separate and never ends the handshake.
 pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> TlsDial {
     let settings = match Settings::new(&request.server_name, request.send_sni, &request.alpn) {
-        Ok(settings) => settings,
+        Ok(settings) => settings.with_key_share(request.key_share).knowing(&request.known_issuers),
         Err(fault) => {
             let attempt = Attempt::begin(clock, request.timeout);
             return TlsDial {
                 timing: attempt.timing(),
                 connection: Connection::default(),
+                starttls: None,
                 handshake: None,
                 session: None,
                 outcome: Err(attempt.failure(fault, None)),
@@ -42,21 +52,30 @@ pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> T
     let watch = Watch::open(vantage, clock, request.deltas).await;
     let attempt = Attempt::begin(clock, request.timeout);
     let (dialled, connected) = connect(vantage, &attempt, request.remote, Options::default()).await;
-    let (mut handshake, mut session, mut stream) = (None, None, None);
+    let (mut exchange, mut handshake, mut session, mut stream) = (None, None, None, None);
     let outcome = match (connected, dialled.stream()) {
         (Ok(()), Some(connection)) => {
-            let shaken = Box::pin(shake(vantage, &attempt, &dialled, connection, &settings)).await;
-            handshake = Some(shaken.handshake);
-            if shaken.outcome.is_ok() {
-                dialled.phase_ended(&attempt, Phase::Tls);
-            }
-            let seen = session.insert(shaken.session);
-            match shaken.outcome {
-                Ok(shaken) => {
-                    let shaken = stream.insert(shaken);
-                    handshake::late_refusal(&attempt, &dialled, shaken, seen).await
+            let agreed = match request.starttls {
+                None => Ok(()),
+                Some(protocol) => starttls::ask(&attempt, connection, protocol, &mut exchange).await,
+            };
+            match agreed {
+                Ok(()) => {
+                    let shaken = Box::pin(shake(vantage, &attempt, &dialled, connection, &settings)).await;
+                    handshake = Some(shaken.handshake);
+                    if shaken.outcome.is_ok() {
+                        dialled.phase_ended(&attempt, Phase::Tls);
+                    }
+                    let seen = session.insert(shaken.session);
+                    match shaken.outcome {
+                        Ok(shaken) => {
+                            let shaken = stream.insert(shaken);
+                            handshake::late_refusal(&attempt, &dialled, shaken, seen).await
+                        }
+                        Err(failure) => Err(failure),
+                    }
                 }
-                Err(failure) => Err(failure),
+                Err(fault) => Err(dialled.failure(&attempt, fault)),
             }
         }
         (connected, _) => connected,
@@ -71,7 +90,7 @@ pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> T
     }
     dialled.close(outcome.is_ok());
     drop(held);
-    TlsDial { timing, connection, handshake, session, outcome, deltas }
+    TlsDial { timing, connection, starttls: exchange, handshake, session, outcome, deltas }
 }
 
 /// Says `close_notify`; not waiting for the peer's.

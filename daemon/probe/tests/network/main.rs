@@ -5,5 +5,7 @@ mod dns;
 mod http;
 mod namespace;
 mod peer;
+mod starttls;
 mod tcp;
 mod tls;
+mod tls_openssl;

@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
-use sonde_core::observation::dial::{TlsDial, TlsRequest, Verification};
+use sonde_core::observation::dial::{KeyShare, TlsDial, TlsRequest, Verification};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::dial;
 
@@ -82,18 +82,21 @@ fn serving(config: ServerConfig, serve: impl Fn(&mut Session) + Send + 'static) 
     })
 }
 
-fn request(remote: Endpoint) -> TlsRequest {
+pub(crate) fn request(remote: Endpoint) -> TlsRequest {
     TlsRequest {
         remote,
         server_name: "orders.lab".to_owned(),
         send_sni: true,
         alpn: Vec::new(),
+        key_share: KeyShare::PostQuantum,
+        starttls: None,
+        known_issuers: Vec::new(),
         timeout: SECOND,
         deltas: false,
     }
 }
 
-async fn shaken(request: &TlsRequest) -> TlsDial {
+pub(crate) async fn shaken(request: &TlsRequest) -> TlsDial {
     let (vantage, clock) = here();
     dial::tls(&vantage, &clock, request).await
 }

@@ -2,29 +2,16 @@
 
 mod http;
 mod tcp;
+mod tls;
 
 use sonde_core::observation::dial as core;
 use sonde_proto::v1;
 
 pub(super) use self::http::http;
-use super::failure::{deltas, endpoint, timing};
-use super::{duration, timestamp_of_seconds};
-
 pub(super) use self::tcp::{series, tcp};
-
-pub(super) fn tls(request: &core::TlsRequest, dial: &core::TlsDial) -> v1::TlsDial {
-    v1::TlsDial {
-        remote: Some(endpoint(request.remote)),
-        server_name: request.server_name.clone(),
-        sni_sent: request.send_sni,
-        alpn_offered: request.alpn.clone(),
-        timeout: Some(duration(request.timeout)),
-        connection: Some(connection(&dial.connection)),
-        handshake: dial.handshake.map(timing),
-        session: dial.session.as_ref().map(session),
-        deltas: dial.deltas.as_ref().map(deltas),
-    }
-}
+pub(super) use self::tls::{hello, session, tls};
+use super::duration;
+use super::failure::{endpoint, timing};
 
 fn connection(connection: &core::Connection) -> v1::Connection {
     v1::Connection {
@@ -64,52 +51,5 @@ fn tcp_info(info: &core::TcpInfo) -> v1::TcpInfo {
         rwnd_limited: Some(duration(info.rwnd_limited)),
         busy: Some(duration(info.busy)),
         last_ack_received: Some(duration(info.last_ack_received)),
-    }
-}
-
-pub(super) fn session(session: &core::TlsSession) -> v1::TlsSession {
-    v1::TlsSession {
-        version: session.version.clone().unwrap_or_default(),
-        cipher: session.cipher.clone().unwrap_or_default(),
-        alpn: session.alpn.clone().unwrap_or_default(),
-        chain: session.chain.iter().map(certificate).collect(),
-        verification: verification(session.verification).into(),
-        verification_detail: session.verification_detail.clone(),
-        verification_depth: session.verification_depth.map(Into::into),
-        client_certificate_requested: session.client_certificate_requested,
-        plaintext: session.plaintext.clone().unwrap_or_default(),
-        verified_at: Some(timestamp_of_seconds(session.verified_at)),
-    }
-}
-
-fn verification(verification: core::Verification) -> v1::Verification {
-    match verification {
-        core::Verification::Accepted => v1::Verification::Accepted,
-        core::Verification::Expired => v1::Verification::Expired,
-        core::Verification::NotYetValid => v1::Verification::NotYetValid,
-        core::Verification::NameMismatch => v1::Verification::NameMismatch,
-        core::Verification::UnknownIssuer => v1::Verification::UnknownIssuer,
-        core::Verification::SelfSigned => v1::Verification::SelfSigned,
-        core::Verification::Revoked => v1::Verification::Revoked,
-        core::Verification::BadSignature => v1::Verification::BadSignature,
-        core::Verification::Unsupported => v1::Verification::Unsupported,
-        core::Verification::NotReached => v1::Verification::NotReached,
-    }
-}
-
-fn certificate(certificate: &core::Certificate) -> v1::Certificate {
-    v1::Certificate {
-        subject: certificate.subject.clone(),
-        issuer: certificate.issuer.clone(),
-        serial_hex: certificate.serial_hex.clone(),
-        not_before: Some(timestamp_of_seconds(certificate.not_before)),
-        not_after: Some(timestamp_of_seconds(certificate.not_after)),
-        dns_names: certificate.dns_names.clone(),
-        addresses: certificate.addresses.iter().map(ToString::to_string).collect(),
-        is_ca: certificate.is_ca,
-        key: certificate.key.clone(),
-        signature_algorithm: certificate.signature_algorithm.clone(),
-        sha256_hex: certificate.sha256_hex.clone(),
-        self_signed: certificate.self_signed,
     }
 }

@@ -29,6 +29,7 @@ fn call(call: &Call) -> Message {
         Call::DialTcp { request, answer } => Message::TcpDial(dial::tcp(request, answer)),
         Call::DialTcpSeries { request, answer } => Message::TcpSeries(dial::series(request, answer)),
         Call::DialTls { request, answer } => Message::TlsDial(dial::tls(request, answer)),
+        Call::DialTlsHello { request, answer } => Message::TlsHelloDial(dial::hello(request, answer)),
         Call::DialHttp { request, answer } => Message::HttpExchange(dial::http(request, answer)),
         Call::Listeners { port, answer } => {
             Message::Listeners(sockets::listeners(*port, answer.as_deref().unwrap_or_default()))

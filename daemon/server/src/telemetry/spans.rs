@@ -88,6 +88,7 @@ pub(super) fn of_call(
         Call::DialTcp { request, answer } => dial::tcp(own, request, answer),
         Call::DialTcpSeries { request, answer } => dial::series(own, request, answer),
         Call::DialTls { request, answer } => dial::tls(own, request, answer, &mut phases),
+        Call::DialTlsHello { request, answer } => dial::hello(own, request, answer, &mut phases),
         Call::DialHttp { request, answer } => dial::http(own, request, answer, &mut phases),
         call => facts::of(own, call),
     };

@@ -5,6 +5,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{Endpoint, Measure};
 
+use super::trust;
 use crate::case::{self, Case, Sni};
 use crate::date;
 
@@ -25,40 +26,113 @@ pub(super) fn judge(case: &Case, address: &str, first: &TlsDial, verification: V
         Verification::NameMismatch => name(case, &at, first, leaf),
         Verification::SelfSigned => self_signed(case, &at, first, leaf),
         Verification::UnknownIssuer if leaf.self_signed => self_signed(case, &at, first, leaf),
-        Verification::UnknownIssuer => issuer(case, &at, first, session, leaf),
-        Verification::Revoked => vec![
-            supports("tls.revoked")
-                .strong()
-                .about(&at)
-                .because(format!("the certificate of {} is revoked: {}", case.host, session.verification_detail))
-                .citing([first.evidence])
-                .build(),
-        ],
-        Verification::Unsupported | Verification::BadSignature => vec![
-            supports("tls.weak_key")
-                .strong()
-                .about(&at)
-                .because(format!(
-                    "the certificate ({}, {}) is not acceptable here: {}",
-                    leaf.key, leaf.signature_algorithm, session.verification_detail
-                ))
-                .citing([first.evidence])
-                .build(),
-        ],
+        Verification::UnknownIssuer => trust::judge(case, &at, first, session, leaf),
+        Verification::Revoked | Verification::StapleMissing => revoked(case, &at, first, session, leaf, verification),
+        Verification::Unsupported | Verification::BadSignature | Verification::WeakKey => {
+            weak(case, &at, first, session, leaf, verification)
+        }
         Verification::Accepted | Verification::NotReached => Vec::new(),
     }
+}
+
+/// Revoked by the word of its issuer, or unable to show that it is not.
+fn revoked(
+    case: &Case,
+    at: &Endpoint,
+    first: &TlsDial,
+    session: &TlsSession,
+    leaf: &Certificate,
+    verification: Verification,
+) -> Vec<Finding> {
+    let because = if verification == Verification::Revoked {
+        let since = session.staple.as_ref().and_then(|staple| staple.revoked_at);
+        let since =
+            since.map_or_else(String::new, |at| format!(" {} ago", date::span(session.verified_at.saturating_sub(at))));
+        format!(
+            "the certificate of {} was revoked{since}, as the OCSP response that the server staples says",
+            case.host
+        )
+    } else {
+        format!(
+            "the certificate of {} must come with an OCSP staple (must-staple), and the server sends none; clients that hold it to \
+             that take it for revoked",
+            case.host
+        )
+    };
+    let support = supports("tls.revoked").about(at).because(because).citing([first.evidence]);
+    let again: Vec<&TlsDial> =
+        case.later(&at.address).filter(|(sni, _)| **sni == Sni::Own).map(|(_, dial)| dial).collect();
+    // A server that fetches the response only when it is first asked for has it the second time.
+    if again.iter().any(|dial| case::end(dial) == case::End::Good) {
+        return vec![support.build()];
+    }
+    let witnesses: Vec<u64> = again
+        .iter()
+        .filter(|dial| dial.session.as_ref().is_some_and(|session| session.has_problem(verification)))
+        .map(|dial| dial.evidence)
+        .collect();
+    if witnesses.is_empty() {
+        return vec![support.strong().build()];
+    }
+    let left = date::span(leaf.remaining(session.verified_at));
+    vec![
+        support.proof().build(),
+        refutes("tls.cert_expired")
+            .proof()
+            .about(at)
+            .because(format!("asked again it is the same, and by its dates the certificate is valid for {left}"))
+            .citing(witnesses)
+            .build(),
+    ]
+}
+
+/// A key, a signature or an algorithm that is not acceptable here.
+fn weak(
+    case: &Case,
+    at: &Endpoint,
+    first: &TlsDial,
+    session: &TlsSession,
+    leaf: &Certificate,
+    verification: Verification,
+) -> Vec<Finding> {
+    let support = supports("tls.weak_key")
+        .about(at)
+        .because(format!(
+            "the certificate ({}, {}) is not acceptable here: {}",
+            leaf.key, leaf.signature_algorithm, session.verification_detail
+        ))
+        .citing([first.evidence]);
+    let again = same_leaf(case, at, leaf);
+    // Only what is known to be weak proves it: a signature may also be forged, and an algorithm just unknown here.
+    if verification != Verification::WeakKey || again.is_empty() {
+        return vec![support.strong().build()];
+    }
+    vec![
+        support.proof().build(),
+        refutes("tls.cipher_mismatch")
+            .proof()
+            .about(at)
+            .because("asked again, a cipher suite is agreed on and the certificate is shown: it is the certificate")
+            .citing(again)
+            .build(),
+    ]
 }
 
 /// A certificate that is accepted now, but not for long.
 pub(super) fn expiring(case: &Case, address: &str, first: &TlsDial) -> Vec<Finding> {
     let Some(session) = first.session.as_ref() else { return Vec::new() };
-    let Some((left, _)) = case::remaining(session).filter(|(left, warning)| left < warning) else { return Vec::new() };
+    let nearest = case::remaining(session).filter(|(_, left, warning)| left < warning);
+    let Some((link, left, _)) = nearest else { return Vec::new() };
+    let which = match session.chain.first() {
+        Some(leaf) if std::ptr::eq(leaf, link) => format!("the certificate of {}", case.host),
+        _ => format!("the intermediate certificate {} of {}", link.subject, case.host),
+    };
     let at = case.endpoint(address);
     let mut findings = vec![
         supports("tls.cert_expiring_soon")
             .proof()
             .about(&at)
-            .because(format!("the certificate of {} expires in {}", case.host, date::span(left)))
+            .because(format!("{which} expires in {}", date::span(left)))
             .citing([first.evidence])
             .measuring(days("validity left", left))
             .build(),
@@ -270,62 +344,8 @@ fn self_signed(case: &Case, at: &Endpoint, first: &TlsDial, leaf: &Certificate) 
     ]
 }
 
-/// The issuer is not known here: an authority that is not trusted, or a missing intermediate?
-fn issuer(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf: &Certificate) -> Vec<Finding> {
-    let linked = session.chain.windows(2).all(|pair| pair[0].issuer == pair[1].subject);
-    let again = same_leaf(case, at, leaf);
-    if let Some(top) =
-        session.chain.last().filter(|top| linked && session.chain.len() > 1 && (top.is_ca || top.self_signed))
-    {
-        let end =
-            if top.self_signed { top.subject.clone() } else { format!("{}, issued by {}", top.subject, top.issuer) };
-        let support = supports("tls.unknown_ca")
-            .about(at)
-            .because(format!("the chain of {} is complete up to {end}, which is not trusted here", case.host))
-            .citing([first.evidence]);
-        if again.is_empty() {
-            return vec![support.strong().build()];
-        }
-        return vec![
-            support.proof().build(),
-            refutes("tls.chain_incomplete")
-                .proof()
-                .about(at)
-                .because(format!(
-                    "asked again, the server sends {} certificates that fit together",
-                    session.chain.len()
-                ))
-                .citing(again)
-                .build(),
-        ];
-    }
-    // One certificate alone: the authority's own leaf, or an intermediate left out. Only the issuer's certificate would tell;
-    // its name is a hint, so the likelier is named without certainty.
-    let root = leaf.issuer.to_ascii_lowercase().contains("root");
-    let (likely, other, because, why) = if root {
-        (
-            "tls.unknown_ca",
-            "tls.chain_incomplete",
-            format!("{}, which issued the certificate of {}, is not trusted here", leaf.issuer, case.host),
-            "asked again: by its name the issuer is a root, above which nothing is missing",
-        )
-    } else {
-        (
-            "tls.chain_incomplete",
-            "tls.unknown_ca",
-            format!("the server sends no certificate of {}, which issued the one of {}", leaf.issuer, case.host),
-            "asked again: the chain ends below its issuer, which by its name is no root",
-        )
-    };
-    let support = supports(likely).about(at).because(because).citing([first.evidence]);
-    if again.is_empty() {
-        return vec![support.strong().build()];
-    }
-    vec![support.proof().build(), refutes(other).about(at).because(why).citing(again).build()]
-}
-
 /// Later handshakes that showed the same leaf.
-fn same_leaf(case: &Case, at: &Endpoint, leaf: &Certificate) -> Vec<u64> {
+pub(super) fn same_leaf(case: &Case, at: &Endpoint, leaf: &Certificate) -> Vec<u64> {
     case.later(&at.address)
         .filter(|(_, dial)| {
             dial.session.as_ref().and_then(|s| s.chain.first()).is_some_and(|c| c.sha256_hex == leaf.sha256_hex)

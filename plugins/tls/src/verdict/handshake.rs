@@ -5,7 +5,9 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{Endpoint, Phase, Reason};
 
+use super::{size, version};
 use crate::case::{self, Case, End, Sni};
+use crate::starttls;
 
 /// Judges a handshake that failed after the connection stood.
 pub(super) fn judge(case: &Case, address: &str, first: &TlsDial) -> Vec<Finding> {
@@ -92,10 +94,20 @@ fn plaintext(case: &Case, at: &Endpoint, first: &TlsDial) -> Option<Vec<Finding>
     let spoken = plain.and_then(spoken_in_plain);
     let bytes =
         first.session.as_ref().and_then(|session| session.plaintext.as_deref()).filter(|bytes| !bytes.is_empty());
-    if spoken.is_none() && bytes.is_none() {
+    let refused = first.starttls.as_ref().filter(|exchange| !exchange.agreed && !exchange.said.is_empty());
+    if spoken.is_none() && bytes.is_none() && refused.is_none() {
         return None;
     }
-    let what = spoken.clone().unwrap_or_else(|| format!("{:?}", printable(bytes.unwrap_or_default())));
+    let protocol = first.session.as_ref().and_then(|session| session.plaintext_protocol.as_deref());
+    let what = match (&spoken, bytes, refused, protocol) {
+        (Some(spoken), ..) => spoken.clone(),
+        (None, Some(bytes), _, Some(protocol)) => format!("{protocol}: {:?}", printable(bytes)),
+        (None, Some(bytes), _, None) => format!("{:?}", printable(bytes)),
+        (None, None, refused, _) => {
+            let asked = case.starttls.map_or("STARTTLS", starttls::name);
+            format!("{:?} when asked for TLS ({asked})", refused.map_or("", |exchange| exchange.said.as_str()))
+        }
+    };
     let support = supports("tls.plaintext_peer")
         .proof()
         .about(at)
@@ -135,6 +147,9 @@ fn printable(bytes: &[u8]) -> String {
 
 fn stalled(case: &Case, at: &Endpoint, first: &TlsDial) -> Vec<Finding> {
     if let Some(findings) = plaintext(case, at, first) {
+        return findings;
+    }
+    if let Some(findings) = size::judge(case, at, first) {
         return findings;
     }
     let others: Vec<(&Sni, &TlsDial)> = case.later(&at.address).collect();
@@ -224,6 +239,9 @@ fn reset(case: &Case, at: &Endpoint, first: &TlsDial) -> Vec<Finding> {
             by_name("tls.handshake_stall", "it is a reset, not silence, and another name is answered"),
         ];
     }
+    if let Some(findings) = size::judge(case, at, first).or_else(|| version::judge(case, at, first)) {
+        return findings;
+    }
     let evidence: Vec<u64> = std::iter::once(first.evidence).chain(own).collect();
     let because = format!("{at} resets the connection after the ClientHello, whatever name it carries");
     vec![
@@ -247,6 +265,9 @@ fn closed(case: &Case, at: &Endpoint, first: &TlsDial) -> Vec<Finding> {
         .filter(|(sni, dial)| **sni != Sni::Own && case::spoke_tls(dial))
         .map(|(_, d)| d.evidence)
         .collect();
+    if let Some(findings) = size::judge(case, at, first).or_else(|| version::judge(case, at, first)) {
+        return findings;
+    }
     if own.is_empty() || passing.is_empty() {
         return vec![
             supports("tls.plaintext_peer")
@@ -299,6 +320,12 @@ fn alert(case: &Case, at: &Endpoint, first: &TlsDial, code: u8) -> Vec<Finding> 
         );
         findings
     };
+    if !matches!(code, 112 | 120) && by_name.is_empty() {
+        let found = version::judge(case, at, first).or_else(|| size::judge(case, at, first));
+        if let Some(findings) = found {
+            return findings;
+        }
+    }
     match code {
         112 => {
             let witnesses: Vec<u64> = by_name.iter().chain(&again).copied().collect();
@@ -342,13 +369,16 @@ fn alert(case: &Case, at: &Endpoint, first: &TlsDial, code: u8) -> Vec<Finding> 
                 &witnesses,
             )
         }
-        40 => pair(
-            "tls.cipher_mismatch",
-            format!("{at} shares no cipher suite or signature with this client (alert 40)"),
-            &["tls.version_mismatch"],
-            "asked again the alert is 40, not 70",
-            &again,
-        ),
+        // Alert 40 says that something cannot be agreed on, and not what; no older hello found it.
+        40 => vec![
+            supports("tls.cipher_mismatch")
+                .strong()
+                .about(at)
+                .because(format!("{at} shares no cipher suite or signature with this client (alert 40)"))
+                .citing([first.evidence])
+                .citing(again)
+                .build(),
+        ],
         code if case::is_client_certificate_alert(code) => vec![
             supports("tls.client_cert_required")
                 .strong()
@@ -367,11 +397,14 @@ fn malformed(case: &Case, at: &Endpoint, first: &TlsDial, text: &str) -> Vec<Fin
     if let Some(findings) = plaintext(case, at, first) {
         return findings;
     }
+    if let Some(findings) = version::judge(case, at, first) {
+        return findings;
+    }
     let old = first
         .session
         .as_ref()
         .and_then(|session| session.version.as_deref())
-        .filter(|version| OLD_VERSIONS.contains(version));
+        .filter(|version| version::OLD_VERSIONS.contains(version));
     let about_version = old.is_some() || text.to_ascii_lowercase().contains("version");
     let again: Vec<u64> = case
         .later(&at.address)
@@ -401,4 +434,3 @@ fn malformed(case: &Case, at: &Endpoint, first: &TlsDial, text: &str) -> Vec<Fin
 
 /// A `ClientHello`, or a request, is larger than this.
 const SOME_BYTES: u64 = 40;
-const OLD_VERSIONS: [&str; 4] = ["SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"];

@@ -1,6 +1,6 @@
 //! Plays a whole run against a modelled server: the plan tries, the model answers, the verdict judges. For tests only.
 
-use sonde_sdk::dial::{Certificate, HttpExchange, TlsDial, Verification};
+use sonde_sdk::dial::{Certificate, HttpExchange, TlsDial, TlsHelloDial, Verification};
 use sonde_sdk::system::{ClockAnswer, ClockState};
 use sonde_sdk::testkit;
 use sonde_sdk::types::{Endpoint, Phase, Property, Reason};
@@ -22,6 +22,19 @@ pub(crate) struct Net<'a> {
     pub(crate) tls: Handshake<'a>,
     pub(crate) plain: Box<dyn Fn() -> HttpExchange + 'a>,
     pub(crate) http: Box<dyn Fn() -> HttpExchange + 'a>,
+    /// With a hello of one packet; as any other handshake when absent.
+    pub(crate) small: Option<Box<dyn Fn() -> TlsDial + 'a>>,
+    /// An older hello.
+    pub(crate) hello: Box<dyn Fn() -> TlsHelloDial + 'a>,
+    /// Where the issuer's certificate is.
+    pub(crate) issuer: Box<dyn Fn() -> HttpExchange + 'a>,
+    /// Knowing that certificate.
+    pub(crate) known: Box<dyn Fn() -> TlsDial + 'a>,
+    /// In plain text before TLS.
+    pub(crate) starttls: Box<dyn Fn() -> TlsDial + 'a>,
+    /// More than a packet of plain text.
+    pub(crate) large: Box<dyn Fn() -> HttpExchange + 'a>,
+    pub(crate) port: u16,
     pub(crate) synchronised: bool,
     pub(crate) https: bool,
     pub(crate) addresses: Vec<String>,
@@ -33,6 +46,13 @@ impl<'a> Net<'a> {
             tls: Box::new(tls),
             plain: Box::new(|| silent_request(2500)),
             http: Box::new(|| testkit::http_exchange(0, 200)),
+            small: None,
+            hello: Box::new(|| unanswered_hello(Reason::TlsAlert(40))),
+            issuer: Box::new(|| testkit::http_exchange(0, 404)),
+            known: Box::new(good),
+            starttls: Box::new(|| ended(Reason::Closed)),
+            large: Box::new(|| silent_request(2500)),
+            port: 443,
             synchronised: true,
             https: true,
             addresses: vec!["192.0.2.80".to_owned()],
@@ -40,17 +60,28 @@ impl<'a> Net<'a> {
     }
 
     pub(crate) fn case(&self) -> Case {
-        let mut case = Case::new(HOST, 443, self.https, &self.addresses);
+        let mut case = Case::new(HOST, self.port, self.https, &self.addresses);
+        case.finds_starttls = !self.https;
         let mut next_id = 0;
-        for _ in 0..4 {
+        for _ in 0..6 {
             for step in plan::next(&case) {
                 next_id += 1;
                 let id = testkit::evidence(next_id);
                 match &step {
                     Step::Tls { sni, alpn, attempt, .. } => {
                         let dial = TlsDial { evidence: id, ..(self.tls)(sni, *alpn, *attempt) };
-                        case.handshakes.push((step, dial));
+                        case.put(step, dial);
                     }
+                    Step::Small(_) => {
+                        let dial =
+                            self.small.as_ref().map_or_else(|| (self.tls)(&Sni::Own, self.https, 1), |small| small());
+                        case.put(step, TlsDial { evidence: id, ..dial });
+                    }
+                    Step::Known(_) => case.put(step, TlsDial { evidence: id, ..(self.known)() }),
+                    Step::Starttls(..) => case.put(step, TlsDial { evidence: id, ..(self.starttls)() }),
+                    Step::Hello(_) => case.hellos.push((step, TlsHelloDial { evidence: id, ..(self.hello)() })),
+                    Step::Issuer => case.requests.push((step, HttpExchange { evidence: id, ..(self.issuer)() })),
+                    Step::Large(_) => case.requests.push((step, HttpExchange { evidence: id, ..(self.large)() })),
                     Step::Plain(_) => case.requests.push((step, HttpExchange { evidence: id, ..(self.plain)() })),
                     Step::Http(_) => case.requests.push((step, HttpExchange { evidence: id, ..(self.http)() })),
                     Step::Clock => {
@@ -121,6 +152,23 @@ pub(crate) fn babble(bytes: &[u8]) -> TlsDial {
     dial
 }
 
+/// An older hello that ended without a choice.
+pub(crate) fn unanswered_hello(reason: Reason) -> TlsHelloDial {
+    let mut dial = testkit::tls_hello_dial(0, "TLSv1.2");
+    dial.chosen = None;
+    dial.outcome = Err(testkit::failure(Phase::Tls, reason, 1));
+    dial
+}
+
+/// An older hello from which the server chose this version and this suite.
+pub(crate) fn chosen(version: &str, cipher_number: u16) -> TlsHelloDial {
+    let mut dial = testkit::tls_hello_dial(0, version);
+    if let Some(chosen) = &mut dial.chosen {
+        chosen.cipher_number = cipher_number;
+    }
+    dial
+}
+
 /// No TCP connection.
 pub(crate) fn unconnected(reason: Reason) -> TlsDial {
     let tcp = testkit::failed_dial(0, &Endpoint::new("192.0.2.80", 443), reason);
@@ -128,6 +176,7 @@ pub(crate) fn unconnected(reason: Reason) -> TlsDial {
         evidence: tcp.evidence,
         timing: tcp.timing,
         connection: tcp.connection,
+        starttls: None,
         handshake: None,
         session: None,
         outcome: tcp.outcome,

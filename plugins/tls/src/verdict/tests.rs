@@ -8,7 +8,7 @@ use sonde_sdk::types::Reason;
 
 use super::Judgement;
 use super::play::{
-    NOW, Net, authority, babble, completed, dated, ended, good, leaf, silent_request, unanswered, unconnected,
+    NOW, Net, authority, babble, chosen, completed, dated, ended, good, leaf, silent_request, unanswered, unconnected,
 };
 use crate::case::Sni;
 
@@ -262,8 +262,205 @@ fn a_server_that_chooses_an_old_version_is_a_version_mismatch() {
 }
 
 #[test]
-fn no_common_cipher_is_a_cipher_mismatch() {
-    names(&Net::new(|_, _, _| ended(Reason::TlsAlert(40))).run(), "tls.cipher_mismatch", "tls.version_mismatch");
+fn a_cipher_suite_that_only_an_older_hello_offers_is_a_cipher_mismatch() {
+    let mut net = Net::new(|_, _, _| ended(Reason::TlsAlert(40)));
+    net.hello = Box::new(|| chosen("TLSv1.2", 0x002f));
+    names(&net.run(), "tls.cipher_mismatch", "tls.version_mismatch");
+}
+
+#[test]
+fn an_alert_40_that_no_hello_heals_is_only_suspected_to_be_the_cipher_suite() {
+    suspects(&Net::new(|_, _, _| ended(Reason::TlsAlert(40))).run(), "tls.cipher_mismatch");
+}
+
+#[test]
+fn a_modern_suite_chosen_from_an_older_hello_shows_nothing() {
+    let mut net = Net::new(|_, _, _| ended(Reason::TlsAlert(40)));
+    net.hello = Box::new(|| chosen("TLSv1.2", 0xc02f));
+    suspects(&net.run(), "tls.cipher_mismatch");
+}
+
+#[test]
+fn an_old_version_chosen_from_an_older_hello_is_a_version_mismatch_however_the_first_ended() {
+    for reason in [Reason::TlsAlert(70), Reason::TlsAlert(40), Reason::Closed, Reason::Reset] {
+        let mut net = Net::new(move |_, _, _| ended(reason.clone()));
+        net.hello = Box::new(|| chosen("TLSv1", 0x002f));
+        let judgement = net.run();
+        names(&judgement, "tls.version_mismatch", "tls.cipher_mismatch");
+        assert!(judgement.outcome.summary.contains("TLSv1;"), "{}", judgement.outcome.summary);
+    }
+}
+
+/// Everything that was sent is acknowledged, in this many bytes.
+fn acknowledged(mut dial: TlsDial, bytes: u64) -> TlsDial {
+    if let Some(info) = &mut dial.connection.info {
+        info.bytes_acked = bytes;
+    }
+    dial
+}
+
+#[test]
+fn a_hello_that_fails_only_when_it_spans_packets_is_a_large_hello() {
+    for reason in [Reason::TimedOut, Reason::Reset, Reason::Closed, Reason::TlsAlert(50)] {
+        let mut net = Net::new(move |_, _, _| acknowledged(ended(reason.clone()), 1800));
+        net.small = Some(Box::new(good));
+        let judgement = net.run();
+        names(&judgement, "tls.large_hello", "tls.handshake_stall");
+        assert!(refuted(&judgement.findings).contains(&"l3.pmtu_blackhole"), "{judgement:#?}");
+    }
+}
+
+#[test]
+fn a_large_hello_of_which_nothing_is_acknowledged_may_be_lost_on_the_way() {
+    let mut net = Net::new(|_, _, _| acknowledged(ended(Reason::TimedOut), 1));
+    net.small = Some(Box::new(good));
+    suspects(&net.run(), "l3.pmtu_blackhole");
+}
+
+#[test]
+fn a_large_request_that_arrives_shows_that_the_path_carries_such_packets() {
+    let mut net = Net::new(|_, _, _| acknowledged(ended(Reason::TimedOut), 1));
+    net.small = Some(Box::new(good));
+    net.large = Box::new(|| {
+        let mut exchange = silent_request(2500);
+        if let Some(info) = &mut exchange.connection.info {
+            info.bytes_acked = 2200;
+        }
+        exchange
+    });
+    names(&net.run(), "tls.large_hello", "l3.pmtu_blackhole");
+}
+
+#[test]
+fn a_reset_by_name_is_no_matter_of_size() {
+    let mut net = Net::new(|sni, _, _| if *sni == Sni::Own { ended(Reason::Reset) } else { good() });
+    net.small = Some(Box::new(|| ended(Reason::Reset)));
+    names(&net.run(), "fw.dpi_reset", "tls.handshake_stall");
+}
+
+fn lone_with_a_place() -> TlsDial {
+    let mut leaf = leaf(-6, 84);
+    leaf.issuer_urls = vec!["http://192.0.2.7/ca.der".to_owned()];
+    completed(vec![leaf], Verification::UnknownIssuer)
+}
+
+/// A certificate as far as its names go: issued by the one letter for the other.
+fn der(issuer: u8, subject: u8) -> sonde_sdk::dial::HttpExchange {
+    let mut exchange = testkit::http_exchange(0, 200);
+    if let Some(response) = &mut exchange.response {
+        let tbs = [0x02, 1, 9, 0x30, 0, 0x30, 1, issuer, 0x30, 0, 0x30, 1, subject];
+        response.body_prefix = [&[0x30, 15, 0x30, 13][..], &tbs].concat();
+        response.body_bytes = 17;
+    }
+    exchange
+}
+
+#[test]
+fn a_chain_that_the_fetched_intermediate_completes_is_incomplete() {
+    let mut net = Net::new(|_, _, _| lone_with_a_place());
+    net.issuer = Box::new(|| der(1, 2));
+    net.known = Box::new(|| completed(vec![leaf(-6, 84)], Verification::Accepted));
+    let judgement = net.run();
+    names(&judgement, "tls.chain_incomplete", "tls.unknown_ca");
+    assert!(!is_uncertain(&judgement));
+}
+
+#[test]
+fn a_fetched_issuer_that_is_a_strange_root_is_an_unknown_authority() {
+    let mut net = Net::new(|_, _, _| lone_with_a_place());
+    net.issuer = Box::new(|| der(1, 1));
+    net.known = Box::new(|| completed(vec![leaf(-6, 84)], Verification::UnknownIssuer));
+    let judgement = net.run();
+    names(&judgement, "tls.unknown_ca", "tls.chain_incomplete");
+    assert!(!is_uncertain(&judgement));
+}
+
+#[test]
+fn an_issuer_that_may_not_be_fetched_leaves_it_uncertain() {
+    let mut net = Net::new(|_, _, _| lone_with_a_place());
+    net.issuer = Box::new(|| unanswered(Reason::Denied("192.0.2.7:80".to_owned())));
+    assert!(is_uncertain(&net.run()));
+}
+
+#[test]
+fn who_makes_certificates_for_any_name_intercepts() {
+    let net = Net::new(|sni, _, _| {
+        let mut made = leaf(-6, 84);
+        if let Sni::Other(name) = sni {
+            made.dns_names = vec![name.clone()];
+        }
+        completed(vec![made], Verification::UnknownIssuer)
+    });
+    let judgement = net.run();
+    names(&judgement, "tls.unknown_ca", "tls.chain_incomplete");
+    assert!(judgement.outcome.summary.contains("intercepting"), "{}", judgement.outcome.summary);
+}
+
+#[test]
+fn a_revoked_certificate_is_named_with_what_its_dates_say() {
+    for verification in [Verification::Revoked, Verification::StapleMissing] {
+        let net = Net::new(move |_, _, _| completed(vec![leaf(-6, 84)], verification));
+        names(&net.run(), "tls.revoked", "tls.cert_expired");
+    }
+}
+
+#[test]
+fn a_staple_that_comes_the_second_time_is_no_revocation() {
+    let net = Net::new(|_, _, attempt| {
+        let verification = if attempt == 0 { Verification::StapleMissing } else { Verification::Accepted };
+        completed(vec![leaf(-6, 84)], verification)
+    });
+    assert_eq!(net.run().outcome.conclusion, Conclusion::Unclear);
+}
+
+#[test]
+fn a_weak_key_is_named_and_a_bad_signature_only_suspected() {
+    let weak = Net::new(|_, _, _| completed(vec![leaf(-6, 84)], Verification::WeakKey)).run();
+    names(&weak, "tls.weak_key", "tls.cipher_mismatch");
+    suspects(&Net::new(|_, _, _| completed(vec![leaf(-6, 84)], Verification::BadSignature)).run(), "tls.weak_key");
+}
+
+#[test]
+fn an_intermediate_in_its_last_days_is_a_warning_too() {
+    let chain = || vec![leaf(-6, 84), authority("CN=Issuing CA", "CN=Root CA", 3)];
+    let judgement = Net::new(|_, _, _| completed(chain(), Verification::Accepted)).run();
+    assert!(is_proven(&judgement.findings, "tls.cert_expiring_soon"));
+    assert!(judgement.findings[0].summary.contains("intermediate certificate CN=Issuing CA"), "{judgement:#?}");
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Works);
+}
+
+/// After this dialogue.
+fn after(agreed: bool, said: &str, mut dial: TlsDial) -> TlsDial {
+    let said = said.to_owned();
+    dial.starttls = Some(sonde_sdk::dial::StarttlsExchange { timing: testkit::timing(1), agreed, said });
+    dial
+}
+
+#[test]
+fn a_server_that_greets_in_smtp_is_asked_for_starttls_and_judged_by_that() {
+    let mut net = Net::new(|_, _, _| {
+        let mut dial = babble(b"220 mail.shop.example ESMTP\r\n");
+        if let Some(session) = &mut dial.session {
+            session.plaintext_protocol = Some("smtp".to_owned());
+        }
+        dial
+    });
+    (net.https, net.port) = (false, 2025);
+    net.starttls = Box::new(|| after(true, "220 go ahead", good()));
+    let judgement = net.run();
+    is_healthy(&judgement);
+    assert!(judgement.outcome.summary.contains("after STARTTLS"), "{}", judgement.outcome.summary);
+}
+
+#[test]
+fn a_postgres_without_tls_is_a_plaintext_peer() {
+    let mut net = Net::new(|_, _, _| ended(Reason::Closed));
+    (net.https, net.port) = (false, 5432);
+    net.starttls = Box::new(|| after(false, "N", ended(Reason::Other("no TLS".to_owned()))));
+    net.plain = Box::new(|| unanswered(Reason::Closed));
+    let judgement = net.run();
+    assert!(supported(&judgement.findings, Strength::Weak).contains(&"tls.plaintext_peer"), "{judgement:#?}");
+    assert_eq!(supported(&judgement.findings, Strength::Proof), Vec::<&str>::new(), "{judgement:#?}");
 }
 
 #[test]

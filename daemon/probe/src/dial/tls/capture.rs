@@ -20,6 +20,10 @@ pub(super) struct Seen {
     /// The handshake's signature does not fit the leaf's key.
     pub(super) bad_signature: Option<Error>,
     pub(super) client_certificate_requested: bool,
+    /// Distinguished names in DER, at most [`AUTHORITIES`].
+    pub(super) authorities: Vec<Vec<u8>>,
+    /// The stapled OCSP response; empty where none came.
+    pub(super) staple: Vec<u8>,
 }
 
 /// Both a verifier and a client-certificate resolver, sharing what they saw.
@@ -56,12 +60,15 @@ impl ServerCertVerifier for Capture {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         _: &ServerName<'_>,
-        _: &[u8],
+        staple: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let chain = std::iter::once(end_entity).chain(intermediates);
         let chain = chain.map(|certificate| certificate.clone().into_owned()).collect();
-        self.note(|seen| seen.chain = chain);
+        self.note(|seen| {
+            seen.chain = chain;
+            seen.staple = staple.to_vec();
+        });
         Ok(ServerCertVerified::assertion())
     }
 
@@ -93,8 +100,11 @@ impl ServerCertVerifier for Capture {
 }
 
 impl ResolvesClientCert for Capture {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.note(|seen| seen.client_certificate_requested = true);
+    fn resolve(&self, authorities: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.note(|seen| {
+            seen.client_certificate_requested = true;
+            seen.authorities = authorities.iter().take(AUTHORITIES).map(|name| name.to_vec()).collect();
+        });
         None
     }
 
@@ -102,3 +112,6 @@ impl ResolvesClientCert for Capture {
         true
     }
 }
+
+/// A server that trusts every public authority would name 150.
+const AUTHORITIES: usize = 64;

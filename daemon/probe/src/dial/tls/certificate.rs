@@ -7,8 +7,9 @@ use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use sonde_core::observation::dial::Certificate;
 use x509_parser::error::X509Error;
-use x509_parser::extensions::GeneralName;
+use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension, X509Extension};
 use x509_parser::objects::{oid_registry, oid2abbrev, oid2sn};
+use x509_parser::oid_registry::{OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, OID_PKIX_ACCESS_DESCRIPTOR_OCSP};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
@@ -31,21 +32,13 @@ pub(super) struct Link {
 pub(super) fn link(der: &CertificateDer<'_>) -> Link {
     let sha256_hex = hex(&Sha256::digest(der));
     match X509Certificate::from_der(der) {
-        Ok((_, certificate)) => decoded(&certificate, sha256_hex),
+        Ok((_, certificate)) => decoded(&certificate, der, sha256_hex),
         Err(error) => Link {
             certificate: Certificate {
                 subject: format!("(not decodable: {error})"),
-                issuer: String::new(),
-                serial_hex: String::new(),
-                not_before: 0,
-                not_after: 0,
-                dns_names: Vec::new(),
-                addresses: Vec::new(),
-                is_ca: false,
-                key: String::new(),
-                signature_algorithm: String::new(),
                 sha256_hex,
-                self_signed: false,
+                der: der.to_vec(),
+                ..Certificate::default()
             },
             subject: Vec::new(),
             issuer: Vec::new(),
@@ -56,43 +49,91 @@ pub(super) fn link(der: &CertificateDer<'_>) -> Link {
     }
 }
 
-fn decoded(certificate: &X509Certificate<'_>, sha256_hex: String) -> Link {
+fn decoded(certificate: &X509Certificate<'_>, der: &CertificateDer<'_>, sha256_hex: String) -> Link {
     let (subject, issuer) = (certificate.subject(), certificate.issuer());
-    let mut dns_names = Vec::new();
-    let mut addresses = Vec::new();
-    if let Ok(Some(names)) = certificate.subject_alternative_name() {
-        for name in &names.value.general_names {
-            match name {
-                GeneralName::DNSName(name) => dns_names.push((*name).to_owned()),
-                GeneralName::IPAddress(bytes) => addresses.extend(address(bytes)),
-                _ => {}
-            }
-        }
-    }
     let algorithm = &certificate.signature_algorithm.algorithm;
     let validity = certificate.validity();
+    let mut shown = Certificate {
+        subject: name(subject),
+        issuer: name(issuer),
+        serial_hex: hex(certificate.raw_serial()),
+        not_before: validity.not_before.timestamp(),
+        not_after: validity.not_after.timestamp(),
+        key: key(certificate.public_key()),
+        signature_algorithm: oid2sn(algorithm, oid_registry()).map_or_else(|_| algorithm.to_id_string(), str::to_owned),
+        sha256_hex,
+        self_signed: subject.as_raw() == issuer.as_raw() && verified(&certificate.verify_signature(None)),
+        der: der.to_vec(),
+        ..Certificate::default()
+    };
+    for extension in certificate.extensions() {
+        extend(&mut shown, extension);
+    }
     Link {
-        certificate: Certificate {
-            subject: name(subject),
-            issuer: name(issuer),
-            serial_hex: hex(certificate.raw_serial()),
-            not_before: validity.not_before.timestamp(),
-            not_after: validity.not_after.timestamp(),
-            dns_names,
-            addresses,
-            is_ca: certificate.is_ca(),
-            key: key(certificate.public_key()),
-            signature_algorithm: oid2sn(algorithm, oid_registry())
-                .map_or_else(|_| algorithm.to_id_string(), str::to_owned),
-            sha256_hex,
-            self_signed: subject.as_raw() == issuer.as_raw() && verified(&certificate.verify_signature(None)),
-        },
+        certificate: shown,
         subject: subject.as_raw().to_vec(),
         issuer: issuer.as_raw().to_vec(),
         key: certificate.public_key().raw.to_vec(),
         not_before: validity.not_before.to_string(),
         not_after: validity.not_after.to_string(),
     }
+}
+
+/// What an extension says, as far as it is shown.
+fn extend(shown: &mut Certificate, extension: &X509Extension<'_>) {
+    match extension.parsed_extension() {
+        ParsedExtension::SubjectAlternativeName(names) => {
+            for name in &names.general_names {
+                match name {
+                    GeneralName::DNSName(name) => shown.dns_names.push((*name).to_owned()),
+                    GeneralName::IPAddress(bytes) => shown.addresses.extend(address(bytes)),
+                    _ => {}
+                }
+            }
+        }
+        ParsedExtension::BasicConstraints(constraints) => shown.is_ca = constraints.ca,
+        ParsedExtension::SubjectKeyIdentifier(id) => shown.subject_key_id_hex = hex(bounded(id.0)),
+        ParsedExtension::AuthorityKeyIdentifier(id) => {
+            shown.authority_key_id_hex = id.key_identifier.as_ref().map_or_else(String::new, |id| hex(bounded(id.0)));
+        }
+        ParsedExtension::AuthorityInfoAccess(access) => {
+            for access in &access.accessdescs {
+                if access.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS {
+                    add_url(&mut shown.issuer_urls, &access.access_location);
+                } else if access.access_method == OID_PKIX_ACCESS_DESCRIPTOR_OCSP {
+                    add_url(&mut shown.ocsp_urls, &access.access_location);
+                }
+            }
+        }
+        ParsedExtension::CRLDistributionPoints(points) => {
+            let points = points.points.iter().filter_map(|point| point.distribution_point.as_ref());
+            for name in points.filter_map(|point| match point {
+                DistributionPointName::FullName(names) => Some(names),
+                DistributionPointName::NameRelativeToCRLIssuer(_) => None,
+            }) {
+                name.iter().for_each(|name| add_url(&mut shown.crl_urls, name));
+            }
+        }
+        // RFC 7633: a sequence of TLS extension numbers; 5 is status_request.
+        _ if extension.oid.to_id_string() == TLS_FEATURE => {
+            shown.must_staple = Vec::<u32>::from_der(extension.value).is_ok_and(|(_, features)| features.contains(&5));
+        }
+        _ => {}
+    }
+}
+
+fn add_url(urls: &mut Vec<String>, name: &GeneralName<'_>) {
+    if let GeneralName::URI(url) = name
+        && urls.len() < URLS
+        && url.len() <= URL_BYTES
+    {
+        urls.push((*url).to_owned());
+    }
+}
+
+/// Key identifiers have 20 bytes.
+fn bounded(id: &[u8]) -> &[u8] {
+    id.get(..64).unwrap_or(id)
 }
 
 /// Whether the key of `issuer` signed `child`, as far as we can tell.
@@ -179,6 +220,17 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
+/// The name in DER as the ledger shows it; nothing where it is none.
+pub(super) fn distinguished(der: &[u8]) -> Option<String> {
+    X509Name::from_der(der).ok().map(|(_, shown)| name(&shown))
+}
+
+/// RFC 7633 section 4.
+const TLS_FEATURE: &str = "1.3.6.1.5.5.7.1.24";
+/// Of one kind; certificates have one or two.
+const URLS: usize = 8;
+const URL_BYTES: usize = 1024;
+
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -193,6 +245,21 @@ mod tests {
     use rcgen::{CertificateParams, DnType, KeyPair};
 
     use super::*;
+
+    #[test]
+    fn the_places_around_a_certificate_are_told() {
+        let der = include_bytes!("../../../fixtures/tls/ocsp-leaf.der");
+        let leaf = link(&CertificateDer::from(der.to_vec())).certificate;
+        assert_eq!(leaf.issuer_urls, ["http://ca.lab/issuing.der"]);
+        assert_eq!(leaf.ocsp_urls, ["http://ocsp.lab/"]);
+        assert_eq!(leaf.crl_urls, ["http://ca.lab/issuing.crl"]);
+        assert!(leaf.must_staple);
+        let issuer = link(&CertificateDer::from(include_bytes!("../../../fixtures/tls/ocsp-issuer.der").to_vec()));
+        assert_eq!(leaf.authority_key_id_hex, issuer.certificate.subject_key_id_hex);
+        assert_eq!(leaf.authority_key_id_hex.len(), 40);
+        assert!(issuer.certificate.is_ca && !issuer.certificate.must_staple);
+        assert_eq!(leaf.der, der);
+    }
 
     fn self_signed() -> CertificateDer<'static> {
         let mut params = CertificateParams::new(vec!["orders.lab".to_owned(), "10.0.0.5".to_owned()]).expect("names");

@@ -4,6 +4,7 @@ use std::io;
 
 use sonde_core::observation::{Phase, Reason};
 
+use super::plaintext;
 use crate::failure::Fault;
 
 /// The fault behind an error of a TLS stream.
@@ -27,16 +28,24 @@ pub(crate) fn of(phase: Phase, doing: &str, error: &io::Error) -> Fault {
         _ => Reason::Other(tls.to_string()),
     };
     let detail = match tls {
-        rustls::Error::AlertReceived(alert) => {
-            format!("{doing}: the peer sent the alert {} ({alert:?})", u8::from(*alert))
-        }
+        rustls::Error::AlertReceived(received) => return alert(doing, u8::from(*received)),
         _ => format!("{doing}: {tls}"),
     };
     Fault::new(phase, reason, detail)
 }
 
+/// The peer ended the handshake with an alert.
+pub(super) fn alert(doing: &str, number: u8) -> Fault {
+    let known = rustls::AlertDescription::from(number);
+    let detail = match known.as_str() {
+        Some(name) => format!("{doing}: the peer sent the alert {number} ({name})"),
+        None => format!("{doing}: the peer sent the unknown alert {number}"),
+    };
+    Fault::new(Phase::Tls, Reason::TlsAlert(number), detail)
+}
+
 /// The peer's first bytes, where they are not the header of a TLS record (RFC 8446 section 5.1).
-pub(super) fn plaintext(first_bytes: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn other_bytes(first_bytes: &[u8]) -> Option<Vec<u8>> {
     let is_record = matches!(first_bytes, [] | [0x14..=0x17] | [0x14..=0x17, 0x03, ..]);
     (!is_record).then(|| first_bytes.to_vec())
 }
@@ -44,7 +53,8 @@ pub(super) fn plaintext(first_bytes: &[u8]) -> Option<Vec<u8>> {
 /// The peer does not speak TLS.
 pub(super) fn not_tls(first_bytes: &[u8]) -> Fault {
     let text = first_bytes.escape_ascii().to_string();
-    let what = format!("not a TLS record but \"{text}\"");
+    let which = plaintext::protocol(first_bytes).map_or_else(String::new, |name| format!(" ({name})"));
+    let what = format!("not a TLS record but \"{text}\"{which}");
     Fault::new(Phase::Tls, Reason::Malformed(what.clone()), format!("shake hands: the peer sent {what}"))
 }
 
@@ -55,10 +65,10 @@ mod tests {
     #[test]
     fn only_the_header_of_a_record_is_tls() {
         for tls in [&b""[..], b"\x16", b"\x16\x03\x03\x00", b"\x15\x03\x01\x00\x02\x02\x28"] {
-            assert_eq!(plaintext(tls), None, "{tls:?}");
+            assert_eq!(other_bytes(tls), None, "{tls:?}");
         }
         for other in [&b"HTTP/1.1 400"[..], b"SSH-2.0-", b"\x16\x01", b"\x00", b"2"] {
-            assert_eq!(plaintext(other).as_deref(), Some(other));
+            assert_eq!(other_bytes(other).as_deref(), Some(other));
         }
     }
 

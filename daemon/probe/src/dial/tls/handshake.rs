@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::Resumption;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ProtocolVersion};
-use sonde_core::observation::dial::{TlsSession, Verification};
+use sonde_core::observation::dial::{KeyShare, TlsSession, Verification};
 use sonde_core::observation::{Failure, Phase, Reason, Timing};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::capture::Capture;
-use super::{certificate, fault, roots, verify};
+use super::{certificate, fault, plaintext, provider, roots, staple, verify};
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
 use crate::dial::connect::Dialled;
@@ -40,6 +40,9 @@ pub(crate) struct Settings {
     name: ServerName<'static>,
     send_sni: bool,
     alpn: Vec<Vec<u8>>,
+    key_share: KeyShare,
+    /// What verification may use besides the presented chain.
+    known_issuers: Vec<CertificateDer<'static>>,
 }
 
 impl Settings {
@@ -56,7 +59,17 @@ impl Settings {
             return Err(Fault::invalid(format!("{} ALPN protocols: at most 64 are allowed", alpn.len())));
         }
         let alpn = alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
-        Ok(Self { name, send_sni, alpn })
+        Ok(Self { name, send_sni, alpn, key_share: KeyShare::default(), known_issuers: Vec::new() })
+    }
+
+    /// With another hello than today's usual one.
+    pub(super) fn with_key_share(self, key_share: KeyShare) -> Self {
+        Self { key_share, ..self }
+    }
+
+    /// Knowing these certificates besides those that the server will present.
+    pub(super) fn knowing(self, issuers: &[Vec<u8>]) -> Self {
+        Self { known_issuers: issuers.iter().cloned().map(CertificateDer::from).collect(), ..self }
     }
 
     /// The name that is verified.
@@ -64,9 +77,16 @@ impl Settings {
         self.name.to_str().into_owned()
     }
 
+    /// The name that the hello carries; an address is none (RFC 6066 section 3).
+    pub(super) fn sni(&self) -> Option<String> {
+        match &self.name {
+            ServerName::DnsName(name) if self.send_sni => Some(name.as_ref().to_owned()),
+            _ => None,
+        }
+    }
+
     fn config(&self, capture: &Arc<Capture>) -> Result<ClientConfig, rustls::Error> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider::of(self.key_share))
             .with_safe_default_protocol_versions()?
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(capture) as _)
@@ -93,7 +113,7 @@ pub(crate) async fn shake(
     stream: &Arc<TcpStream>,
     settings: &Settings,
 ) -> Shaken {
-    let capture = Arc::new(Capture::new(Arc::new(rustls::crypto::ring::default_provider())));
+    let capture = Arc::new(Capture::new(provider::of(settings.key_share)));
     let tape = Tape::new(attempt.clock());
     let at = attempt.clock().now();
     let shaking = async {
@@ -102,7 +122,7 @@ pub(crate) async fn shake(
     };
     // The store is read meanwhile, on another thread.
     let ((handshake, outcome), roots) = tokio::join!(shaking, roots(vantage, attempt));
-    let plaintext = fault::plaintext(&tape.record().first_bytes);
+    let plaintext = fault::other_bytes(&tape.record().first_bytes);
     let outcome = outcome.map_err(|fault| {
         let fault = match &plaintext {
             Some(bytes) => fault::not_tls(bytes),
@@ -166,6 +186,7 @@ pub(in crate::dial) async fn late_refusal(
 pub(crate) struct Negotiated {
     version: Option<&'static str>,
     cipher: Option<String>,
+    group: Option<&'static str>,
     alpn: Option<Vec<u8>>,
 }
 
@@ -182,7 +203,8 @@ impl Negotiated {
             _ => None,
         });
         let cipher = tls.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).map(iana);
-        Self { version, cipher, alpn: tls.alpn_protocol().map(<[u8]>::to_vec) }
+        let group = tls.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
+        Self { version, cipher, group, alpn: tls.alpn_protocol().map(<[u8]>::to_vec) }
     }
 }
 
@@ -196,7 +218,7 @@ pub(crate) struct Recording {
 impl Recording {
     /// Begins with a configuration that accepts every certificate.
     pub(crate) fn begin(settings: Settings) -> Result<(Self, ClientConfig), Fault> {
-        let capture = Arc::new(Capture::new(Arc::new(rustls::crypto::ring::default_provider())));
+        let capture = Arc::new(Capture::new(provider::of(settings.key_share)));
         let config = settings.config(&capture).map_err(|error| unconfigured(&error))?;
         Ok((Self { settings, capture }, config))
     }
@@ -220,33 +242,51 @@ fn session(
     plaintext: Option<Vec<u8>>,
 ) -> TlsSession {
     let seen = capture.seen();
-    let links: Vec<_> = seen.chain.iter().map(certificate::link).collect();
     let now = RunClock::wall_now();
-    let judgement = if seen.chain.is_empty() {
+    let (presented, mut chain) = (seen.chain.len(), seen.chain);
+    if presented > 0 {
+        chain.extend(settings.known_issuers.iter().cloned());
+    }
+    let mut links: Vec<_> = chain.iter().map(certificate::link).collect();
+    let stapled = chain.split_first().filter(|_| !seen.staple.is_empty());
+    let staple = stapled.map(|(leaf, issuers)| staple::judge(&seen.staple, leaf, issuers));
+    let judgement = if chain.is_empty() {
         verify::Judgement {
             verification: Verification::NotReached,
             detail: "no certificate was presented".to_owned(),
             depth: None,
+            problems: Vec::new(),
+            issuer_in_store: false,
         }
     } else {
         verify::judge(&verify::Case {
-            chain: &seen.chain,
+            chain: &chain,
             links: &links,
             signature: seen.bad_signature.as_ref(),
             name: &settings.name,
             roots,
+            staple: staple.as_ref(),
             now,
         })
     };
+    links.truncate(presented);
+    let authorities = seen.authorities.iter().filter_map(|name| certificate::distinguished(name));
     TlsSession {
         version: negotiated.version.or(seen.version).map(str::to_owned),
         cipher: negotiated.cipher.clone(),
+        group: negotiated.group.map(str::to_owned),
         alpn: negotiated.alpn.as_deref().map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
         chain: links.into_iter().map(|link| link.certificate).collect(),
         verification: judgement.verification,
         verification_detail: judgement.detail,
         verification_depth: judgement.depth,
+        problems: judgement.problems,
+        issuer_in_store: judgement.issuer_in_store,
+        trusted_roots: roots.as_ref().map_or(0, |roots| u32::try_from(roots.len()).unwrap_or(u32::MAX)),
+        staple,
         client_certificate_requested: seen.client_certificate_requested,
+        client_certificate_authorities: authorities.collect(),
+        plaintext_protocol: plaintext.as_deref().and_then(plaintext::protocol).map(str::to_owned),
         plaintext,
         verified_at: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
     }

@@ -1,7 +1,7 @@
 //! Judges a presented chain against the trust store: what a strict client here would say, and of which certificate.
 //!
-//! Where several things are wrong, the first of this order is the verdict and the detail names all: validity (leaf first),
-//! trust, name. Absent: revocation lists and OCSP.
+//! Where several things are wrong, the first of this order is the verdict and all are told: validity (leaf first), trust, name,
+//! revocation as far as the server itself staples it. Absent: revocation lists, and asking OCSP responders.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -11,16 +11,17 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
-use sonde_core::observation::dial::Verification;
+use sonde_core::observation::dial::{KeyShare, OcspStaple, OcspStatus, Verification, VerificationProblem};
 
 use super::certificate::{Link, is_signed_by};
+use super::provider;
 
 /// ring verifies no shorter ones, as the CA/Browser Forum's baseline requirements demand (section 6.1.5).
 const LEAST_RSA_BITS: u32 = 2048;
 
 /// What is judged.
 pub(super) struct Case<'a> {
-    /// As presented, leaf first; never empty.
+    /// As presented, leaf first, then those that are known besides; never empty.
     pub(super) chain: &'a [CertificateDer<'static>],
     /// The same, decoded.
     pub(super) links: &'a [Link],
@@ -30,6 +31,8 @@ pub(super) struct Case<'a> {
     pub(super) name: &'a ServerName<'static>,
     /// The trust store, or why there is none.
     pub(super) roots: &'a Result<Arc<RootCertStore>, String>,
+    /// What the server stapled, judged.
+    pub(super) staple: Option<&'a OcspStaple>,
     /// Wall clock, since the Unix epoch.
     pub(super) now: Duration,
 }
@@ -40,6 +43,8 @@ pub(super) struct Judgement {
     pub(super) verification: Verification,
     pub(super) detail: String,
     pub(super) depth: Option<u8>,
+    pub(super) problems: Vec<VerificationProblem>,
+    pub(super) issuer_in_store: bool,
 }
 
 struct Problem {
@@ -49,35 +54,47 @@ struct Problem {
 }
 
 pub(super) fn judge(case: &Case<'_>) -> Judgement {
-    let problems = case.problems();
-    let detail = problems.iter().map(|problem| problem.text.as_str()).collect::<Vec<_>>().join("; also: ");
-    match problems.first() {
-        None => Judgement { verification: Verification::Accepted, detail: "accepted".to_owned(), depth: None },
-        Some(problem) => {
-            let depth = u8::try_from(problem.depth).ok();
-            Judgement { verification: problem.verification, detail, depth }
-        }
+    let path = case.path();
+    let problems = case.problems(&path);
+    let detail = match problems.as_slice() {
+        [] => "accepted".to_owned(),
+        problems => problems.iter().map(|problem| problem.text.as_str()).collect::<Vec<_>>().join("; also: "),
+    };
+    let problems: Vec<VerificationProblem> = problems
+        .into_iter()
+        .map(|problem| VerificationProblem {
+            verification: problem.verification,
+            depth: u8::try_from(problem.depth).unwrap_or(u8::MAX),
+            detail: problem.text,
+        })
+        .collect();
+    let first = problems.first();
+    Judgement {
+        verification: first.map_or(Verification::Accepted, |problem| problem.verification),
+        detail,
+        depth: first.map(|problem| problem.depth),
+        issuer_in_store: case.issuer_in_store(&path),
+        problems,
     }
 }
 
 impl Case<'_> {
-    fn problems(&self) -> Vec<Problem> {
+    fn problems(&self, path: &[usize]) -> Vec<Problem> {
         let mut problems = Vec::new();
         let leaf = self.chain.first().map(ParsedCertificate::try_from);
         let leaf = match leaf {
             Some(Ok(leaf)) => Some(leaf),
             Some(Err(_)) | None => None,
         };
-        let path = self.path();
         if let Err(first) = self.trusted(leaf.as_ref(), self.now) {
             problems.extend(path.iter().filter_map(|depth| self.validity(*depth)));
             // With the dates out of the way: is the chain trusted otherwise?
-            let trust = match (problems.is_empty(), self.common_moment(&path)) {
+            let trust = match (problems.is_empty(), self.common_moment(path)) {
                 (true, _) => Some(first),
                 (false, Some(moment)) => self.trusted(leaf.as_ref(), moment).err(),
                 (false, None) => None,
             };
-            problems.extend(trust.map(|error| self.distrust(&error, &path)));
+            problems.extend(trust.map(|error| self.distrust(&error, path)));
         }
         if let Some(error) = self.signature {
             problems.push(self.weak_key(&[0]).unwrap_or_else(|| {
@@ -91,12 +108,40 @@ impl Case<'_> {
         {
             problems.push(self.mismatch());
         }
+        problems.extend(self.revocation());
         problems
+    }
+
+    /// What the server itself says of revocation, or owes.
+    fn revocation(&self) -> Option<Problem> {
+        let leaf = &self.links.first()?.certificate;
+        match self.staple {
+            Some(staple) if staple.verified && staple.status == OcspStatus::Revoked => {
+                let text = format!("{} is revoked, says the OCSP response that its issuer signed", self.title(0));
+                Some(Problem { verification: Verification::Revoked, depth: 0, text })
+            }
+            None if leaf.must_staple => {
+                let text = format!("{} demands an OCSP staple (RFC 7633), and none came", self.title(0));
+                Some(Problem { verification: Verification::StapleMissing, depth: 0, text })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a trusted root has the name of the issuer that the path ends below.
+    fn issuer_in_store(&self, path: &[usize]) -> bool {
+        let issuer = path.last().and_then(|top| self.links.get(*top)).map_or(&[][..], |top| top.issuer.as_slice());
+        // Anchors hold the contents of a name, without the outer header of 2 to 4 bytes.
+        let mut anchors = self.roots.iter().flat_map(|store| &store.roots);
+        anchors.any(|root| {
+            let header = issuer.len().saturating_sub(root.subject.len());
+            !root.subject.is_empty() && (2..=4).contains(&header) && issuer.ends_with(&root.subject)
+        })
     }
 
     /// Whether the chain leads to a trusted root at `moment`; names aside.
     fn trusted(&self, leaf: Option<&ParsedCertificate<'_>>, moment: Duration) -> Result<(), Error> {
-        let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+        let algorithms = provider::of(KeyShare::Classical).signature_verification_algorithms;
         let leaf = match leaf {
             Some(leaf) => leaf,
             None => &ParsedCertificate::try_from(self.chain.first().ok_or(Error::NoCertificatesPresented)?)?,
@@ -193,7 +238,11 @@ impl Case<'_> {
             });
         }
         let text = format!("{}: {}", self.title(0), plain(error));
-        Problem { verification: of_error(error), depth: 0, text }
+        let other = Problem { verification: of_error(error), depth: 0, text };
+        match other.verification {
+            Verification::Unsupported => self.weak_signature(path).unwrap_or(other),
+            _ => other,
+        }
     }
 
     /// A key of the path that is too short for any signature by it to be accepted.
@@ -202,7 +251,20 @@ impl Case<'_> {
             let key = self.links.get(*depth)?.certificate.key.as_str();
             let bits = key.strip_prefix("RSA ")?.parse::<u32>().ok().filter(|bits| *bits < LEAST_RSA_BITS)?;
             let text = format!("{} has an RSA key of {bits} bits; {LEAST_RSA_BITS} are needed", self.title(*depth));
-            Some(Problem { verification: Verification::Unsupported, depth: *depth, text })
+            Some(Problem { verification: Verification::WeakKey, depth: *depth, text })
+        })
+    }
+
+    /// A signature of the path by a hash that no client accepts any more. A root's own does not matter.
+    fn weak_signature(&self, path: &[usize]) -> Option<Problem> {
+        path.iter().find_map(|depth| {
+            let certificate = &self.links.get(*depth).filter(|link| !link.certificate.self_signed)?.certificate;
+            let algorithm = certificate.signature_algorithm.as_str();
+            let name = algorithm.to_ascii_lowercase();
+            (name.contains("sha1") || name.contains("md5")).then(|| {
+                let text = format!("{} is signed with {algorithm}, which is no longer accepted", self.title(*depth));
+                Problem { verification: Verification::WeakKey, depth: *depth, text }
+            })
         })
     }
 
@@ -322,7 +384,7 @@ mod tests {
     fn judged(chain: &[CertificateDer<'static>], name: &str, roots: &Result<Arc<RootCertStore>, String>) -> Judgement {
         let links: Vec<Link> = chain.iter().map(link).collect();
         let name = ServerName::try_from(name.to_owned()).expect("a name");
-        judge(&Case { chain, links: &links, signature: None, name: &name, roots, now: NOW })
+        judge(&Case { chain, links: &links, signature: None, name: &name, roots, staple: None, now: NOW })
     }
 
     fn seen(judgement: &Judgement) -> (Verification, Option<u8>) {
@@ -381,6 +443,51 @@ mod tests {
         let judgement = judged(&[leaf(&root, (2025, 2027))], "other.lab", &store(other.der()));
         assert_ne!(judgement.verification, Verification::NameMismatch);
         assert!(judgement.detail.contains("does not cover"), "{}", judgement.detail);
+    }
+
+    #[test]
+    fn every_problem_is_told_with_its_certificate() {
+        let root = root();
+        let middle = intermediate(&root, (2022, 2025));
+        let chain = [leaf(&middle, (2024, 2025)), middle.der().clone()];
+        let judgement = judged(&chain, "other.lab", &store(root.der()));
+        let problems: Vec<_> = judgement.problems.iter().map(|problem| (problem.verification, problem.depth)).collect();
+        let expected = [(Verification::Expired, 0), (Verification::Expired, 1), (Verification::NameMismatch, 0)];
+        assert_eq!(problems, expected, "{judgement:?}");
+    }
+
+    #[test]
+    fn a_known_intermediate_completes_the_chain() {
+        let root = root();
+        let middle = intermediate(&root, (2024, 2030));
+        let leaf = leaf(&middle, (2025, 2027));
+        let alone = judged(std::slice::from_ref(&leaf), "orders.lab", &store(root.der()));
+        assert!(!alone.issuer_in_store, "{alone:?}");
+        let judgement = judged(&[leaf, middle.der().clone()], "orders.lab", &store(root.der()));
+        assert_eq!(seen(&judgement), (Verification::Accepted, None), "{judgement:?}");
+        assert!(judgement.issuer_in_store, "{judgement:?}");
+    }
+
+    #[test]
+    fn what_the_staple_says_and_what_is_owed_are_problems() {
+        let der = |bytes: &[u8]| CertificateDer::from(bytes.to_vec());
+        let leaf = der(include_bytes!("../../../fixtures/tls/ocsp-leaf.der"));
+        let issuer = der(include_bytes!("../../../fixtures/tls/ocsp-issuer.der"));
+        let links: Vec<Link> = [&leaf, &issuer].map(link).into();
+        let (chain, roots) = ([leaf.clone(), issuer.clone()], store(&issuer));
+        let name = ServerName::try_from("orders.lab").expect("a name");
+        let now = Duration::from_secs(u64::try_from(links[0].certificate.not_before + 60).expect("after 1970"));
+        let judged = |response: Option<&[u8]>| {
+            let staple =
+                response.map(|response| super::super::staple::judge(response, &leaf, std::slice::from_ref(&issuer)));
+            let staple = staple.as_ref();
+            judge(&Case { chain: &chain, links: &links, signature: None, name: &name, roots: &roots, staple, now })
+        };
+        let good = include_bytes!("../../../fixtures/tls/ocsp-good.der");
+        let revoked = include_bytes!("../../../fixtures/tls/ocsp-revoked.der");
+        assert_eq!(seen(&judged(Some(good))), (Verification::Accepted, None));
+        assert_eq!(seen(&judged(Some(revoked))), (Verification::Revoked, Some(0)));
+        assert_eq!(seen(&judged(None)), (Verification::StapleMissing, Some(0)));
     }
 
     #[test]
@@ -452,9 +559,17 @@ mod tests {
         let error = Error::InvalidCertificate(CertificateError::BadSignature);
         let (chain, roots) = ([der.clone()], store(&der));
         let now = Duration::from_secs(u64::try_from(links[0].certificate.not_before).expect("after 1970"));
-        let case = Case { chain: &chain, links: &links, signature: Some(&error), name: &name, roots: &roots, now };
+        let case = Case {
+            chain: &chain,
+            links: &links,
+            signature: Some(&error),
+            name: &name,
+            roots: &roots,
+            staple: None,
+            now,
+        };
         let judgement = judge(&case);
-        assert_eq!(seen(&judgement), (Verification::Unsupported, Some(0)), "{judgement:?}");
+        assert_eq!(seen(&judgement), (Verification::WeakKey, Some(0)), "{judgement:?}");
         assert!(judgement.detail.contains("1024 bits; 2048 are needed"), "{}", judgement.detail);
     }
 

@@ -3,8 +3,8 @@ mod dns;
 use std::net::Ipv4Addr;
 
 use sonde_core::observation::dial::{
-    BodyEnd, BodyFraming, Connection, HttpExchange, HttpPhases, HttpProtocol, HttpRequest, HttpResponse, TlsDial,
-    TlsRequest, TlsSession, Verification,
+    BodyEnd, BodyFraming, Connection, HttpExchange, HttpPhases, HttpProtocol, HttpRequest, HttpResponse, KeyShare,
+    TlsDial, TlsRequest, TlsSession, Verification,
 };
 use sonde_core::observation::{EvidenceId, Phase, Reason};
 
@@ -56,28 +56,33 @@ fn tls_dial(outcome: Result<(), Failure>, session: Option<TlsSession>, handshake
         server_name: "orders.lab".into(),
         send_sni: true,
         alpn: vec![],
+        key_share: KeyShare::PostQuantum,
+        starttls: None,
+        known_issuers: vec![],
         timeout: Duration::from_secs(1),
         deltas: false,
     };
     let connection = Connection { connect: timing(10, 5), ..Connection::default() };
     spans(Call::DialTls {
         request,
-        answer: TlsDial { timing: timing(10, 30), connection, handshake, session, outcome, deltas: None },
+        answer: TlsDial {
+            timing: timing(10, 30),
+            connection,
+            starttls: None,
+            handshake,
+            session,
+            outcome,
+            deltas: None,
+        },
     })
 }
 
 fn session(verification: Verification) -> TlsSession {
     TlsSession {
         version: Some("TLSv1.3".into()),
-        cipher: None,
-        alpn: None,
-        chain: vec![],
         verification,
         verification_detail: "it ended yesterday".into(),
-        verification_depth: None,
-        client_certificate_requested: false,
-        plaintext: None,
-        verified_at: 0,
+        ..TlsSession::default()
     }
 }
 
