@@ -1,6 +1,8 @@
 //! Timed connections: `tcp`, `tls`, `http`. Wall times, with the kernel's own figures beside them.
 
 mod tcp;
+mod path;
+mod udp;
 
 use std::time::Duration;
 
@@ -8,6 +10,11 @@ pub use crate::bindings::sonde::check::dial::{
     Certificate, Closing, Connection, HttpExchange, HttpPhases, HttpRequest, HttpResponse, Keepalive, PhaseInfo,
     Spread, Stamp, TcpAttempt, TcpDial, TcpFailureGroup, TcpInfo, TcpRequest, TcpSeries, TcpSeriesRequest, TlsDial,
     TlsRequest, TlsSession, Verification, http, tcp, tcp_repeat, tls,
+};
+pub use crate::bindings::sonde::check::dial::{
+    EchoRequest, EchoResult, Hop, HopProbe, MtuConclusion, MtuMethod, PathMtuRequest, PathMtuResult, ProbeAnswer,
+    Reply, RoundTrips, Rung, RungOutcome, TraceRequest, TraceResult, TraceTransport, UdpDial, UdpRequest, echo,
+    path_mtu, trace, udp,
 };
 use crate::types::{Endpoint, Property};
 use crate::wait::microseconds;

@@ -1,6 +1,7 @@
 //! One host call in words: what was asked, and what came back.
 
 mod dns;
+mod path;
 mod segment;
 mod tcp;
 
@@ -29,6 +30,10 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         Some(Call::HttpExchange(exchange)) => {
             format!("{} {} @{}", exchange.method, exchange.path, endpoint(exchange.remote.as_ref()))
         }
+        Some(Call::Trace(trace)) => path::trace(trace),
+        Some(Call::PathMtu(ladder)) => path::path_mtu(ladder),
+        Some(Call::Echo(echo)) => path::echo(echo),
+        Some(Call::UdpDial(dial)) => path::udp(dial),
         Some(Call::Listeners(listeners)) if listeners.port != 0 => format!("listeners of port {}", listeners.port),
         Some(Call::Listeners(_)) => "listeners".to_owned(),
         Some(Call::Census(_)) => "socket census".to_owned(),
@@ -59,6 +64,10 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
         Some(Call::TcpSeries(series)) => tcp::spread(series),
         Some(Call::TlsDial(dial)) => session(dial),
         Some(Call::HttpExchange(exchange)) => responded(exchange),
+        Some(Call::Trace(trace)) => path::traced(trace),
+        Some(Call::PathMtu(ladder)) => path::measured(ladder),
+        Some(Call::Echo(echo)) => path::echoed(echo),
+        Some(Call::UdpDial(dial)) => path::came(dial),
         Some(Call::Listeners(listeners)) => match listeners.listeners.as_slice() {
             [] => "nobody listens".to_owned(),
             [one] => listener(one),

@@ -1,9 +1,13 @@
 //! The interface `dial`.
 
+mod echo;
 mod http;
 mod series;
+mod path_mtu;
 mod tcp;
 mod tls;
+mod trace;
+mod udp;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -39,6 +43,26 @@ impl wit::HostWithStore<Session> for Imports {
     async fn http(accessor: &Accessor<Session, Self>, request: wit::HttpRequest) -> wit::HttpExchange {
         let caller = accessor.with(|mut store| store.get().caller.clone());
         http::dial(&caller, &request).await
+    }
+
+    async fn trace(accessor: &Accessor<Session, Self>, request: wit::TraceRequest) -> wit::TraceResult {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        trace::dial(&caller, &request).await
+    }
+
+    async fn path_mtu(accessor: &Accessor<Session, Self>, request: wit::PathMtuRequest) -> wit::PathMtuResult {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        path_mtu::dial(&caller, &request).await
+    }
+
+    async fn echo(accessor: &Accessor<Session, Self>, request: wit::EchoRequest) -> wit::EchoResult {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        echo::dial(&caller, &request).await
+    }
+
+    async fn udp(accessor: &Accessor<Session, Self>, request: wit::UdpRequest) -> wit::UdpDial {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        udp::dial(&caller, request).await
     }
 }
 

@@ -4,20 +4,30 @@
 //! the future of a dial closes its socket at once.
 
 mod connect;
+mod echo;
 mod http;
+pub mod icmp;
 mod info;
 mod open;
 mod series;
 mod stopwatch;
+mod path_mtu;
+mod messages;
 mod tape;
 mod tcp;
 mod tls;
+mod trace;
+mod udp;
 
 pub(crate) use self::connect::{Dialled, connect, endpoint, target};
+pub use self::echo::echo;
 pub use self::http::http;
 pub(crate) use self::open::Options;
 pub use self::series::tcp_repeat;
+pub use self::path_mtu::path_mtu;
 pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;
 pub use self::tls::tls;
 pub(crate) use self::tls::{Negotiated, Recording, Settings, Stream, farewell, fault_of, shake};
+pub use self::trace::trace;
+pub use self::udp::udp;

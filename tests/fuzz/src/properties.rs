@@ -1,6 +1,7 @@
 //! What must hold for any bytes: no panic, and what each property asserts. The fuzz targets run these, and so does the ordinary
 //! test `tests/tests/fuzz.rs` on the seeds and on mutations of them.
 
+use sonde_probe::dial::icmp::packet::{Framing, quoted, reply};
 use sonde_probe::dns::{decode, parse_hosts, parse_nsswitch, parse_resolv_conf};
 
 /// An answer of a server.
@@ -40,4 +41,15 @@ pub(crate) fn hosts(bytes: &[u8]) {
     let (lines, answers) = parse_hosts(file, &name);
     // Three personalities, three families.
     assert!(lines.len() <= file.len() && answers.len() == 9, "{} lines, {} answers", lines.len(), answers.len());
+}
+
+/// What a raw socket hands out, and what an ICMP error quotes.
+pub(crate) fn icmp(bytes: &[u8]) {
+    for ipv6 in [false, true] {
+        for found in [reply(bytes, ipv6, Framing::Bare), reply(bytes, ipv6, Framing::Ipv4), quoted(bytes, ipv6)] {
+            let Some(message) = found else { continue };
+            assert!(bytes.len() >= 8 + message.payload.len(), "{message:?}");
+            assert!(bytes.ends_with(message.payload), "{message:?}");
+        }
+    }
 }

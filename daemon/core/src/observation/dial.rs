@@ -2,6 +2,8 @@
 
 mod series;
 mod tcp;
+pub mod path;
+pub mod udp;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,10 +1,14 @@
 //! Messages of the interface `dial`.
 
 mod tcp;
+mod path;
+mod udp;
 
 use sonde_core::observation::dial as core;
 use sonde_proto::v1;
 
+pub(super) use self::path::{echo, path_mtu, trace};
+pub(super) use self::udp::udp;
 use super::failure::{deltas, endpoint, timing};
 use super::{duration, timestamp_of_seconds};
 
