@@ -1,7 +1,7 @@
 //! Timed connections: `tcp`, `tls`, `http`. Wall times, with the kernel's own figures beside them.
 
-mod tcp;
 mod path;
+mod tcp;
 mod udp;
 
 use std::time::Duration;

@@ -196,7 +196,10 @@ mod tests {
     fn a_missing_command_lists_the_commands() {
         let line = line_of(&["sonde"]);
 
-        assert!(line.contains("a command is missing: it is one of diagnose, dns, path, check, cause, daemon"), "{line}");
+        assert!(
+            line.contains("a command is missing: it is one of diagnose, dns, path, check, cause, daemon"),
+            "{line}"
+        );
     }
 
     #[test]

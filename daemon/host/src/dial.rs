@@ -2,8 +2,8 @@
 
 mod echo;
 mod http;
-mod series;
 mod path_mtu;
+mod series;
 mod tcp;
 mod tls;
 mod trace;

@@ -1,8 +1,8 @@
 //! Records of the interface `dial`.
 
+pub mod path;
 mod series;
 mod tcp;
-pub mod path;
 pub mod udp;
 
 use std::net::IpAddr;

@@ -1,7 +1,7 @@
 //! Messages of the interface `dial`.
 
-mod tcp;
 mod path;
+mod tcp;
 mod udp;
 
 use sonde_core::observation::dial as core;

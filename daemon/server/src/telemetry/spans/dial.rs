@@ -1,7 +1,7 @@
 //! Dials as spans: a TCP dial is one, a TLS dial and an HTTP exchange have their phases as children.
 
-mod tcp;
 mod path;
+mod tcp;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
@@ -10,8 +10,8 @@ use sonde_core::observation::dial::{
 };
 use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
 
-pub(super) use self::tcp::{series, tcp};
 pub(super) use self::path::{echo, path_mtu, trace, udp};
+pub(super) use self::tcp::{series, tcp};
 use super::{Phases, Plan, deltas, micros, peer};
 
 pub(super) fn tls(own: Plan, request: &TlsRequest, dial: &TlsDial, phases: &mut Phases<'_>) -> Plan {
