@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::command::{cause, check, completions, daemon, diagnose, dns, man};
+use crate::command::{cause, check, completions, daemon, diagnose, dns, man, path};
 
 pub(crate) mod help;
 pub(crate) mod usage;
@@ -78,6 +78,8 @@ pub(crate) enum Command {
     /// Query name servers, look names up as programs would, walk delegations, read the configuration
     #[command(subcommand, arg_required_else_help = false)]
     Dns(dns::Dns),
+    /// Trace the way to a target's port hop by hop, measure the path MTU, count echoes
+    Path(path::Path),
     /// List, describe and run checks
     #[command(subcommand, arg_required_else_help = false)]
     Check(check::Check),

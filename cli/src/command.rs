@@ -20,6 +20,8 @@ pub(crate) mod daemon;
 pub(crate) mod diagnose;
 pub(crate) mod dns;
 pub(crate) mod man;
+pub(crate) mod path;
+pub(crate) mod view;
 
 /// Refuses global options that exclude each other, and those that mean nothing to the command: dropped in silence, they
 /// would be taken for obeyed.
@@ -34,18 +36,21 @@ pub(crate) fn coherent(Arguments { global, command }: &Arguments) -> Result<(), 
     if let Command::Diagnose(diagnose) = command {
         diagnose.coherent()?;
     }
-    let measures = matches!(command, Command::Diagnose(_) | Command::Check(check::Check::Run(_)) | Command::Dns(_));
+    let measures = matches!(
+        command,
+        Command::Diagnose(_) | Command::Check(check::Check::Run(_)) | Command::Dns(_) | Command::Path(_)
+    );
     let asks = !matches!(command, Command::Daemon(daemon::Daemon::Run(_)) | Command::Completions(_) | Command::Man(_));
     let options = [
         (
             "--netns",
             global.netns.is_some() && !measures,
-            "only `sonde diagnose`, `sonde check run` and `sonde dns` measure",
+            "only `sonde diagnose`, `sonde check run`, `sonde dns` and `sonde path` measure",
         ),
         (
             "--pid",
             global.pid.is_some() && !measures,
-            "only `sonde diagnose`, `sonde check run` and `sonde dns` measure",
+            "only `sonde diagnose`, `sonde check run`, `sonde dns` and `sonde path` measure",
         ),
         ("--endpoint", global.endpoint.is_some() && !asks, "it asks no daemon"),
         ("--context", global.context.is_some() && !asks, "it asks no daemon"),
@@ -62,7 +67,12 @@ pub(crate) fn run_offline(command: &Command, output: &Output) -> Option<Result<u
     match command {
         Command::Completions(completions) => Some(completions.run(output)),
         Command::Man(man) => Some(man.run(output)),
-        Command::Diagnose(_) | Command::Dns(_) | Command::Check(_) | Command::Cause(_) | Command::Daemon(_) => None,
+        Command::Diagnose(_)
+        | Command::Dns(_)
+        | Command::Path(_)
+        | Command::Check(_)
+        | Command::Cause(_)
+        | Command::Daemon(_) => None,
     }
 }
 
@@ -74,6 +84,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<u8, Com
             with_session(&global, async |session| diagnose.run(session, &global, output).await).await
         }
         Command::Dns(dns) => with_session(&global, async |session| dns.run(session, &global, output).await).await,
+        Command::Path(path) => with_session(&global, async |session| path.run(session, &global, output).await).await,
         Command::Check(check) => with_session(&global, async |session| check.run(session, &global, output).await).await,
         Command::Cause(cause) => with_session(&global, async |session| cause.run(session, &global, output).await).await,
         Command::Daemon(daemon) => daemon.run(&global, output).await,

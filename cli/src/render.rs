@@ -7,6 +7,7 @@ pub(crate) mod dns;
 pub(crate) mod layer;
 pub(crate) mod out;
 pub(crate) mod page;
+pub(crate) mod path;
 pub(crate) mod progress;
 pub(crate) mod style;
 pub(crate) mod text;

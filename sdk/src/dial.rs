@@ -2,8 +2,10 @@
 
 mod alert;
 mod http;
+mod path;
 mod secure;
 mod tcp;
+mod udp;
 
 use std::time::Duration;
 
@@ -14,6 +16,11 @@ pub use crate::bindings::sonde::check::dial::{
     ServerHello, Spread, Stamp, Starttls, StarttlsExchange, StreamReset, TcpAttempt, TcpDial, TcpFailureGroup, TcpInfo,
     TcpRequest, TcpSeries, TcpSeriesRequest, TlsDial, TlsHelloDial, TlsHelloRequest, TlsRequest, TlsSession,
     TlsVersion, Verification, VerificationProblem, http, tcp, tcp_repeat, tls, tls_hello,
+};
+pub use crate::bindings::sonde::check::dial::{
+    EchoRequest, EchoResult, Hop, HopProbe, MtuConclusion, MtuMethod, PathMtuRequest, PathMtuResult, ProbeAnswer,
+    Reply, RoundTrips, Rung, RungOutcome, TraceRequest, TraceResult, TraceTransport, UdpDial, UdpRequest, echo,
+    path_mtu, trace, udp,
 };
 use crate::types::Endpoint;
 use crate::wait::microseconds;

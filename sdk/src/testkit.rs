@@ -12,6 +12,7 @@
 
 mod dial;
 mod dns;
+mod path;
 mod segment;
 
 pub use self::dial::series;
@@ -22,6 +23,9 @@ pub use self::dns::{
 
 pub use self::segment::{arp_answer, conntrack_answer};
 
+pub use self::path::{
+    echo_result, exceeded, hop, path_mtu_result, round_trips, rung, silent_hop, trace_result, udp_dial,
+};
 use crate::check::{Budget, Target, TargetKind};
 use crate::dial::{
     BodyEnd, BodyFraming, Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, ServerHello, Stamp, TcpDial,

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 /// A name of a target, which is also that of its corpus.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 11] = [
     ("message", properties::message),
     ("resolv_conf", properties::resolv_conf),
     ("nsswitch", properties::nsswitch),
@@ -23,6 +23,7 @@ const TARGETS: [Target; 10] = [
     ("server_hello", properties::server_hello),
     ("starttls", properties::starttls),
     ("staple", properties::staple),
+    ("icmp", properties::icmp),
 ];
 
 /// Mutations of each seed.

@@ -135,11 +135,11 @@ mod tests {
         let line = line_of(&["sonde", "diagnoze"]);
 
         assert!(
-            line.starts_with("there is no command \"diagnoze\" here: it is one of diagnose, dns, check,"),
+            line.starts_with("there is no command \"diagnoze\" here: it is one of diagnose, dns, path, check,"),
             "{line}"
         );
         assert!(line.ends_with("did you mean diagnose?"), "{line}");
-        assert!(line_of(&["sonde", "bogus"]).contains("it is one of diagnose, dns, check, cause, daemon"));
+        assert!(line_of(&["sonde", "bogus"]).contains("it is one of diagnose, dns, path, check, cause, daemon"));
         assert_eq!(
             line_of(&["sonde", "daemon", "bogus"]),
             "there is no command \"bogus\" here: it is one of run, status"
@@ -196,7 +196,10 @@ mod tests {
     fn a_missing_command_lists_the_commands() {
         let line = line_of(&["sonde"]);
 
-        assert!(line.contains("a command is missing: it is one of diagnose, dns, check, cause, daemon"), "{line}");
+        assert!(
+            line.contains("a command is missing: it is one of diagnose, dns, path, check, cause, daemon"),
+            "{line}"
+        );
     }
 
     #[test]

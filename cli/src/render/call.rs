@@ -2,6 +2,7 @@
 
 mod dns;
 mod http;
+mod path;
 mod segment;
 mod tcp;
 mod tls;
@@ -23,6 +24,10 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         Some(Call::TlsDial(dial)) => tls::dialled(dial),
         Some(Call::TlsHelloDial(dial)) => tls::hello(dial),
         Some(Call::HttpExchange(exchange)) => http::requested(exchange),
+        Some(Call::Trace(trace)) => path::trace(trace),
+        Some(Call::PathMtu(ladder)) => path::path_mtu(ladder),
+        Some(Call::Echo(echo)) => path::echo(echo),
+        Some(Call::UdpDial(dial)) => path::udp(dial),
         Some(Call::Listeners(listeners)) if listeners.port != 0 => format!("listeners of port {}", listeners.port),
         Some(Call::Listeners(_)) => "listeners".to_owned(),
         Some(Call::Census(_)) => "socket census".to_owned(),
@@ -56,6 +61,10 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
         Some(Call::TlsDial(dial)) => tls::session(dial),
         Some(Call::TlsHelloDial(dial)) => tls::chosen(dial),
         Some(Call::HttpExchange(exchange)) => http::responded(exchange),
+        Some(Call::Trace(trace)) => path::traced(trace),
+        Some(Call::PathMtu(ladder)) => path::measured(ladder),
+        Some(Call::Echo(echo)) => path::echoed(echo),
+        Some(Call::UdpDial(dial)) => path::came(dial),
         Some(Call::Listeners(listeners)) => match listeners.listeners.as_slice() {
             [] => "nobody listens".to_owned(),
             [one] => listener(one),

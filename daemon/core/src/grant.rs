@@ -149,14 +149,19 @@ impl Grants {
     /// Asks to look for the next hop towards an address: one that may be dialled on some port, or a resolver.
     pub fn approach(&self, address: IpAddr) -> Result<(), Denial> {
         let address = address.to_canonical();
-        let granted = self.order.contains(&address)
-            || self.resolvers.contains(&address)
-            || self.endpoints.iter().any(|endpoint| endpoint.ip() == address);
-        if granted {
+        if self.has_a_port_of(address) || self.resolvers.contains(&address) {
             return Ok(());
         }
-        let Denial { granted, .. } = self.denial(SocketAddr::new(address, 0));
-        Err(Denial { wanted: format!("the next hop towards {address}"), granted })
+        Err(self.denial_of("the next hop towards", address))
+    }
+
+    /// Asks for ICMP echo of an address: the target's, or that of an endpoint named by the caller.
+    pub fn echo(&self, address: IpAddr) -> Result<(), Denial> {
+        let address = address.to_canonical();
+        if self.has_a_port_of(address) {
+            return Ok(());
+        }
+        Err(self.denial_of("an echo of", address))
     }
 
     /// Asks for a DNS exchange with a server: a resolver on the ports of its transports, a server of the target's zones on port
@@ -202,6 +207,16 @@ impl Grants {
             || self.proxies.contains(&endpoint)
             || (port == DNS_PORT && self.resolvers.contains(&address))
             || (Some(port) == self.target_port && self.order.contains(&address))
+    }
+
+    /// Whether some port of it may be dialled.
+    fn has_a_port_of(&self, address: IpAddr) -> bool {
+        self.order.contains(&address) || self.endpoints.iter().any(|endpoint| endpoint.ip() == address)
+    }
+
+    /// Of a whole address, whatever the port.
+    fn denial_of(&self, wanted: &str, address: IpAddr) -> Denial {
+        Denial { wanted: format!("{wanted} {address}"), ..self.denial(SocketAddr::new(address, 0)) }
     }
 
     fn denial(&self, wanted: SocketAddr) -> Denial {

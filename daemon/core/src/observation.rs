@@ -81,6 +81,22 @@ pub enum Call {
         request: dial::HttpRequest,
         answer: dial::HttpExchange,
     },
+    DialTrace {
+        request: dial::path::TraceRequest,
+        answer: dial::path::Trace,
+    },
+    DialPathMtu {
+        request: dial::path::PathMtuRequest,
+        answer: dial::path::PathMtu,
+    },
+    DialEcho {
+        request: dial::path::EchoRequest,
+        answer: dial::path::Echo,
+    },
+    DialUdp {
+        request: dial::udp::UdpRequest,
+        answer: dial::udp::UdpDial,
+    },
     Listeners {
         port: Option<u16>,
         answer: Result<Vec<sockets::Listener>, Failure>,
@@ -141,6 +157,10 @@ impl Call {
             Self::DialTls { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialTlsHello { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialHttp { answer, .. } => answer.outcome.as_ref().err(),
+            Self::DialTrace { answer, .. } => answer.outcome.as_ref().err(),
+            Self::DialPathMtu { answer, .. } => answer.outcome.as_ref().err(),
+            Self::DialEcho { answer, .. } => answer.outcome.as_ref().err(),
+            Self::DialUdp { answer, .. } => answer.outcome.as_ref().err(),
             Self::Listeners { answer, .. } => answer.as_ref().err(),
             Self::Census { answer, .. } => answer.as_ref().err(),
             Self::Counters { answer } => answer.as_ref().err(),

@@ -1,10 +1,14 @@
 //! The interface `dial`.
 
+mod echo;
 mod http;
+mod path_mtu;
 mod series;
 mod tcp;
 mod tls;
 mod tls_hello;
+mod trace;
+mod udp;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -45,6 +49,26 @@ impl wit::HostWithStore<Session> for Imports {
     async fn http(accessor: &Accessor<Session, Self>, request: wit::HttpRequest) -> wit::HttpExchange {
         let caller = accessor.with(|mut store| store.get().caller.clone());
         http::dial(&caller, &request).await
+    }
+
+    async fn trace(accessor: &Accessor<Session, Self>, request: wit::TraceRequest) -> wit::TraceResult {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        trace::dial(&caller, &request).await
+    }
+
+    async fn path_mtu(accessor: &Accessor<Session, Self>, request: wit::PathMtuRequest) -> wit::PathMtuResult {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        path_mtu::dial(&caller, &request).await
+    }
+
+    async fn echo(accessor: &Accessor<Session, Self>, request: wit::EchoRequest) -> wit::EchoResult {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        echo::dial(&caller, &request).await
+    }
+
+    async fn udp(accessor: &Accessor<Session, Self>, request: wit::UdpRequest) -> wit::UdpDial {
+        let caller = accessor.with(|mut store| store.get().caller.clone());
+        udp::dial(&caller, request).await
     }
 }
 

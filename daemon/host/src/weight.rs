@@ -36,6 +36,13 @@ pub(crate) fn of(call: &Call) -> u64 {
                 + phases(&answer.connection)
                 + answer.session.as_ref().map_or(0, session)
         }
+        Call::DialTrace { answer, .. } => answer.hops.iter().map(|hop| 48 + 96 * hop.probes.len()).sum(),
+        Call::DialPathMtu { request, answer } => 4 * request.sizes.len() + 128 * answer.rungs.len(),
+        Call::DialEcho { answer, .. } => 24 * answer.replies.len(),
+        Call::DialUdp { request, answer } => {
+            let bytes = request.payload.as_ref().map_or(0, Vec::len) + answer.answer.as_ref().map_or(0, Vec::len);
+            bytes + 24 * answer.replies.len()
+        }
         Call::Listeners { answer, .. } => 192 * answer.as_ref().map_or(0, Vec::len),
         Call::Census { answer, .. } => 192 * answer.as_ref().map_or(0, |census| census.groups.len()),
         Call::Counters { answer } => 64 * answer.as_ref().map_or(0, |counters| counters.counters.len()),

@@ -4,11 +4,15 @@
 //! as an ICMP error, but from one of our own addresses: then no sender is reported.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use sonde_core::observation::IcmpError;
+
+use crate::message::{self, Control, address};
+use crate::{options, stamp};
 
 /// linux/errqueue.h.
 const SO_EE_ORIGIN_ICMP: u8 = 2;
@@ -17,6 +21,8 @@ const SO_EE_ORIGIN_ICMP6: u8 = 3;
 const EXTENDED_ERROR_BYTES: usize = 16;
 /// The queue is drained this far; each entry is one error.
 const MOST_ENTRIES: usize = 32;
+/// Of the packet that an entry is about.
+const QUOTED_BYTES: usize = 64;
 
 /// Whether an ICMP error in `SYN_SENT` reaches the queue on this kernel.
 pub(crate) fn visible_in_syn_sent() -> bool {
@@ -31,7 +37,7 @@ pub(crate) fn enable(socket: &impl AsFd, remote: IpAddr) -> io::Result<()> {
         IpAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
         IpAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
     };
-    set_flag(socket.as_fd(), level, option)
+    options::set(socket, level, option, 1)
 }
 
 /// Drains the queue and returns its last ICMP error. `local` is the socket's own address.
@@ -42,15 +48,25 @@ pub(crate) fn drain(socket: &impl AsFd, local: Option<IpAddr>) -> Option<IcmpErr
 
 /// Drains the queue and returns its ICMP errors in the order they came.
 pub(crate) fn drain_all(socket: &impl AsFd) -> Vec<Queued> {
-    let mut found = Vec::new();
-    let mut control = Control([0; 512]);
+    std::iter::from_fn(|| take(socket)).take(MOST_ENTRIES).collect()
+}
+
+/// Takes the next ICMP error of the queue; what is none is dropped.
+pub(crate) fn take(socket: &impl AsFd) -> Option<Queued> {
+    let (mut payload, mut control) = ([0_u8; QUOTED_BYTES], Control::new());
     for _ in 0..MOST_ENTRIES {
-        let Some((length, destination)) = receive(socket.as_fd(), &mut control) else { break };
-        if let Some((error, errno)) = parse(control.0.get(..length).unwrap_or_default()) {
-            found.push(Queued { error, errno, destination });
+        let entry = message::receive(socket, libc::MSG_ERRQUEUE, &mut payload, &mut control).ok()?;
+        if let Some((error, errno)) = parse(entry.control) {
+            return Some(Queued {
+                error,
+                errno,
+                destination: entry.peer,
+                stamp: stamp::of(entry.control),
+                quoted: entry.payload.to_vec(),
+            });
         }
     }
-    found
+    None
 }
 
 /// One entry of the queue.
@@ -62,6 +78,10 @@ pub(crate) struct Queued {
     pub(crate) errno: i32,
     /// Where the packet went that it is about.
     pub(crate) destination: Option<SocketAddr>,
+    /// When it came, on the wall clock, where the socket asked for that.
+    pub(crate) stamp: Option<Duration>,
+    /// The first bytes of what it is about, after the headers that the kernel knows.
+    pub(crate) quoted: Vec<u8>,
 }
 
 impl Queued {
@@ -77,69 +97,15 @@ impl Queued {
     }
 }
 
-/// Control messages are aligned as `cmsghdr` is.
-#[repr(C, align(8))]
-struct Control([u8; 512]);
-
-/// Aligned as `sockaddr_in6` is.
-#[repr(C, align(8))]
-struct SocketAddress([u8; size_of::<libc::sockaddr_in6>()]);
-
-fn set_flag(socket: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<()> {
-    let on: i32 = 1;
-    let size = libc::socklen_t::try_from(size_of::<i32>()).map_err(io::Error::other)?;
-    #[expect(unsafe_code, reason = "no safe wrapper has IP_RECVERR")]
-    // SAFETY: the descriptor is open while borrowed; the pointer and size are those of `on`, which outlives the call.
-    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Takes one entry; the length of its control messages and the destination of the packet that caused it, or nothing when the
-/// queue is empty.
-fn receive(socket: BorrowedFd<'_>, control: &mut Control) -> Option<(usize, Option<SocketAddr>)> {
-    let mut payload = [0_u8; 64];
-    let mut name = SocketAddress([0; size_of::<libc::sockaddr_in6>()]);
-    let mut part = libc::iovec { iov_base: payload.as_mut_ptr().cast(), iov_len: payload.len() };
-    #[expect(unsafe_code, reason = "msghdr has private padding on some targets")]
-    // SAFETY: all-zero bytes are a valid msghdr: null pointers with zero lengths.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &raw mut part;
-    message.msg_iovlen = 1;
-    message.msg_name = name.0.as_mut_ptr().cast();
-    message.msg_namelen = libc::socklen_t::try_from(name.0.len()).ok()?;
-    message.msg_control = control.0.as_mut_ptr().cast();
-    message.msg_controllen = control.0.len() as _;
-    #[expect(unsafe_code, reason = "no safe wrapper hands out the error queue's control messages")]
-    // SAFETY: every pointer in `message` is to a live local of the length beside it, and the descriptor is open.
-    let received =
-        unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) };
-    #[allow(clippy::unnecessary_cast, reason = "the width of msg_controllen differs between C libraries")]
-    (received >= 0).then(|| (message.msg_controllen as usize, destination(&name.0)))
-}
-
-fn destination(name: &[u8]) -> Option<SocketAddr> {
-    let port = u16::from_be_bytes(*name.get(2..)?.first_chunk()?);
-    Some(SocketAddr::new(address(name)?, port))
-}
-
 /// The ICMP error among control messages (cmsg(3)), if any, with its errno. Never panics, whatever the bytes.
-fn parse(mut control: &[u8]) -> Option<(IcmpError, i32)> {
-    const WORD: usize = size_of::<usize>();
-    const HEADER: usize = WORD + 8;
-    let mut found = None;
-    while let Some((header, _)) = control.split_at_checked(HEADER) {
-        let (length, rest) = header.split_first_chunk::<WORD>()?;
-        let length = usize::from_ne_bytes(*length);
-        let level = i32::from_ne_bytes(*rest.first_chunk()?);
-        let kind = i32::from_ne_bytes(*rest.get(4..)?.first_chunk()?);
-        let Some(data) = control.get(HEADER..length) else { break };
-        if matches!((level, kind), (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)) {
-            found = extended(data).or(found);
-        }
-        let Some(next) = length.checked_next_multiple_of(WORD).and_then(|next| control.get(next..)) else { break };
-        control = next;
-    }
-    found
+fn parse(control: &[u8]) -> Option<(IcmpError, i32)> {
+    let is_error = |level, kind| {
+        matches!((level, kind), (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR))
+    };
+    message::parts(control)
+        .filter(|(level, kind, _)| is_error(*level, *kind))
+        .filter_map(|(_, _, data)| extended(data))
+        .last()
 }
 
 /// struct `sock_extended_err` and the offender's address behind it.
@@ -157,17 +123,6 @@ fn extended(data: &[u8]) -> Option<(IcmpError, i32)> {
     Some((IcmpError { sender: address(offender), icmp_type, code, mtu }, errno))
 }
 
-/// The address of a struct `sockaddr_in` or `sockaddr_in6`; `AF_UNSPEC` and the unspecified address are none.
-fn address(sockaddr: &[u8]) -> Option<IpAddr> {
-    let family = i32::from(u16::from_ne_bytes(*sockaddr.first_chunk()?));
-    let address = match family {
-        libc::AF_INET => IpAddr::V4(Ipv4Addr::from(*sockaddr.get(4..)?.first_chunk::<4>()?)),
-        libc::AF_INET6 => IpAddr::V6(Ipv6Addr::from(*sockaddr.get(8..)?.first_chunk::<16>()?)).to_canonical(),
-        _ => return None,
-    };
-    (!address.is_unspecified()).then_some(address)
-}
-
 /// "6.18.44-generic" against (5, 8). What cannot be read is old.
 fn at_least(release: &str, wanted: (u32, u32)) -> bool {
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map_while(|digits| digits.parse().ok());
@@ -176,6 +131,8 @@ fn at_least(release: &str, wanted: (u32, u32)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -215,7 +172,7 @@ mod tests {
     fn what_our_own_address_sent_has_no_sender() {
         let own = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
         let (error, errno) = parse(&message(SO_EE_ORIGIN_ICMP, 3, 1, 0, [10, 0, 0, 2])).expect("an error");
-        let queued = Queued { error, errno, destination: None };
+        let queued = Queued { error, errno, destination: None, stamp: None, quoted: Vec::new() };
         assert_eq!(queued.clone().seen_from(None).sender, Some(own));
         assert_eq!(queued.seen_from(Some(own)).sender, None);
     }

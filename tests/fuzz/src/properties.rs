@@ -2,6 +2,7 @@
 //! test `tests/tests/fuzz.rs` on the seeds and on mutations of them.
 
 use sonde_core::observation::dial::Starttls;
+use sonde_probe::dial::icmp::packet::{Framing, quoted, reply};
 use sonde_probe::dial::{
     HelloAnswer, StarttlsStep, judge_staple, read_hello_answer, read_http2_frames, read_tunnel_answer, starttls_step,
 };
@@ -104,5 +105,16 @@ pub(crate) fn staple(bytes: &[u8]) {
     if staple.verified {
         let known = [good.as_slice(), revoked].map(|known| judge_staple(known, leaf, &[issuer]));
         assert!(known.contains(&staple), "forged: {staple:?}");
+    }
+}
+
+/// What a raw socket hands out, and what an ICMP error quotes.
+pub(crate) fn icmp(bytes: &[u8]) {
+    for ipv6 in [false, true] {
+        for found in [reply(bytes, ipv6, Framing::Bare), reply(bytes, ipv6, Framing::Ipv4), quoted(bytes, ipv6)] {
+            let Some(message) = found else { continue };
+            assert!(bytes.len() >= 8 + message.payload.len(), "{message:?}");
+            assert!(bytes.ends_with(message.payload), "{message:?}");
+        }
     }
 }

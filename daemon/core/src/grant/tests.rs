@@ -417,3 +417,17 @@ fn the_next_hop_may_be_looked_for_only_towards_what_may_be_reached() {
     let denial = grants.approach("10.0.0.6".parse().expect("an address")).expect_err("not granted");
     assert!(denial.to_string().contains("10.0.0.6"), "{denial}");
 }
+
+#[test]
+fn echo_is_for_addresses_that_may_be_dialled_and_not_for_resolvers() {
+    let mut grants = learnt("orders.lab", &[config("orders.lab", &["10.0.0.53"], &[], &[])]);
+    grants.add_target(ip("10.0.0.5"));
+    grants.add_endpoint(at("10.0.0.9:443"));
+    for granted in ["10.0.0.5", "10.0.0.9", "::ffff:10.0.0.5"] {
+        assert_eq!(grants.echo(ip(granted)), Ok(()), "{granted}");
+    }
+    for other in ["10.0.0.53", "10.0.0.6"] {
+        let denial = grants.echo(ip(other)).expect_err("not granted");
+        assert!(denial.to_string().starts_with(&format!("an echo of {other}")), "{denial}");
+    }
+}

@@ -1,9 +1,11 @@
 //! Records of the interface `dial`.
 
 mod http;
+pub mod path;
 mod series;
 mod tcp;
 mod tls;
+pub mod udp;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,8 +1,12 @@
 //! Facts of real network namespaces, compared with what `ip` and `ss` say of them. Needs root; see [`lab`].
 
+mod chain;
 mod config;
+mod datagrams;
 mod lab;
+mod path_mtu;
 mod segment;
 mod sockets;
 mod system;
+mod trace;
 mod vantage;

@@ -1,15 +1,19 @@
 //! Messages of the interface `dial`.
 
 mod http;
+mod path;
 mod tcp;
 mod tls;
+mod udp;
 
 use sonde_core::observation::dial as core;
 use sonde_proto::v1;
 
 pub(super) use self::http::http;
+pub(super) use self::path::{echo, path_mtu, trace};
 pub(super) use self::tcp::{series, tcp};
 pub(super) use self::tls::{hello, session, tls};
+pub(super) use self::udp::udp;
 use super::duration;
 use super::failure::{endpoint, timing};
 

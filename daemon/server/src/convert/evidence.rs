@@ -31,6 +31,10 @@ fn call(call: &Call) -> Message {
         Call::DialTls { request, answer } => Message::TlsDial(dial::tls(request, answer)),
         Call::DialTlsHello { request, answer } => Message::TlsHelloDial(dial::hello(request, answer)),
         Call::DialHttp { request, answer } => Message::HttpExchange(dial::http(request, answer)),
+        Call::DialTrace { request, answer } => Message::Trace(dial::trace(request, answer)),
+        Call::DialPathMtu { request, answer } => Message::PathMtu(dial::path_mtu(request, answer)),
+        Call::DialEcho { request, answer } => Message::Echo(dial::echo(request, answer)),
+        Call::DialUdp { request, answer } => Message::UdpDial(dial::udp(request, answer)),
         Call::Listeners { port, answer } => {
             Message::Listeners(sockets::listeners(*port, answer.as_deref().unwrap_or_default()))
         }

@@ -90,6 +90,10 @@ pub(super) fn of_call(
         Call::DialTls { request, answer } => dial::tls(own, request, answer, &mut phases),
         Call::DialTlsHello { request, answer } => dial::hello(own, request, answer, &mut phases),
         Call::DialHttp { request, answer } => dial::http(own, request, answer, &mut phases),
+        Call::DialTrace { request, answer } => dial::trace(own, request, answer, &phases),
+        Call::DialPathMtu { request, answer } => dial::path_mtu(own, request, answer, &phases),
+        Call::DialEcho { request, answer } => dial::echo(own, request, answer),
+        Call::DialUdp { request, answer } => dial::udp(own, request, answer),
         call => facts::of(own, call),
     };
     let mut spans = vec![own];

@@ -1,6 +1,7 @@
 //! Dials as spans: a TCP dial is one, a TLS dial and an HTTP exchange have their phases as children.
 
 mod http;
+mod path;
 mod tcp;
 mod tls;
 
@@ -9,6 +10,7 @@ use sonde_core::observation::dial::Connection;
 use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
 
 pub(super) use self::http::http;
+pub(super) use self::path::{echo, path_mtu, trace, udp};
 pub(super) use self::tcp::{series, tcp};
 pub(super) use self::tls::{handshake, hello, tls};
 use super::{Phases, Plan, micros, peer};

@@ -81,7 +81,11 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
         | Call::DialTcp { .. }
         | Call::DialTcpSeries { .. }
         | Call::DialTls { .. }
-        | Call::DialHttp { .. } => "host call".into(),
+        | Call::DialHttp { .. }
+        | Call::DialTrace { .. }
+        | Call::DialPathMtu { .. }
+        | Call::DialEcho { .. }
+        | Call::DialUdp { .. } => "host call".into(),
     };
     match call.failure() {
         Some(failure) => own.failed_by(failure),
