@@ -18,8 +18,10 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod daemon;
 pub(crate) mod diagnose;
+pub(crate) mod dial;
 pub(crate) mod dns;
 pub(crate) mod man;
+pub(crate) mod view;
 
 /// Refuses global options that exclude each other, and those that mean nothing to the command: dropped in silence, they
 /// would be taken for obeyed.
@@ -34,19 +36,14 @@ pub(crate) fn coherent(Arguments { global, command }: &Arguments) -> Result<(), 
     if let Command::Diagnose(diagnose) = command {
         diagnose.coherent()?;
     }
-    let measures = matches!(command, Command::Diagnose(_) | Command::Check(check::Check::Run(_)) | Command::Dns(_));
+    let measures = matches!(
+        command,
+        Command::Diagnose(_) | Command::Check(check::Check::Run(_)) | Command::Dial(_) | Command::Dns(_)
+    );
     let asks = !matches!(command, Command::Daemon(daemon::Daemon::Run(_)) | Command::Completions(_) | Command::Man(_));
     let options = [
-        (
-            "--netns",
-            global.netns.is_some() && !measures,
-            "only `sonde diagnose`, `sonde check run` and `sonde dns` measure",
-        ),
-        (
-            "--pid",
-            global.pid.is_some() && !measures,
-            "only `sonde diagnose`, `sonde check run` and `sonde dns` measure",
-        ),
+        ("--netns", global.netns.is_some() && !measures, MEASURING),
+        ("--pid", global.pid.is_some() && !measures, MEASURING),
         ("--endpoint", global.endpoint.is_some() && !asks, "it asks no daemon"),
         ("--context", global.context.is_some() && !asks, "it asks no daemon"),
         ("--timeout", global.timeout.is_some() && !asks, "it has no deadline"),
@@ -62,7 +59,12 @@ pub(crate) fn run_offline(command: &Command, output: &Output) -> Option<Result<u
     match command {
         Command::Completions(completions) => Some(completions.run(output)),
         Command::Man(man) => Some(man.run(output)),
-        Command::Diagnose(_) | Command::Dns(_) | Command::Check(_) | Command::Cause(_) | Command::Daemon(_) => None,
+        Command::Diagnose(_)
+        | Command::Dial(_)
+        | Command::Dns(_)
+        | Command::Check(_)
+        | Command::Cause(_)
+        | Command::Daemon(_) => None,
     }
 }
 
@@ -73,6 +75,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<u8, Com
         Command::Diagnose(diagnose) => {
             with_session(&global, async |session| diagnose.run(session, &global, output).await).await
         }
+        Command::Dial(dial) => with_session(&global, async |session| dial.run(session, &global, output).await).await,
         Command::Dns(dns) => with_session(&global, async |session| dns.run(session, &global, output).await).await,
         Command::Check(check) => with_session(&global, async |session| check.run(session, &global, output).await).await,
         Command::Cause(cause) => with_session(&global, async |session| cause.run(session, &global, output).await).await,
@@ -132,6 +135,9 @@ async fn answer<T>(
 fn deadline(global: &Global) -> Duration {
     global.timeout.unwrap_or(Duration::from_secs(10))
 }
+
+/// Why a vantage means nothing to other commands.
+const MEASURING: &str = "only `sonde diagnose`, `sonde check run`, `sonde dial` and `sonde dns` measure";
 
 /// What the daemon may be late before the client gives up on it.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);

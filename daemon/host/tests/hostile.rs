@@ -98,7 +98,12 @@ fn grants(port: u16) -> Grants {
 }
 
 fn works(summary: &str) -> CheckEnd {
-    CheckEnd::Concluded(Outcome { conclusion: Conclusion::Works, summary: summary.to_owned(), next_step: None, notes: vec![] })
+    CheckEnd::Concluded(Outcome {
+        conclusion: Conclusion::Works,
+        summary: summary.to_owned(),
+        next_step: None,
+        notes: vec![],
+    })
 }
 
 fn trap(seen: &Seen) -> &str {

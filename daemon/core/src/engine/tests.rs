@@ -69,14 +69,19 @@ impl Told {
     }
 
     fn ended(mut self, check: &str, conclusion: Conclusion) -> Self {
-        let outcome = Outcome { conclusion, summary: format!("{check} {conclusion:?}"), next_step: None, notes: vec![] };
+        let outcome =
+            Outcome { conclusion, summary: format!("{check} {conclusion:?}"), next_step: None, notes: vec![] };
         self.checks.push(CheckState { name: check.to_owned(), end: Some(CheckEnd::Concluded(outcome)) });
         self
     }
 
     fn advised(mut self, check: &str, step: &str) -> Self {
-        let outcome =
-            Outcome { conclusion: Conclusion::Unclear, summary: String::new(), next_step: Some(step.to_owned()), notes: vec![] };
+        let outcome = Outcome {
+            conclusion: Conclusion::Unclear,
+            summary: String::new(),
+            next_step: Some(step.to_owned()),
+            notes: vec![],
+        };
         self.checks.push(CheckState { name: check.to_owned(), end: Some(CheckEnd::Concluded(outcome)) });
         self
     }

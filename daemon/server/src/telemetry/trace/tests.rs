@@ -39,8 +39,12 @@ fn observation(id: u64, check: &str) -> Arc<Observation> {
 
 fn plans(target: &str, parent: Option<RemoteParent>) -> Vec<Plan> {
     let target: Target = target.parse().expect("a target");
-    let concluded =
-        CheckEnd::Concluded(Outcome { conclusion: Conclusion::Broken, summary: "refused".into(), next_step: None, notes: vec![] });
+    let concluded = CheckEnd::Concluded(Outcome {
+        conclusion: Conclusion::Broken,
+        summary: "refused".into(),
+        next_step: None,
+        notes: vec![],
+    });
     let stopped = CheckEnd::Stopped(Stop::CpuBudget);
     let check = |name, span_id, end| CheckTrace {
         name,
