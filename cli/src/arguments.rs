@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::command::{cause, check, completions, daemon, diagnose, dns, man, path};
+use crate::command::{cause, check, completions, daemon, diagnose, dial, dns, man, path};
 
 pub(crate) mod help;
 pub(crate) mod usage;
@@ -75,6 +75,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Diagnose a target, this whole host when none is given
     Diagnose(diagnose::Diagnose),
+    /// Dial every address of a target, and show how each phase went
+    Dial(dial::Dial),
     /// Query name servers, look names up as programs would, walk delegations, read the configuration
     #[command(subcommand, arg_required_else_help = false)]
     Dns(dns::Dns),

@@ -18,6 +18,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod daemon;
 pub(crate) mod diagnose;
+pub(crate) mod dial;
 pub(crate) mod dns;
 pub(crate) mod man;
 pub(crate) mod path;
@@ -38,20 +39,12 @@ pub(crate) fn coherent(Arguments { global, command }: &Arguments) -> Result<(), 
     }
     let measures = matches!(
         command,
-        Command::Diagnose(_) | Command::Check(check::Check::Run(_)) | Command::Dns(_) | Command::Path(_)
+        Command::Diagnose(_) | Command::Check(check::Check::Run(_)) | Command::Dial(_) | Command::Dns(_) | Command::Path(_)
     );
     let asks = !matches!(command, Command::Daemon(daemon::Daemon::Run(_)) | Command::Completions(_) | Command::Man(_));
     let options = [
-        (
-            "--netns",
-            global.netns.is_some() && !measures,
-            "only `sonde diagnose`, `sonde check run`, `sonde dns` and `sonde path` measure",
-        ),
-        (
-            "--pid",
-            global.pid.is_some() && !measures,
-            "only `sonde diagnose`, `sonde check run`, `sonde dns` and `sonde path` measure",
-        ),
+        ("--netns", global.netns.is_some() && !measures, MEASURING),
+        ("--pid", global.pid.is_some() && !measures, MEASURING),
         ("--endpoint", global.endpoint.is_some() && !asks, "it asks no daemon"),
         ("--context", global.context.is_some() && !asks, "it asks no daemon"),
         ("--timeout", global.timeout.is_some() && !asks, "it has no deadline"),
@@ -68,6 +61,7 @@ pub(crate) fn run_offline(command: &Command, output: &Output) -> Option<Result<u
         Command::Completions(completions) => Some(completions.run(output)),
         Command::Man(man) => Some(man.run(output)),
         Command::Diagnose(_)
+        | Command::Dial(_)
         | Command::Dns(_)
         | Command::Path(_)
         | Command::Check(_)
@@ -83,6 +77,7 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<u8, Com
         Command::Diagnose(diagnose) => {
             with_session(&global, async |session| diagnose.run(session, &global, output).await).await
         }
+        Command::Dial(dial) => with_session(&global, async |session| dial.run(session, &global, output).await).await,
         Command::Dns(dns) => with_session(&global, async |session| dns.run(session, &global, output).await).await,
         Command::Path(path) => with_session(&global, async |session| path.run(session, &global, output).await).await,
         Command::Check(check) => with_session(&global, async |session| check.run(session, &global, output).await).await,
@@ -143,6 +138,9 @@ async fn answer<T>(
 fn deadline(global: &Global) -> Duration {
     global.timeout.unwrap_or(Duration::from_secs(10))
 }
+
+/// Why a vantage means nothing to other commands.
+const MEASURING: &str = "only `sonde diagnose`, `sonde check run`, `sonde dial` and `sonde dns` measure";
 
 /// What the daemon may be late before the client gives up on it.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);

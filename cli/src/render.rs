@@ -3,6 +3,7 @@
 pub(crate) mod call;
 pub(crate) mod catalogue;
 pub(crate) mod diagnosis;
+pub(crate) mod dial;
 pub(crate) mod dns;
 pub(crate) mod layer;
 pub(crate) mod out;

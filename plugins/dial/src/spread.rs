@@ -1,0 +1,91 @@
+//! The statistics of several dials of one address, in one line.
+
+use std::time::Duration;
+
+use crate::attempt::Series;
+
+/// Of the durations that were measured. Percentiles are by nearest rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spread {
+    pub(crate) min: Duration,
+    pub(crate) median: Duration,
+    pub(crate) p99: Duration,
+    pub(crate) max: Duration,
+    /// The mean absolute difference between one and the next (the figure that RFC 3550 section 6.4.1 smooths).
+    pub(crate) jitter: Duration,
+}
+
+impl Spread {
+    /// None of nothing.
+    pub(crate) fn of(measured: &[Duration]) -> Option<Self> {
+        let mut sorted = measured.to_vec();
+        sorted.sort_unstable();
+        let rank = |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied();
+        let steps = measured.windows(2).map(|pair| pair[0].abs_diff(pair[1])).sum::<Duration>();
+        Some(Self {
+            min: *sorted.first()?,
+            median: rank(50)?,
+            p99: rank(99)?,
+            max: *sorted.last()?,
+            jitter: steps / u32::try_from(measured.len() - 1).unwrap_or(u32::MAX).max(1),
+        })
+    }
+
+    fn words(self) -> String {
+        let Self { min, median, p99, max, jitter } = self;
+        format!("min {min:.1?}, median {median:.1?}, p99 {p99:.1?}, max {max:.1?}, jitter {jitter:.1?}")
+    }
+}
+
+/// How many failed, and how long the others took.
+pub(crate) fn sentence(series: &Series) -> String {
+    let all = &series.attempts;
+    let lost = all.iter().filter(|attempt| attempt.whole.is_none()).count();
+    let connects: Vec<Duration> = all.iter().filter_map(|attempt| attempt.connect).collect();
+    let wholes: Vec<Duration> = all.iter().filter_map(|attempt| attempt.whole).collect();
+    let mut parts = vec![format!("{lost} of {} failed", all.len())];
+    parts.extend(Spread::of(&connects).map(|spread| format!("connect {}", spread.words())));
+    parts.extend(Spread::of(&wholes).map(|spread| format!("whole {}", spread.words())));
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use sonde_sdk::types::Endpoint;
+
+    use super::*;
+    use crate::attempt::Attempt;
+
+    fn ms(measured: &[u64]) -> Vec<Duration> {
+        measured.iter().copied().map(Duration::from_millis).collect()
+    }
+
+    #[test]
+    fn percentiles_are_measured_values_and_jitter_is_the_mean_step() {
+        let spread = Spread::of(&ms(&[10, 30, 20, 40])).expect("four were measured");
+
+        assert_eq!([spread.min, spread.median, spread.p99, spread.max].to_vec(), ms(&[10, 20, 40, 40]));
+        assert_eq!(spread.jitter, Duration::from_millis(50) / 3);
+    }
+
+    #[test]
+    fn one_measurement_has_no_jitter_and_none_has_no_spread() {
+        assert_eq!(Spread::of(&ms(&[7])).map(|spread| spread.jitter), Some(Duration::ZERO));
+        assert_eq!(Spread::of(&[]), None);
+    }
+
+    #[test]
+    fn losses_are_counted_and_take_no_part_in_the_times() {
+        let attempt = |connect: Option<u64>| Attempt {
+            connect: connect.map(Duration::from_millis),
+            whole: connect.map(Duration::from_millis),
+            trouble: connect.is_none().then(|| "timed out".to_owned()),
+        };
+        let attempts = vec![attempt(Some(2)), attempt(None), attempt(Some(4))];
+        let series = Series { endpoint: Endpoint::new("192.0.2.1", 80), attempts, exchange: None };
+
+        let text = sentence(&series);
+
+        assert!(text.starts_with("1 of 3 failed; connect min 2.0ms, median 2.0ms, p99 4.0ms, max 4.0ms, jitter 2.0ms"));
+    }
+}

@@ -1,0 +1,3 @@
+module sonde.invalid/peer
+
+go 1.24

@@ -1,0 +1,114 @@
+//! What `sonde dial -o json` says, as the facts that the peers tell.
+
+use anyhow::{Context, Result};
+use sonde_proto::v1::evidence::Call;
+use sonde_proto::v1::{Certificate, Diagnosis, Evidence, HttpExchange, TlsDial, TlsSession, Verification};
+
+use super::facts::Facts;
+
+/// The handshake of a diagnosis of one.
+pub(crate) fn handshake(diagnosis: &Diagnosis) -> Result<(&Evidence, &TlsDial)> {
+    let mut found = diagnosis.evidence.iter().filter_map(|evidence| match &evidence.call {
+        Some(Call::TlsDial(dial)) => Some((evidence, dial)),
+        _ => None,
+    });
+    found.next().with_context(|| format!("no handshake: {:?}", diagnosis.checks))
+}
+
+/// The exchanges of a diagnosis, in order.
+pub(crate) fn exchanges(diagnosis: &Diagnosis) -> Vec<(&Evidence, &HttpExchange)> {
+    let found = diagnosis.evidence.iter().filter_map(|evidence| match &evidence.call {
+        Some(Call::HttpExchange(exchange)) => Some((evidence, exchange)),
+        _ => None,
+    });
+    found.collect()
+}
+
+/// As `openssl s_client` tells them.
+pub(crate) fn session(session: &TlsSession) -> Result<Facts> {
+    let mut facts = Facts::new();
+    facts.insert("version".to_owned(), session.version.clone());
+    facts.insert("cipher".to_owned(), session.cipher.clone());
+    facts.insert("alpn".to_owned(), if session.alpn.is_empty() { "none".to_owned() } else { session.alpn.clone() });
+    facts.insert("client certificate asked for".to_owned(), session.client_certificate_requested.to_string());
+    facts.insert("verification".to_owned(), verification(session)?.to_owned());
+    facts.insert("certificates".to_owned(), session.chain.len().to_string());
+    for (depth, presented) in session.chain.iter().enumerate() {
+        certificate(depth, presented, &mut facts);
+    }
+    Ok(facts)
+}
+
+fn verification(session: &TlsSession) -> Result<&'static str> {
+    Ok(match session.verification() {
+        Verification::Accepted => "accepted",
+        Verification::Expired => "expired",
+        Verification::NotYetValid => "not yet valid",
+        Verification::NameMismatch => "name mismatch",
+        Verification::UnknownIssuer => "unknown issuer",
+        Verification::SelfSigned => "self-signed",
+        other => anyhow::bail!("no peer says {other:?}: {}", session.verification_detail),
+    })
+}
+
+fn certificate(depth: usize, certificate: &Certificate, facts: &mut Facts) {
+    let moment = |at: &Option<prost_types::Timestamp>| at.as_ref().map(ToString::to_string).unwrap_or_default();
+    let mut put = |name: &str, value: String| facts.insert(format!("certificate {depth} {name}"), value);
+    put("subject", certificate.subject.clone());
+    put("issuer", certificate.issuer.clone());
+    put("serial", certificate.serial_hex.clone());
+    put("not before", moment(&certificate.not_before));
+    put("not after", moment(&certificate.not_after));
+    put("sha256", certificate.sha256_hex.clone());
+    put("signature", certificate.signature_algorithm.to_ascii_lowercase());
+    put("key", certificate.key.clone());
+    put("ca", certificate.is_ca.to_string());
+    put("dns names", certificate.dns_names.join(" "));
+    put("addresses", certificate.addresses.join(" "));
+}
+
+/// As `curl -w` tells them of the last exchange of several hops.
+pub(crate) fn request(hops: &[(&Evidence, &HttpExchange)]) -> Result<Facts> {
+    let (_, last) = hops.last().context("no exchange")?;
+    let response = last.response.as_ref().context("no answer")?;
+    let mut facts = Facts::new();
+    let mut put = |name: &str, value: String| facts.insert(name.to_owned(), value);
+    put("http_code", response.status.to_string());
+    let version = response.version.trim_start_matches("HTTP/");
+    put("http_version", version.strip_suffix(".0").unwrap_or(version).to_owned());
+    put("num_headers", response.headers.len().to_string());
+    put("size_download", response.body_bytes.to_string());
+    put("num_redirects", (hops.len() - 1).to_string());
+    put("url_effective", url(last));
+    let remote = last.remote.as_ref().context("no remote")?;
+    put("remote_ip", remote.address.clone());
+    put("remote_port", remote.port.to_string());
+    let local = last.connection.as_ref().and_then(|connection| connection.local.as_ref()).context("no local")?;
+    put("local_ip", local.address.clone());
+    let header =
+        |name: &str| response.headers.iter().find(|header| header.name == name).map(|header| header.value.clone());
+    put("content_type", header("content-type").unwrap_or_default());
+    put(
+        "ssl_verify_result",
+        match last.session.as_ref().map(TlsSession::verification) {
+            // A name that does not fit is no X509_V_ERR to curl.
+            None | Some(Verification::Accepted | Verification::NameMismatch) => "0",
+            Some(Verification::NotYetValid) => "9",
+            Some(Verification::Expired) => "10",
+            Some(Verification::SelfSigned) => "18",
+            Some(Verification::UnknownIssuer) => "20",
+            Some(other) => anyhow::bail!("curl does not know {other:?}"),
+        }
+        .to_owned(),
+    );
+    // Where the first answer leads is where the second request went.
+    if let (true, Some((_, second))) = (hops.len() > 1, hops.get(1)) {
+        put("redirect_url", url(second));
+    }
+    Ok(facts)
+}
+
+fn url(exchange: &HttpExchange) -> String {
+    let scheme = if exchange.tls_server_name.is_empty() { "http" } else { "https" };
+    format!("{scheme}://{}{}", exchange.host, exchange.path)
+}
