@@ -39,7 +39,11 @@ pub(crate) fn coherent(Arguments { global, command }: &Arguments) -> Result<(), 
     }
     let measures = matches!(
         command,
-        Command::Diagnose(_) | Command::Check(check::Check::Run(_)) | Command::Dial(_) | Command::Dns(_) | Command::Path(_)
+        Command::Diagnose(_)
+            | Command::Check(check::Check::Run(_))
+            | Command::Dial(_)
+            | Command::Dns(_)
+            | Command::Path(_)
     );
     let asks = !matches!(command, Command::Daemon(daemon::Daemon::Run(_)) | Command::Completions(_) | Command::Man(_));
     let options = [
@@ -140,7 +144,7 @@ fn deadline(global: &Global) -> Duration {
 }
 
 /// Why a vantage means nothing to other commands.
-const MEASURING: &str = "only `sonde diagnose`, `sonde check run`, `sonde dial` and `sonde dns` measure";
+const MEASURING: &str = "only `sonde diagnose`, `sonde check run`, `sonde dial`, `sonde dns` and `sonde path` measure";
 
 /// What the daemon may be late before the client gives up on it.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);

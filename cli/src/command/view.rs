@@ -40,6 +40,7 @@ impl View {
             vantage: vantage(global)?,
             budget: Some(follow::wire(budget)),
             on_disconnect: OnDisconnect::Cancel.into(),
+            omit_evidence: false,
             endpoints: self.endpoints,
         };
         let mut client = CheckServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
