@@ -312,8 +312,8 @@ mod tests {
     use super::*;
     use sonde_core::grant::Grants;
     use sonde_core::observation::Endpoint;
-    use sonde_core::observation::dial::HttpRequest;
     use sonde_core::observation::dial::Property;
+    use sonde_core::observation::dial::{HttpProtocol, HttpRequest};
     use sonde_core::target::Target;
     use sonde_probe::clock::RunClock;
     use sonde_probe::vantage::{Selector, Vantage};
@@ -336,10 +336,14 @@ mod tests {
         HttpRequest {
             remote: Endpoint { address: address.parse().expect("an address"), port: 9 },
             tls_server_name: None,
+            protocol: HttpProtocol::Http1,
+            proxied: None,
             method: "GET".to_owned(),
             path: "/".to_owned(),
             host: "a".to_owned(),
             headers: vec![Property { name: "x".to_owned(), value: "y".repeat(64 << 10) }],
+            body: Vec::new(),
+            again_after: Vec::new(),
             timeout: 30 * SECOND,
             body_limit_bytes: 0,
             deltas,

@@ -8,7 +8,7 @@ use sonde_sdk::types::Endpoint;
 use crate::case::{Case, Step};
 
 /// An `http` URL whose host is an address, or the target's own name: others would have to be resolved first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Place {
     pub(crate) url: String,
     pub(crate) host: String,

@@ -16,6 +16,7 @@ use super::{fault, starttls};
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
 use crate::dial::connect::connect;
+use crate::dial::open::Options;
 use crate::dial::tape::Lent;
 use crate::failure::Fault;
 use crate::vantage::Vantage;
@@ -23,7 +24,7 @@ use crate::vantage::Vantage;
 /// Opens a TCP connection, says hello, reads the first answer and closes.
 pub async fn tls_hello(vantage: &Vantage, clock: &RunClock, request: &TlsHelloRequest) -> TlsHelloDial {
     let attempt = Attempt::begin(clock, request.timeout);
-    let (dialled, connected) = connect(vantage, &attempt, request.remote, None).await;
+    let (dialled, connected) = connect(vantage, &attempt, request.remote, Options::default()).await;
     let mut seen = Seen::default();
     let mut exchange = None;
     let outcome = match (connected, dialled.stream()) {
