@@ -178,7 +178,8 @@ fn rank(evidence: &Evidence) -> u8 {
         Some(Call::Listeners(_)) if evidence.check == "listener" => 0,
         Some(Call::HttpExchange(_)) => 0,
         Some(Call::TlsDial(_)) => 1,
-        Some(Call::TcpDial(_) | Call::TcpSeries(_)) => 2,
+        Some(Call::Trace(_)) if evidence.check == "path" => 0,
+        Some(Call::TcpDial(_) | Call::TcpSeries(_) | Call::UdpDial(_)) => 2,
         Some(Call::DnsQuery(_)) => 3,
         Some(Call::DnsResolution(_)) => 4,
         Some(Call::DnsWalk(_)) => 5,
@@ -191,7 +192,13 @@ fn rank(evidence: &Evidence) -> u8 {
         Some(Call::DnsConfig(_)) => 12,
         Some(Call::Counters(_)) => 13,
         Some(Call::ClockState(_)) => 14,
+<<<<<<< HEAD
         Some(Call::ConntrackLookup(_) | Call::ArpLookup(_) | Call::Proxies(_)) => 15,
+=======
+        Some(Call::ConntrackLookup(_) | Call::ArpLookup(_)) => 15,
+        // Beside the point of whatever else asks for them.
+        Some(Call::Trace(_) | Call::PathMtu(_) | Call::Echo(_)) => 15,
+>>>>>>> path
         Some(Call::Rejected(_)) => 16,
         None => 17,
     }

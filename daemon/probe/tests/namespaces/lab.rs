@@ -45,6 +45,8 @@ impl Netns {
         let namespace = Self { name: format!("sys{:08x}", random & 0xffff_ffff) };
         run("ip", &["netns", "add", &namespace.name]);
         namespace.ip("link set lo up");
+        // Else IPv6 is silent for the first second of every device.
+        namespace.exec("sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0");
         namespace
     }
 

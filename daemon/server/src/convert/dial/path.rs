@@ -31,7 +31,7 @@ fn hop(hop: &core::Hop) -> v1::Hop {
 fn probe(probe: &core::HopProbe) -> v1::HopProbe {
     let mut message =
         v1::HopProbe { at: Some(duration(probe.at)), rtt: probe.rtt.map(duration), ..v1::HopProbe::default() };
-    message.set_answer(match &probe.answer {
+    let answer = match &probe.answer {
         core::ProbeAnswer::Answered => v1::ProbeAnswer::Answered,
         core::ProbeAnswer::Reset => v1::ProbeAnswer::Reset,
         core::ProbeAnswer::Icmp(error) => {
@@ -43,7 +43,8 @@ fn probe(probe: &core::HopProbe) -> v1::HopProbe {
             message.failure = Some(failure(why));
             v1::ProbeAnswer::Unsent
         }
-    });
+    };
+    message.set_answer(answer);
     message
 }
 
@@ -85,7 +86,7 @@ fn rung(rung: &core::Rung) -> v1::Rung {
         rtt: rung.rtt.map(duration),
         ..v1::Rung::default()
     };
-    message.set_outcome(match &rung.outcome {
+    let outcome = match &rung.outcome {
         core::RungOutcome::Answered => v1::RungOutcome::Answered,
         core::RungOutcome::TooBig(error) => {
             message.icmp = Some(icmp(error));
@@ -100,7 +101,8 @@ fn rung(rung: &core::Rung) -> v1::Rung {
             message.failure = Some(failure(why));
             v1::RungOutcome::Unsent
         }
-    });
+    };
+    message.set_outcome(outcome);
     message
 }
 
