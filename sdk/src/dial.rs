@@ -1,5 +1,6 @@
 //! Timed connections: `tcp`, `tls`, `http`. Wall times, with the kernel's own figures beside them.
 
+pub mod experience;
 mod tcp;
 
 use std::time::Duration;

@@ -12,11 +12,12 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 /// A name of a target, which is also that of its corpus.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 5] = [
     ("message", properties::message),
     ("resolv_conf", properties::resolv_conf),
     ("nsswitch", properties::nsswitch),
     ("hosts", properties::hosts),
+    ("error_queue", properties::error_queue),
 ];
 
 /// Mutations of each seed.

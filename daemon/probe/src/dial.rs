@@ -21,3 +21,4 @@ pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;
 pub use self::tls::tls;
 pub(crate) use self::tls::{Negotiated, Recording, Settings, Stream, farewell, fault_of, shake};
+pub use crate::error_queue::parse as parse_error_queue;

@@ -123,7 +123,7 @@ fn destination(name: &[u8]) -> Option<SocketAddr> {
 }
 
 /// The ICMP error among control messages (cmsg(3)), if any, with its errno. Never panics, whatever the bytes.
-fn parse(mut control: &[u8]) -> Option<(IcmpError, i32)> {
+pub fn parse(mut control: &[u8]) -> Option<(IcmpError, i32)> {
     const WORD: usize = size_of::<usize>();
     const HEADER: usize = WORD + 8;
     let mut found = None;

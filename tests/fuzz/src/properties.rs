@@ -1,6 +1,7 @@
 //! What must hold for any bytes: no panic, and what each property asserts. The fuzz targets run these, and so does the ordinary
 //! test `tests/tests/fuzz.rs` on the seeds and on mutations of them.
 
+use sonde_probe::dial::parse_error_queue;
 use sonde_probe::dns::{decode, parse_hosts, parse_nsswitch, parse_resolv_conf};
 
 /// An answer of a server.
@@ -40,4 +41,14 @@ pub(crate) fn hosts(bytes: &[u8]) {
     let (lines, answers) = parse_hosts(file, &name);
     // Three personalities, three families.
     assert!(lines.len() <= file.len() && answers.len() == 9, "{} lines, {} answers", lines.len(), answers.len());
+}
+
+/// The control messages of a socket's error queue (recvmsg(2) with `MSG_ERRQUEUE`).
+pub(crate) fn error_queue(bytes: &[u8]) {
+    let Some((error, errno)) = parse_error_queue(bytes) else { return };
+    // A header, struct sock_extended_err.
+    assert!(bytes.len() >= size_of::<usize>() + 8 + 16, "{error:?} of {} bytes", bytes.len());
+    assert!(error.sender.is_none_or(|sender| !sender.is_unspecified() && sender == sender.to_canonical()), "{error:?}");
+    assert!(error.mtu.is_none_or(|mtu| mtu > 0), "{error:?}");
+    assert_eq!(parse_error_queue(bytes), Some((error, errno)), "reading twice says the same");
 }
