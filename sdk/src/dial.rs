@@ -1,6 +1,7 @@
 //! Timed connections: `tcp`, `tls`, `http`. Wall times, with the kernel's own figures beside them.
 
 mod alert;
+pub mod experience;
 mod secure;
 mod tcp;
 

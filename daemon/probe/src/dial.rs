@@ -32,3 +32,4 @@ pub use self::tls::{HelloAnswer, StarttlsStep, judge_staple, read_hello_answer, 
 pub(crate) use self::tls::{Negotiated, Recording, Settings, Stream, farewell, fault_of, shake};
 pub use self::trace::trace;
 pub use self::udp::udp;
+pub use crate::error_queue::parse as parse_error_queue;

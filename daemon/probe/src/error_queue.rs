@@ -98,7 +98,7 @@ impl Queued {
 }
 
 /// The ICMP error among control messages (cmsg(3)), if any, with its errno. Never panics, whatever the bytes.
-fn parse(control: &[u8]) -> Option<(IcmpError, i32)> {
+pub fn parse(control: &[u8]) -> Option<(IcmpError, i32)> {
     let is_error = |level, kind| {
         matches!((level, kind), (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR))
     };

@@ -4,7 +4,8 @@
 use sonde_core::observation::dial::Starttls;
 use sonde_probe::dial::icmp::packet::{Framing, quoted, reply};
 use sonde_probe::dial::{
-    HelloAnswer, StarttlsStep, judge_staple, read_hello_answer, read_http2_frames, read_tunnel_answer, starttls_step,
+    HelloAnswer, StarttlsStep, judge_staple, parse_error_queue, read_hello_answer, read_http2_frames,
+    read_tunnel_answer, starttls_step,
 };
 use sonde_probe::dns::{decode, parse_hosts, parse_nsswitch, parse_resolv_conf};
 
@@ -117,4 +118,14 @@ pub(crate) fn icmp(bytes: &[u8]) {
             assert!(bytes.ends_with(message.payload), "{message:?}");
         }
     }
+}
+
+/// The control messages of a socket's error queue (recvmsg(2) with `MSG_ERRQUEUE`).
+pub(crate) fn error_queue(bytes: &[u8]) {
+    let Some((error, errno)) = parse_error_queue(bytes) else { return };
+    // A header, struct sock_extended_err.
+    assert!(bytes.len() >= size_of::<usize>() + 8 + 16, "{error:?} of {} bytes", bytes.len());
+    assert!(error.sender.is_none_or(|sender| !sender.is_unspecified() && sender == sender.to_canonical()), "{error:?}");
+    assert!(error.mtu.is_none_or(|mtu| mtu > 0), "{error:?}");
+    assert_eq!(parse_error_queue(bytes), Some((error, errno)), "reading twice says the same");
 }

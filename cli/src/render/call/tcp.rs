@@ -10,7 +10,7 @@ pub(super) fn series(series: &TcpSeries) -> String {
     format!("{remote} x {}", series.count)
 }
 
-/// `96 of 100 connected, 0.4/0.5/2.1 ms, jitter 80 us, 3 SYN retransmits; 4 timed out`.
+/// How many connected, how long that took, and why the others did not.
 pub(super) fn spread(series: &TcpSeries) -> String {
     let mut parts = vec![format!("{} of {} connected", series.connected, series.attempts.len())];
     if let Some(spread) = &series.spread {
@@ -58,6 +58,9 @@ mod tests {
             ..TcpSeries::default()
         };
         assert_eq!(series(&told), "10.0.0.5:80 x 100");
-        insta::assert_snapshot!(super::spread(&told));
+        assert_eq!(
+            super::spread(&told),
+            "96 of 100 connected, min 400 µs median 500 µs p99 2.1 ms max 2.2 ms, jitter 80 µs, 3 SYN retransmits, 4 timed out"
+        );
     }
 }

@@ -79,11 +79,12 @@ impl Opened {
             socket.bind(&local.into()).map_err(|error| refused_bind(&shown, local, &error))?;
         }
         let remote = SockAddr::from(remote);
-        let (at, ran) = (clock.now(), on_processor());
+        let ran = on_processor();
+        let at = clock.now();
         let begun = socket.connect(&remote);
-        let finished = begun.is_ok() || is_writable(socket.as_fd());
         let elapsed = clock.since(at).elapsed;
         let off_processor = elapsed.saturating_sub(on_processor().saturating_sub(ran));
+        let finished = begun.is_ok() || is_writable(socket.as_fd());
         let begun = match begun {
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
             begun => begun,

@@ -40,9 +40,9 @@ async fn run(
 ) -> Vec<(Connection, Result<(), Failure>)> {
     let (mut made, mut begun) = (Vec::new(), 0);
     let mut in_flight = FuturesUnordered::new();
-    let began = Instant::now();
+    let start = Instant::now();
     loop {
-        let due = began + request.interval * begun;
+        let due = start + request.interval * begun;
         let time_left = whole.deadline() > Instant::now();
         let may_begin = begun < request.count && time_left && in_flight.len() < request.at_once as usize;
         if may_begin && due <= Instant::now() {
@@ -73,11 +73,14 @@ async fn once(
     (connection, outcome)
 }
 
+/// By what failures are told apart: phase, error type, errno, and ICMP type and code.
+type Kind = (Phase, &'static str, Option<i32>, Option<(u8, u8)>);
+
 /// Tells failures apart.
 #[derive(Debug, Default)]
 struct Groups {
     failures: Vec<TcpFailureGroup>,
-    known: HashMap<(Phase, &'static str, Option<i32>, Option<(u8, u8)>), u16>,
+    known: HashMap<Kind, u16>,
 }
 
 impl Groups {

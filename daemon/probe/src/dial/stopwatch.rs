@@ -1,13 +1,13 @@
 //! The stopwatch: one thread of this process that waits for handshakes to end, and reads the clock when one does.
 //!
 //! A runtime's worker reads it late: at hundreds of dials in flight, milliseconds. This thread does nothing else, stamps before it
-//! tells anybody, and looks for the next end after each notice. It asks for the processor at once: with `SCHED_FIFO` where
+//! tells anybody, and leaves telling to a second thread: waking a task takes locks. It asks for the processor at once: with `SCHED_FIFO` where
 //! `CAP_SYS_NICE` allows it, else with a short slice (Linux 6.12). What it still waited for a processor, the kernel counts
 //! (/proc/thread-self/schedstat) and it takes out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::fs::OFlags;
 use tokio::sync::oneshot;
 
 use crate::clock;
@@ -73,8 +74,9 @@ impl Drop for Watched<'_> {
 #[derive(Debug)]
 struct Stopwatch {
     epoll: OwnedFd,
+    began: Instant,
     next: AtomicU64,
-    /// By the key of the socket's events.
+    /// By the key of the socket's events. The stopwatch's own thread never takes this lock.
     waiting: Mutex<HashMap<u64, oneshot::Sender<Stamped>>>,
 }
 
@@ -82,21 +84,25 @@ impl Stopwatch {
     /// Lives as long as the process: it holds no socket, and an idle one costs nothing.
     fn start() -> io::Result<&'static Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let stopwatch: &'static Self =
-            Box::leak(Box::new(Self { epoll, next: AtomicU64::new(0), waiting: Mutex::default() }));
-        thread::Builder::new().name("stopwatch".to_owned()).spawn(move || stopwatch.run())?;
+        let (began, next, waiting) = (clock::instant(), AtomicU64::new(0), Mutex::default());
+        let stopwatch: &'static Self = Box::leak(Box::new(Self { epoll, began, next, waiting }));
+        let (told, tell) = io::pipe()?;
+        rustix::fs::fcntl_setfl(&tell, OFlags::NONBLOCK)?;
+        thread::Builder::new().name("stopwatch-tell".to_owned()).spawn(move || stopwatch.tell(told))?;
+        thread::Builder::new().name("stopwatch".to_owned()).spawn(move || stopwatch.watch(tell))?;
         Ok(stopwatch)
     }
 
-    fn run(&self) {
+    /// Stamps. Takes no lock and wakes no task: whoever holds a lock may be waiting for this very processor.
+    fn watch(&self, mut tell: PipeWriter) {
         be_prompt();
         let mut own_wait = OwnWait::open();
         let mut events = Vec::<Event>::with_capacity(MOST_EVENTS);
-        let mut ended = VecDeque::new();
+        let mut untold = Vec::<u8>::new();
         let mut looked = clock::instant();
         loop {
             events.clear();
-            let patience = if ended.is_empty() { None } else { Some(&AT_ONCE) };
+            let patience = if untold.is_empty() { None } else { Some(&TELL_AGAIN) };
             if let Err(error) = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), patience)
                 && error != rustix::io::Errno::INTR
             {
@@ -104,32 +110,70 @@ impl Stopwatch {
                 break;
             }
             let now = clock::instant();
-            let real = events.iter().filter(|event| {
+            events.retain(|event| {
                 let flags = event.flags;
                 flags.intersects(EventFlags::OUT | EventFlags::HUP)
             });
-            let keys: Vec<u64> = real
-                .map(|event| {
-                    let data = event.data;
-                    data.u64()
-                })
-                .collect();
-            if !keys.is_empty() {
+            if !events.is_empty() {
                 let waited = own_wait.since_last().min(now.saturating_duration_since(looked));
-                ended.extend(keys.iter().copied().zip(spread(now, waited, keys.len())));
+                for (event, stamped) in events.iter().zip(spread(now, waited, events.len())) {
+                    let data = event.data;
+                    untold.extend(Notice { key: data.u64(), stamped }.bytes(self.began));
+                }
             }
             looked = now;
-            // One notice, then another look: telling a waiting task may take as long as a handshake.
-            if let Some((key, stamped)) = ended.pop_front() {
-                let notice = self.waiting().remove(&key);
-                // Nobody waits any more: the dial was given up.
-                let _ = notice.map(|notice| notice.send(stamped));
+            match tell.write(&untold) {
+                Ok(written) => drop(untold.drain(..written)),
+                // The other thread is behind by thousands; it comes to these.
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(error) => {
+                    tracing::error!(%error, "the stopwatch cannot tell any more");
+                    break;
+                }
             }
+        }
+    }
+
+    /// Tells the waiting tasks.
+    fn tell(&self, mut told: PipeReader) {
+        let mut bytes = [0; NOTICE_BYTES];
+        while told.read_exact(&mut bytes).is_ok() {
+            let Notice { key, stamped } = Notice::of(bytes, self.began);
+            let notice = self.waiting().remove(&key);
+            // Nobody waits any more: the dial was given up.
+            let _ = notice.map(|notice| notice.send(stamped));
         }
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Stamped>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one thread tells the other: three numbers, so that every write and read is of whole ones.
+#[derive(Debug)]
+struct Notice {
+    key: u64,
+    stamped: Stamped,
+}
+
+const NOTICE_BYTES: usize = 24;
+
+impl Notice {
+    fn bytes(&self, began: Instant) -> [u8; NOTICE_BYTES] {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).to_ne_bytes();
+        let mut bytes = [0; NOTICE_BYTES];
+        bytes[..8].copy_from_slice(&self.key.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&nanos(self.stamped.at.saturating_duration_since(began)));
+        bytes[16..].copy_from_slice(&nanos(self.stamped.uncertainty));
+        bytes
+    }
+
+    fn of(bytes: [u8; NOTICE_BYTES], began: Instant) -> Self {
+        let number =
+            |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |n| u64::from_ne_bytes(*n));
+        let nanos = |at: usize| Duration::from_nanos(number(at));
+        Self { key: number(0), stamped: Stamped { at: began + nanos(8), uncertainty: nanos(16) } }
     }
 }
 
@@ -217,7 +261,8 @@ impl Attributes {
 
 /// More than the handshakes that end in one look.
 const MOST_EVENTS: usize = 256;
-const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+/// While the pipe is full.
+const TELL_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000 };
 
 #[cfg(test)]
 mod tests {
@@ -254,6 +299,14 @@ mod tests {
         let ms = Duration::from_millis;
         let ends: Vec<_> = spread(now, ms(4), 2).map(|stamped| now - stamped.at).collect();
         assert_eq!(ends, [ms(4), ms(2)]);
+    }
+
+    #[test]
+    fn a_notice_arrives_as_it_was_sent() {
+        let began = clock::instant();
+        let stamped = Stamped { at: began + Duration::from_nanos(1_234_567), uncertainty: Duration::from_nanos(89) };
+        let read = Notice::of(Notice { key: 7, stamped }.bytes(began), began);
+        assert_eq!((read.key, read.stamped.at, read.stamped.uncertainty), (7, stamped.at, stamped.uncertainty));
     }
 
     #[test]

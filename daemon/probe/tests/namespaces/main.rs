@@ -3,6 +3,7 @@
 mod chain;
 mod config;
 mod datagrams;
+mod honest;
 mod lab;
 mod path_mtu;
 mod segment;

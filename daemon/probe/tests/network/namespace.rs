@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use sonde_core::observation::dial::{TcpDial, TcpRequest};
+use sonde_core::observation::dial::{Keepalive, Stamp, TcpDial, TcpRequest};
 use sonde_core::observation::dns::{Query, StrayKind, Transport};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::clock::RunClock;
@@ -285,4 +285,49 @@ async fn a_hint_of_a_router_ends_the_wait_only_after_a_moment() {
     );
     assert!(exchange.timing.elapsed >= Duration::from_millis(95), "{:?}", exchange.timing);
     assert!(exchange.timing.elapsed < Duration::from_secs(1), "{:?}", exchange.timing);
+}
+
+#[tokio::test]
+async fn the_user_timeout_ends_a_handshake_before_its_deadline() {
+    if !privileged() {
+        return;
+    }
+    let pair = Pair::new("uto");
+    Pair::filter(&pair.server, "input", "tcp dport 80 drop");
+    let remote = Endpoint { address: "10.213.0.2".parse().unwrap(), port: 80 };
+    let user_timeout = Some(Duration::from_millis(1500));
+    let request = TcpRequest { user_timeout, ..TcpRequest::new(remote, Duration::from_secs(20)) };
+    let dial = dial::tcp(&pair.vantage(), &RunClock::start(), &request).await;
+    let failure = dial.outcome.unwrap_err();
+    assert_eq!(
+        (failure.phase, &failure.reason, failure.errno),
+        (Phase::Connect, &Reason::TimedOut, Some(libc::ETIMEDOUT))
+    );
+    assert_eq!(dial.connection.stamp, Stamp::Stopwatch);
+    assert!(failure.elapsed >= Duration::from_millis(1400) && failure.elapsed < Duration::from_secs(10), "{failure:?}");
+}
+
+#[tokio::test]
+async fn keepalive_finds_out_that_the_path_of_a_held_connection_has_gone() {
+    if !privileged() {
+        return;
+    }
+    let pair = Pair::new("keep");
+    let server = Vantage::open(&Selector::Netns(PathBuf::from("/run/netns").join(&pair.server))).unwrap();
+    let _listener = server.within(|| std::net::TcpListener::bind("10.213.0.2:80")).unwrap().unwrap();
+    let remote = Endpoint { address: "10.213.0.2".parse().unwrap(), port: 80 };
+    let second = Duration::from_secs(1);
+    let keepalive = Some(Keepalive { idle: second, interval: second, probes: 2 });
+    let request = TcpRequest { keepalive, hold: 20 * second, ..TcpRequest::new(remote, 30 * second) };
+    let (vantage, clock) = (pair.vantage(), RunClock::start());
+    let (dial, ()) = tokio::join!(dial::tcp(&vantage, &clock, &request), async {
+        tokio::time::sleep(second / 2).await;
+        Pair::filter(&pair.server, "input", "tcp dport 80 drop");
+    });
+    let failure = dial.outcome.unwrap_err();
+    assert_eq!(
+        (failure.phase, &failure.reason, failure.errno),
+        (Phase::Wait, &Reason::TimedOut, Some(libc::ETIMEDOUT))
+    );
+    assert!(failure.elapsed < 15 * second, "{failure:?}");
 }

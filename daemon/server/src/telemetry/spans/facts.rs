@@ -81,6 +81,7 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
         | Call::DialTcp { .. }
         | Call::DialTcpSeries { .. }
         | Call::DialTls { .. }
+        | Call::DialTlsHello { .. }
         | Call::DialHttp { .. }
         | Call::DialTrace { .. }
         | Call::DialPathMtu { .. }
