@@ -22,8 +22,6 @@ pub use crate::bindings::sonde::check::dial::{
     Reply, RoundTrips, Rung, RungOutcome, TraceRequest, TraceResult, TraceTransport, UdpDial, UdpRequest, echo,
     path_mtu, trace, udp,
 };
-use crate::types::Endpoint;
-use crate::wait::microseconds;
 
 /// Of a request that names none: the bound of one probe, as the host hands it out by default.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(3500);

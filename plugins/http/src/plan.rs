@@ -20,7 +20,25 @@ pub(crate) fn next(case: &Case) -> Vec<Step> {
         Walk::Circles(passed) => passed.first().map_or_else(Vec::new, |(get, _)| repeats(get, 1..=1)),
     };
     wanted.retain(|step| !case.done(step));
-    if wanted.is_empty() { idle(case) } else { wanted }
+    if wanted.is_empty() {
+        wanted = idle(case);
+        wanted.extend(detour(case));
+    }
+    wanted
+}
+
+/// By way of the proxy that an environment names, twice.
+fn detour(case: &Case) -> Vec<Step> {
+    let (Some(owner), Some(Walk::Ends(get, exchange))) = (case.wishes.proxies, case.walk()) else { return Vec::new() };
+    if case.origin.grpc || !matches!(case::end(exchange), End::Answered(_)) {
+        return Vec::new();
+    }
+    let mut wanted = vec![Step::Proxies(owner)];
+    if let Some(proxy) = case.proxy() {
+        wanted.extend([0, 1].map(|attempt| Step::Via(Get { attempt, ..get.clone() }, proxy.clone())));
+    }
+    wanted.retain(|step| !case.done(step));
+    wanted
 }
 
 /// Whether a connection outlives the caller's pause; where it does not, half of what it did live.
