@@ -60,6 +60,8 @@ pub(crate) struct Detour {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Get(Get),
+    /// The same after this pause, as the server asked for.
+    Later(Get, Duration),
     /// A TLS handshake with a port that should speak plain HTTP.
     Tls(String),
     /// A request, and the same again on the connection after this pause; the attempt tells equal ones apart.
@@ -149,7 +151,7 @@ impl Case {
 
     pub(crate) fn done(&self, step: &Step) -> bool {
         match step {
-            Step::Get(get) => self.find(get).is_some(),
+            Step::Get(get) | Step::Later(get, _) => self.find(get).is_some(),
             Step::Tls(address) => self.handshake(address).is_some(),
             Step::Proxies(_) => self.proxies.is_some(),
             Step::Via(get, proxy) => self.detours.iter().any(|done| done.get == *get && done.proxy == *proxy),

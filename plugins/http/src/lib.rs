@@ -126,8 +126,9 @@ enum Seen {
 
 /// Builds the call at once, so that the future owns what it needs.
 fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen> + use<> {
+    let pause = if let Step::Later(_, pause) = &step { *pause } else { Duration::ZERO };
     let call = match step {
-        Step::Get(get) => {
+        Step::Get(get) | Step::Later(get, _) => {
             // The first try is given up early; the second gets the whole patience.
             let patience = if get.attempt == 0 && !get.padded { FIRST.min(longest) } else { longest };
             let request = request(case, &get).within(patience);
@@ -157,6 +158,9 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
         }
     };
     async move {
+        if !pause.is_zero() {
+            timer::sleep(pause).await;
+        }
         match call {
             Call::Http(get, request) => Seen::Exchange(get, Box::new(dial::http(request).await)),
             Call::Proxies(pid) => Seen::Proxies(system::proxies(pid).await),

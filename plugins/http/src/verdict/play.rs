@@ -61,7 +61,7 @@ impl<'a> Net<'a> {
         for _ in 0..12 {
             for step in plan::next(&case) {
                 match step {
-                    Step::Get(get) => {
+                    Step::Get(get) | Step::Later(get, _) => {
                         let exchange = HttpExchange { evidence: id(), ..(self.http)(&get, case.exchanges.len()) };
                         case.exchanges.push((get, exchange));
                     }

@@ -222,3 +222,18 @@ fn a_host_that_is_exempt_goes_directly() {
     is_healthy(&judgement);
     assert_eq!(judgement.outcome.notes[0].value, "no proxy is named for this URL");
 }
+
+#[test]
+fn a_server_that_answers_after_the_pause_it_asked_for_throttles() {
+    let net = Net::new(|_, n| if n == 0 { with(429, &[("Retry-After", "1")]) } else { answer(200) });
+    names(&net.run(), "http.rate_limited", "http.unavailable");
+    assert_eq!(net.case().exchanges.len(), 2);
+}
+
+#[test]
+fn a_pause_that_is_too_long_is_not_waited_for() {
+    let net = Net::new(|_, _| with(429, &[("Retry-After", "3600")]));
+    let judgement = net.run();
+    names(&judgement, "http.rate_limited", "http.unavailable");
+    assert!(judgement.findings[0].summary.contains("3600"), "{}", judgement.findings[0].summary);
+}
