@@ -40,6 +40,7 @@
 pub mod arguments;
 pub mod bindings;
 pub mod check;
+pub mod date;
 pub mod deadline;
 pub mod dial;
 pub mod dns;

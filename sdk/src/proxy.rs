@@ -252,7 +252,7 @@ mod tests {
         fn any_environment_is_survived(list: String, value: String, host: String) {
             let set = variables(&[("https_proxy", &value), ("no_proxy", &list)]);
             for client in [Client::Curl, Client::Go] {
-                let _ = chosen(client, &set, Destination { tls: true, host: &host, port: 1 });
+                drop(chosen(client, &set, Destination { tls: true, host: &host, port: 1 }));
             }
         }
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use sonde_sdk::dial::{Connection, HttpExchange, HttpResponse, TlsDial};
 use sonde_sdk::grpc::{self, Serving};
+use sonde_sdk::proxy::{self, Client, Destination, Proxy};
+use sonde_sdk::system::ProxiesAnswer;
 use sonde_sdk::types::{Endpoint, Phase, Reason};
 
 use crate::location::{Leads, Origin};
@@ -32,16 +34,42 @@ pub(crate) struct Wishes {
     pub(crate) idle: Option<Duration>,
     /// What the caller allows.
     pub(crate) timeouts: Option<sonde_sdk::deadline::Timeouts>,
+    /// Whose proxy variables to go by.
+    pub(crate) proxies: Option<Owner>,
+}
+
+/// Whose environment names the proxies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The daemon's own.
+    Daemon,
+    /// That of a process.
+    Process(u32),
+}
+
+/// A request by way of a proxy.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Detour {
+    pub(crate) get: Get,
+    pub(crate) proxy: Proxy,
+    /// None where the proxy's name has no address.
+    pub(crate) exchange: Option<HttpExchange>,
 }
 
 /// One thing to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Get(Get),
+    /// The same after this pause, as the server asked for.
+    Later(Get, Duration),
     /// A TLS handshake with a port that should speak plain HTTP.
     Tls(String),
     /// A request, and the same again on the connection after this pause; the attempt tells equal ones apart.
     Idle(Get, Duration),
+    /// The proxy variables of an environment.
+    Proxies(Owner),
+    /// The request by way of this proxy.
+    Via(Get, Proxy),
 }
 
 /// Everything known.
@@ -53,6 +81,8 @@ pub(crate) struct Case {
     pub(crate) exchanges: Vec<(Get, HttpExchange)>,
     pub(crate) handshakes: Vec<(String, TlsDial)>,
     pub(crate) idles: Vec<(Get, Duration, HttpExchange)>,
+    pub(crate) proxies: Option<ProxiesAnswer>,
+    pub(crate) detours: Vec<Detour>,
     pub(crate) wishes: Wishes,
 }
 
@@ -109,6 +139,8 @@ impl Case {
             exchanges: Vec::new(),
             handshakes: Vec::new(),
             idles: Vec::new(),
+            proxies: None,
+            detours: Vec::new(),
             wishes: Wishes::default(),
         }
     }
@@ -119,8 +151,10 @@ impl Case {
 
     pub(crate) fn done(&self, step: &Step) -> bool {
         match step {
-            Step::Get(get) => self.find(get).is_some(),
+            Step::Get(get) | Step::Later(get, _) => self.find(get).is_some(),
             Step::Tls(address) => self.handshake(address).is_some(),
+            Step::Proxies(_) => self.proxies.is_some(),
+            Step::Via(get, proxy) => self.detours.iter().any(|done| done.get == *get && done.proxy == *proxy),
             Step::Idle(get, pause) => self.idles.iter().any(|(done, paused, _)| done == get && paused == pause),
         }
     }
@@ -189,6 +223,14 @@ impl Case {
             }
             get = Get { path, cookies, ..done.clone() };
         }
+    }
+
+    /// The proxy that clients of this environment would use: curl's rules, else Go's.
+    pub(crate) fn proxy(&self) -> Option<Proxy> {
+        let variables = self.proxies.as_ref()?.outcome.as_ref().ok()?;
+        let to = Destination { tls: self.origin.https, host: &self.origin.host, port: self.origin.port };
+        let chosen = |client| proxy::chosen(client, variables, to).filter(|proxy| proxy.scheme == "http");
+        chosen(Client::Curl).or_else(|| chosen(Client::Go))
     }
 
     /// The first address that may be spoken to, given what was tried.

@@ -8,12 +8,14 @@ mod location;
 mod plan;
 mod verdict;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sonde_sdk::prelude::*;
+use sonde_sdk::proxy::Proxy;
 use sonde_sdk::{deadline, grpc};
 
-use case::{Case, Get, Step, Wishes};
+use case::{Case, Detour, Get, Owner, Step, Wishes};
 use location::Origin;
 
 /// The check.
@@ -37,7 +39,12 @@ impl Check for Http {
             ParameterType::Text,
             "What the caller allows, as connect=1s,total=2s (dial, connect, tls, header, total) or go, curl, java, python-requests: which would fire first?",
         ))
-        .calling(["dial"])
+        .taking(Parameter::new(
+            "proxies",
+            ParameterType::Text,
+            "Also ask by way of the proxy that an environment names: own (the daemon's) or the id of a process.",
+        ))
+        .calling(["dial", "system", "dns"])
         .after(["connect", "tls"])
         .deciding(CAUSES.iter().copied())
         .costing(CostClass::Moderate)
@@ -68,6 +75,8 @@ impl Check for Http {
             for seen in wait::all(steps.into_iter().map(|step| take(&case, step, longest))).await {
                 match seen {
                     Seen::Exchange(get, exchange) => case.exchanges.push((get, *exchange)),
+                    Seen::Proxies(answer) => case.proxies = Some(answer),
+                    Seen::Detour(detour) => case.detours.push(*detour),
                     Seen::Idled(get, pause, exchange) => case.idles.push((get, pause, *exchange)),
                     Seen::Handshake(address, dial) => case.handshakes.push((address, *dial)),
                 }
@@ -92,20 +101,34 @@ fn wishes(arguments: &Arguments, budget: Budget) -> Result<Wishes, String> {
     }
     let timeouts: Option<String> = arguments.optional("timeouts")?;
     let timeouts = timeouts.map(|text| deadline::Timeouts::parse(&text)).transpose();
-    Ok(Wishes { idle, timeouts: timeouts.map_err(|problem| format!("argument timeouts: {problem}"))? })
+    let proxies: Option<String> = arguments.optional("proxies")?;
+    let proxies = proxies.map(|text| match text.as_str() {
+        "own" => Ok(Owner::Daemon),
+        pid => pid
+            .parse()
+            .ok()
+            .filter(|pid| *pid != 0)
+            .map(Owner::Process)
+            .ok_or_else(|| format!("argument proxies is {pid:?}: it must be own, or the id of a process")),
+    });
+    let proxies = proxies.transpose()?;
+    Ok(Wishes { idle, proxies, timeouts: timeouts.map_err(|problem| format!("argument timeouts: {problem}"))? })
 }
 
 /// What came of a step.
 enum Seen {
     Exchange(Get, Box<dial::HttpExchange>),
+    Proxies(system::ProxiesAnswer),
+    Detour(Box<Detour>),
     Idled(Get, Duration, Box<dial::HttpExchange>),
     Handshake(String, Box<dial::TlsDial>),
 }
 
 /// Builds the call at once, so that the future owns what it needs.
 fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen> + use<> {
+    let pause = if let Step::Later(_, pause) = &step { *pause } else { Duration::ZERO };
     let call = match step {
-        Step::Get(get) => {
+        Step::Get(get) | Step::Later(get, _) => {
             // The first try is given up early; the second gets the whole patience.
             let patience = if get.attempt == 0 && !get.padded { FIRST.min(longest) } else { longest };
             let request = request(case, &get).within(patience);
@@ -115,6 +138,19 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
             let request = request(case, &get).within(pause + longest).again_after(pause);
             Call::Idle(get, pause, request)
         }
+        Step::Proxies(owner) => Call::Proxies(match owner {
+            Owner::Daemon => None,
+            Owner::Process(pid) => Some(pid),
+        }),
+        Step::Via(get, proxy) => {
+            let host = if case.origin.host.contains(':') {
+                format!("[{}]", case.origin.host)
+            } else {
+                case.origin.host.clone()
+            };
+            let request = request(case, &get).within(longest).proxied_to(&format!("{host}:{}", case.origin.port));
+            Call::Via(get, proxy, request)
+        }
         Step::Tls(address) => {
             let request =
                 dial::TlsRequest::to(case.endpoint(&address), &case.origin.host).within(GREETING.min(longest));
@@ -122,8 +158,13 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
         }
     };
     async move {
+        if !pause.is_zero() {
+            timer::sleep(pause).await;
+        }
         match call {
             Call::Http(get, request) => Seen::Exchange(get, Box::new(dial::http(request).await)),
+            Call::Proxies(pid) => Seen::Proxies(system::proxies(pid).await),
+            Call::Via(get, proxy, request) => Seen::Detour(Box::new(detour(get, proxy, request).await)),
             Call::Idle(get, pause, request) => Seen::Idled(get, pause, Box::new(dial::http(request).await)),
             Call::Tls(address, request) => Seen::Handshake(address, Box::new(dial::tls(request).await)),
         }
@@ -133,7 +174,26 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
 enum Call {
     Http(Get, dial::HttpRequest),
     Idle(Get, Duration, dial::HttpRequest),
+    Proxies(Option<u32>),
+    Via(Get, Proxy, dial::HttpRequest),
     Tls(String, dial::TlsRequest),
+}
+
+/// Looks the proxy up as a program here would, and asks by way of it.
+async fn detour(get: Get, proxy: Proxy, mut request: dial::HttpRequest) -> Detour {
+    let address = if proxy.host.parse::<IpAddr>().is_ok() {
+        Some(proxy.host.clone())
+    } else {
+        dns::resolve(dns::ResolveRequest::of(&proxy.host, dns::Personality::Glibc)).await.addresses.first().cloned()
+    };
+    let exchange = match address {
+        Some(address) => {
+            request.remote = Endpoint::new(&address, proxy.port);
+            Some(dial::http(request).await)
+        }
+        None => None,
+    };
+    Detour { get, proxy, exchange }
 }
 
 fn request(case: &Case, get: &Get) -> dial::HttpRequest {
@@ -181,6 +241,8 @@ const CAUSES: &[&str] = &[
     "http.lb_idle_timeout",
     "http.h2_stream_limit",
     "http.pool_exhausted",
+    "http.proxy_env",
+    "fw.drop_remote",
     "app.deadline_budget",
     "lb.backend_erroring",
     "lb.backend_refused",

@@ -15,12 +15,33 @@ pub(crate) fn next(case: &Case) -> Vec<Step> {
     let Some(walk) = case.walk() else { return refused(case) };
     let mut wanted = match walk {
         Walk::Next(get) => vec![Step::Get(get)],
-        Walk::Ends(get, exchange) => follow_up(case, get, &case::end(exchange), case::wait_us(exchange)),
+        Walk::Ends(get, exchange) => match patience(exchange) {
+            Some(pause) => vec![Step::Later(Get { attempt: 1, ..get.clone() }, pause)],
+            None => follow_up(case, get, &case::end(exchange), case::wait_us(exchange)),
+        },
         Walk::Leaves(get, ..) => repeats(get, 1..=SAMPLE),
         Walk::Circles(passed) => passed.first().map_or_else(Vec::new, |(get, _)| repeats(get, 1..=1)),
     };
     wanted.retain(|step| !case.done(step));
-    if wanted.is_empty() { idle(case) } else { wanted }
+    if wanted.is_empty() {
+        wanted = idle(case);
+        wanted.extend(detour(case));
+    }
+    wanted
+}
+
+/// By way of the proxy that an environment names, twice.
+fn detour(case: &Case) -> Vec<Step> {
+    let (Some(owner), Some(Walk::Ends(get, exchange))) = (case.wishes.proxies, case.walk()) else { return Vec::new() };
+    if case.origin.grpc || !matches!(case::end(exchange), End::Answered(_)) {
+        return Vec::new();
+    }
+    let mut wanted = vec![Step::Proxies(owner)];
+    if let Some(proxy) = case.proxy() {
+        wanted.extend([0, 1].map(|attempt| Step::Via(Get { attempt, ..get.clone() }, proxy.clone())));
+    }
+    wanted.retain(|step| !case.done(step));
+    wanted
 }
 
 /// Whether a connection outlives the caller's pause; where it does not, half of what it did live.
@@ -61,6 +82,12 @@ pub(crate) fn refuses(exchange: &sonde_sdk::dial::HttpExchange) -> bool {
 
 fn repeats(get: &Get, attempts: std::ops::RangeInclusive<u8>) -> Vec<Step> {
     attempts.map(|attempt| Step::Get(Get { attempt, ..get.clone() })).collect()
+}
+
+/// How long a server that throttles asks to wait, where a run can.
+fn patience(exchange: &sonde_sdk::dial::HttpExchange) -> Option<Duration> {
+    let throttled = case::end(exchange) == End::Answered(429);
+    exchange.response.as_ref().filter(|_| throttled)?.retry_after().filter(|wait| *wait <= LONGEST_PATIENCE)
 }
 
 fn follow_up(case: &Case, get: &Get, end: &End, wait_us: Option<u64>) -> Vec<Step> {
@@ -106,6 +133,8 @@ pub(crate) fn fails(exchange: &sonde_sdk::dial::HttpExchange) -> bool {
     matches!(case::end(exchange), End::Answered(500..) | End::Empty | End::Reset(_) | End::Truncated)
 }
 
+/// A diagnosis is to take seconds.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a good answer is asked for again: three or four backends are met once each.
 const SAMPLE: u8 = 3;
 /// A page that takes longer is not fetched over and over.

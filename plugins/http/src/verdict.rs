@@ -3,6 +3,7 @@
 //! Pure. A cause is called proven only where a second, separate exchange rules a look-alike out.
 
 mod budget;
+mod detour;
 mod idle;
 mod latency;
 mod silence;
@@ -45,6 +46,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
             findings.extend(latency::judge(case, get));
             findings.extend(idle::judge(case, get));
             findings.extend(budget::judge(case, get));
+            findings.extend(detour::judge(case, get, exchange));
             findings
         }
         End::Silent | End::Stuck => silence::judge(case, get, exchange),
@@ -66,6 +68,7 @@ fn conclude(case: &Case, get: &Get, exchange: &HttpExchange, findings: Vec<Findi
     let outcome = budget::notes(case, get)
         .into_iter()
         .chain(idle::notes(case, get))
+        .chain(detour::notes(case))
         .fold(outcome, |outcome, note| outcome.noting(note.0, note.1));
     let outcome = if silent {
         outcome.next(format!("on the server {}: sonde diagnose :{}", get.address, case.origin.port))

@@ -4,7 +4,6 @@
 //! This file only carries steps to the host; `plan` decides what to try and `verdict` what it means.
 
 mod case;
-mod date;
 mod issuer;
 mod plan;
 mod starttls;

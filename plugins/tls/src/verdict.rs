@@ -12,8 +12,8 @@ use sonde_sdk::check::Outcome;
 use sonde_sdk::report::{Finding, Stance, Strength};
 
 use crate::case::{self, Case, End};
-use crate::date;
 use crate::plan;
+use sonde_sdk::date;
 
 /// What the run says.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{DEFAULT_TIMEOUT, HttpProtocol, HttpRequest, HttpResponse};
+use crate::date;
 use crate::types::{Endpoint, Property};
 use crate::wait::microseconds;
 
@@ -103,8 +104,43 @@ impl HttpResponse {
         self.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value.as_str())
     }
 
+    /// How long to wait before asking again, as Retry-After says (RFC 9110 section 10.2.3): in seconds, or as a date, which is
+    /// taken from the server's own Date.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.header("retry-after")?.trim();
+        if let Ok(seconds) = text.parse::<u32>() {
+            return Some(Duration::from_secs(seconds.into()));
+        }
+        let wait = date::http(text)?.checked_sub(date::http(self.header("date")?)?)?;
+        Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+    }
+
     /// The first trailer of this name, in any case.
     pub fn trailer(&self, name: &str) -> Option<&str> {
         self.trailers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit;
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let after = |headers: &[(&str, &str)]| {
+            let mut response = testkit::http_exchange(1, 429).response.expect("the test kit fills it");
+            let field =
+                |(name, value): &(&str, &str)| Property { name: (*name).to_owned(), value: (*value).to_owned() };
+            response.headers = headers.iter().map(field).collect();
+            response.retry_after()
+        };
+        let (now, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:07 GMT");
+        assert_eq!(after(&[("Retry-After", "120")]), Some(Duration::from_secs(120)));
+        assert_eq!(after(&[("Retry-After", later), ("Date", now)]), Some(Duration::from_secs(30)));
+        assert_eq!(after(&[("Retry-After", now), ("Date", later)]), Some(Duration::ZERO));
+        for nonsense in [&[("Retry-After", "soon")][..], &[("Retry-After", later)], &[("Retry-After", "-1")], &[]] {
+            assert_eq!(after(nonsense), None, "{nonsense:?}");
+        }
     }
 }

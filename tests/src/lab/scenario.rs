@@ -18,6 +18,9 @@ pub struct Scenario {
     /// Arguments of that check, `idle=2s`.
     #[serde(default)]
     pub param: Vec<String>,
+    /// Variables of the environment it is asked in, `http_proxy=http://{dns}:3128`.
+    #[serde(default)]
+    pub environment: Vec<String>,
     /// Where from: `client`, `server` or `dns`.
     #[serde(default = "client")]
     pub from: String,

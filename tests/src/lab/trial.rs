@@ -56,18 +56,33 @@ pub fn diagnose(scenario: &Scenario, seed: u64, inject: bool) -> Result<Answer> 
     let target = fill(&topology, &scenario.target)?;
     let check = scenario.check.iter().flat_map(|check| ["--check", check]);
     let arguments: Vec<&str> = check.chain(scenario.param.iter().flat_map(|param| ["--param", param])).collect();
-    ask_with(&topology, &scenario.from, &target, &arguments)
+    let set = |text: &String| {
+        let text = fill(&topology, text)?;
+        text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).context("it has no =")
+    };
+    let environment = scenario.environment.iter().map(set).collect::<Result<Vec<_>>>()?;
+    ask_with(&topology, &scenario.from, &target, &arguments, &environment)
 }
 
 /// Runs `sonde diagnose TARGET -o json` in a namespace of a topology, with an empty home.
 pub fn ask(topology: &Topology, side: &str, target: &str) -> Result<Answer> {
-    ask_with(topology, side, target, &[])
+    ask_with(topology, side, target, &[], &[])
 }
 
-fn ask_with(topology: &Topology, side: &str, target: &str, arguments: &[&str]) -> Result<Answer> {
+fn ask_with(
+    topology: &Topology,
+    side: &str,
+    target: &str,
+    arguments: &[&str],
+    environment: &[(String, String)],
+) -> Result<Answer> {
     let mut command = topology.command(side);
     command.arg(binary("sonde")).args(["diagnose", target, "--output", "json"]);
     command.args(arguments);
+    for proxy in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+        command.env_remove(proxy).env_remove(proxy.to_ascii_uppercase());
+    }
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.env("HOME", topology.dir().join("home")).env_remove("XDG_RUNTIME_DIR").env_remove("XDG_CONFIG_HOME");
     let output = run(&mut command, Duration::from_secs(40))?;
     let text = format!(

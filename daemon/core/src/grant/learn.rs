@@ -159,6 +159,10 @@ impl Grants {
             for address in &resolution.addresses {
                 self.add_target(*address);
             }
+        } else if self.is_proxy(&request.name) {
+            for address in &resolution.addresses {
+                self.add_proxy(&request.name, *address);
+            }
         }
     }
 

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use sonde_sdk::dial::{HttpExchange, TlsDial, TlsSession, Verification};
+use sonde_sdk::system::ProxiesAnswer;
 use sonde_sdk::testkit;
 use sonde_sdk::types::{Endpoint, Phase, Property, Reason};
 
 use super::{Judgement, judge};
-use crate::case::{Case, Get, Step, Wishes};
+use crate::case::{Case, Detour, Get, Step, Wishes};
 use crate::location::Origin;
 use crate::plan;
 
@@ -25,6 +26,9 @@ pub(crate) struct Net<'a> {
     pub(crate) wishes: Wishes,
     pub(crate) idle: Box<dyn Fn(Duration, usize) -> HttpExchange + 'a>,
     pub(crate) grpc: bool,
+    /// The proxy variables, and what comes by way of the proxy.
+    pub(crate) variables: Vec<(&'static str, &'static str)>,
+    pub(crate) via: fn() -> HttpExchange,
 }
 
 impl<'a> Net<'a> {
@@ -38,6 +42,8 @@ impl<'a> Net<'a> {
             wishes: Wishes::default(),
             idle: Box::new(|_, _| answer(200)),
             grpc: false,
+            variables: vec![],
+            via: || answer(200),
         }
     }
 
@@ -55,13 +61,28 @@ impl<'a> Net<'a> {
         for _ in 0..12 {
             for step in plan::next(&case) {
                 match step {
-                    Step::Get(get) => {
+                    Step::Get(get) | Step::Later(get, _) => {
                         let exchange = HttpExchange { evidence: id(), ..(self.http)(&get, case.exchanges.len()) };
                         case.exchanges.push((get, exchange));
                     }
                     Step::Idle(get, pause) => {
                         let exchange = HttpExchange { evidence: id(), ..(self.idle)(pause, case.idles.len()) };
                         case.idles.push((get, pause, exchange));
+                    }
+                    Step::Proxies(_) => {
+                        let property = |(name, value): &(&str, &str)| Property {
+                            name: (*name).to_owned(),
+                            value: (*value).to_owned(),
+                        };
+                        case.proxies = Some(ProxiesAnswer {
+                            evidence: id(),
+                            timing: testkit::timing(0),
+                            outcome: Ok(self.variables.iter().map(property).collect()),
+                        });
+                    }
+                    Step::Via(get, proxy) => {
+                        let exchange = Some(HttpExchange { evidence: id(), ..(self.via)() });
+                        case.detours.push(Detour { get, proxy, exchange });
                     }
                     Step::Tls(address) => {
                         let dial = TlsDial { evidence: id(), ..self.handshake() };

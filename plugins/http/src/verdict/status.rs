@@ -15,6 +15,9 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) 
     if let Some(findings) = refusals(case, get) {
         return findings;
     }
+    if let Some(findings) = throttled(case, get, exchange, code) {
+        return findings;
+    }
     let all: Vec<&HttpExchange> = case.repeats(get).collect();
     let (bad, good): (Vec<&HttpExchange>, Vec<&HttpExchange>) = all.iter().partition(|exchange| plan::fails(exchange));
     let good: Vec<&HttpExchange> = good.into_iter().filter(|e| matches!(case::end(e), End::Answered(..400))).collect();
@@ -101,6 +104,33 @@ fn pair(
         support.proof().build(),
         refutes(look_alike.id).proof().about(subject(case, get)).because(look_alike.why).citing(again).build(),
     ]
+}
+
+/// 429, and an answer after the pause that the server asked for.
+fn throttled(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) -> Option<Vec<Finding>> {
+    let wait = exchange.response.as_ref().filter(|_| code == 429)?.retry_after()?;
+    let later = case.repeats(get).find(|other| matches!(case::end(other), End::Answered(..400)))?;
+    let at = case.endpoint(&get.address);
+    let wait = wait.as_secs();
+    Some(vec![
+        supports("http.rate_limited")
+            .proof()
+            .about(subject(case, get))
+            .because(format!(
+                "{at} throttles this client: {} for {}, to be tried again after {wait} s",
+                case::said(exchange),
+                get.path
+            ))
+            .citing([exchange.evidence])
+            .measuring(Measure::count("retry after seconds", i64::try_from(wait).unwrap_or(i64::MAX)))
+            .build(),
+        refutes("http.unavailable")
+            .proof()
+            .about(subject(case, get))
+            .because(format!("asked again after {wait} s, it answers"))
+            .citing([later.evidence])
+            .build(),
+    ])
 }
 
 /// 404: the page, or the whole virtual host?

@@ -7,7 +7,7 @@ use sonde_sdk::types::{Endpoint, Measure};
 
 use super::trust;
 use crate::case::{self, Case, Sni};
-use crate::date;
+use sonde_sdk::date;
 
 /// Judges a chain that is not accepted.
 pub(super) fn judge(case: &Case, address: &str, first: &TlsDial, verification: Verification) -> Vec<Finding> {

@@ -9,6 +9,8 @@ use sonde_sdk::report::Strength;
 use sonde_sdk::testkit::{self, supported};
 use sonde_sdk::types::{Phase, Property, Reason};
 
+use crate::case::Owner;
+
 use super::super::play::{Net, after, answer, unanswered, with};
 use super::{is_healthy, names, suspects};
 
@@ -186,4 +188,52 @@ fn one_backend_that_does_not_serve_among_others_that_do_is_one_bad_backend() {
     let judgement = grpc(|n| health("0", Some(if n % 3 == 0 { 2 } else { 1 }))).run();
     names(&judgement, "lb.backend_erroring", "http.unavailable");
     assert_eq!(judgement.outcome.conclusion, Conclusion::Broken);
+}
+
+fn by_proxy(via: fn() -> HttpExchange) -> Net<'static> {
+    let mut net = Net::new(|_, _| answer(200));
+    net.wishes.proxies = Some(Owner::Daemon);
+    net.variables = vec![("http_proxy", "http://192.0.2.9:3128"), ("no_proxy", ".other.example")];
+    net.via = via;
+    net
+}
+
+#[test]
+fn a_proxy_that_fails_where_the_direct_way_works_is_the_environments() {
+    for via in [|| answer(503), || unanswered(Reason::TimedOut)] as [fn() -> HttpExchange; 2] {
+        let judgement = by_proxy(via).run();
+        names(&judgement, "http.proxy_env", "fw.drop_remote");
+        assert_eq!(judgement.outcome.notes[0].value, "http_proxy names 192.0.2.9:3128");
+    }
+}
+
+#[test]
+fn a_proxy_that_works_or_may_not_be_asked_is_no_fault() {
+    is_healthy(&by_proxy(|| answer(200)).run());
+    is_healthy(&by_proxy(|| unanswered(Reason::Denied("192.0.2.9:3128".to_owned()))).run());
+}
+
+#[test]
+fn a_host_that_is_exempt_goes_directly() {
+    let mut net = by_proxy(|| answer(503));
+    net.variables.push(("no_proxy", "shop.example"));
+    net.variables.remove(1);
+    let judgement = net.run();
+    is_healthy(&judgement);
+    assert_eq!(judgement.outcome.notes[0].value, "no proxy is named for this URL");
+}
+
+#[test]
+fn a_server_that_answers_after_the_pause_it_asked_for_throttles() {
+    let net = Net::new(|_, n| if n == 0 { with(429, &[("Retry-After", "1")]) } else { answer(200) });
+    names(&net.run(), "http.rate_limited", "http.unavailable");
+    assert_eq!(net.case().exchanges.len(), 2);
+}
+
+#[test]
+fn a_pause_that_is_too_long_is_not_waited_for() {
+    let net = Net::new(|_, _| with(429, &[("Retry-After", "3600")]));
+    let judgement = net.run();
+    names(&judgement, "http.rate_limited", "http.unavailable");
+    assert!(judgement.findings[0].summary.contains("3600"), "{}", judgement.findings[0].summary);
 }

@@ -1,7 +1,7 @@
 //! The date formats that a second clock comes in. Owns no clock.
 
 /// An IMF-fixdate (RFC 9110 section 5.6.7), `Sun, 06 Nov 1994 08:49:37 GMT`, as Unix seconds.
-pub(crate) fn http(text: &str) -> Option<i64> {
+pub fn http(text: &str) -> Option<i64> {
     let mut words = text.split_whitespace().skip(1);
     let day: i64 = words.next()?.parse().ok()?;
     let name = words.next()?;
@@ -15,7 +15,7 @@ pub(crate) fn http(text: &str) -> Option<i64> {
 }
 
 /// Days in words: `3 days`, `5 hours`.
-pub(crate) fn span(seconds: i64) -> String {
+pub fn span(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();
     let (number, unit) = match seconds {
         0..=7_199 => (seconds / 60, "minute"),
