@@ -1,61 +1,19 @@
 //! Dials as spans: a TCP dial is one, a TLS dial and an HTTP exchange have their phases as children.
 
+mod http;
+mod path;
 mod tcp;
 mod tls;
 
 use opentelemetry::KeyValue;
-use opentelemetry::trace::SpanKind;
-use sonde_core::observation::dial::{Connection, HttpExchange, HttpRequest};
+use sonde_core::observation::dial::Connection;
 use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
 
+pub(super) use self::http::http;
+pub(super) use self::path::{echo, path_mtu, trace, udp};
 pub(super) use self::tcp::{series, tcp};
 pub(super) use self::tls::{handshake, hello, tls};
-use super::{Phases, Plan, deltas, micros, peer};
-
-pub(super) fn http(own: Plan, request: &HttpRequest, exchange: &HttpExchange, phases: &mut Phases<'_>) -> Plan {
-    let mut plan = Plan { name: format!("HTTP {}", request.method).into(), kind: SpanKind::Client, ..own };
-    plan.attributes.extend(peer(request.remote, "tcp"));
-    let (host, port) = split_host(&request.host);
-    plan.attributes.extend([
-        KeyValue::new("http.request.method", request.method.clone()),
-        KeyValue::new("url.scheme", if request.tls_server_name.is_some() { "https" } else { "http" }),
-        // Without the query, which may hold a secret.
-        KeyValue::new("url.path", request.path.split('?').next().unwrap_or_default().to_owned()),
-        KeyValue::new("server.address", host.to_owned()),
-        KeyValue::new("server.port", i64::from(port.unwrap_or(request.remote.port))),
-    ]);
-    plan.attributes.extend(deltas(exchange.deltas.as_ref()));
-    let mut failure = exchange.outcome.as_ref().err();
-    if let Some(timing) = exchange.phases.connect {
-        connect(phases, request.remote, &exchange.connection, timing, &mut failure);
-    }
-    if let Some(name) = &request.tls_server_name {
-        handshake(phases, name, exchange.phases.tls, exchange.session.as_ref(), &mut failure);
-    }
-    for (name, phase, timing) in [
-        ("HTTP send", Phase::Send, exchange.phases.send),
-        ("HTTP wait", Phase::Wait, exchange.phases.wait),
-        ("HTTP receive", Phase::Receive, exchange.phases.receive),
-    ] {
-        if let Some(timing) = timing {
-            let plan = phases.plan(name, timing);
-            phases.spans.push(taking(plan, &mut failure, phase));
-        }
-    }
-    if let Some(response) = &exchange.response {
-        plan.attributes.extend([
-            KeyValue::new("http.response.status_code", i64::from(response.status)),
-            KeyValue::new("network.protocol.name", "http"),
-            KeyValue::new("network.protocol.version", response.version.trim_start_matches("HTTP/").to_owned()),
-            KeyValue::new("http.response.body.size", i64::try_from(response.body_bytes).unwrap_or(i64::MAX)),
-        ]);
-        if exchange.outcome.is_ok() && response.status >= 400 {
-            // HTTP client spans: 4xx and 5xx are errors whose type is the status.
-            return plan.failed(response.status.to_string(), format!("the server answered {}", response.status));
-        }
-    }
-    rest(plan, failure)
-}
+use super::{Phases, Plan, micros, peer};
 
 fn connect(
     phases: &mut Phases<'_>,
@@ -113,12 +71,4 @@ fn connection(connection: &Connection) -> Vec<KeyValue> {
         ]);
     }
     attributes
-}
-
-/// The Host header's name and port.
-fn split_host(host: &str) -> (&str, Option<u16>) {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.contains(']') && port.parse::<u16>().is_ok() => (name, port.parse().ok()),
-        _ => (host, None),
-    }
 }
