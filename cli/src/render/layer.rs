@@ -177,7 +177,7 @@ fn rank(evidence: &Evidence) -> u8 {
         Some(Call::TlsDial(_)) if evidence.check == "tls" => 0,
         Some(Call::Listeners(_)) if evidence.check == "listener" => 0,
         Some(Call::HttpExchange(_)) => 0,
-        Some(Call::TlsDial(_)) => 1,
+        Some(Call::TlsDial(_) | Call::TlsHelloDial(_)) => 1,
         Some(Call::Trace(_)) if evidence.check == "path" => 0,
         Some(Call::TcpDial(_) | Call::TcpSeries(_) | Call::UdpDial(_)) => 2,
         Some(Call::DnsQuery(_)) => 3,
