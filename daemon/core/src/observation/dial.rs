@@ -7,7 +7,6 @@ mod tcp;
 mod tls;
 pub mod udp;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

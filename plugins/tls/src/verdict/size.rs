@@ -9,10 +9,10 @@ use crate::case::{self, Case, Sni, Step};
 
 /// Judges it; none where the small hello fails as well, or was not tried.
 pub(super) fn judge(case: &Case, at: &Endpoint, first: &TlsDial) -> Option<Vec<Finding>> {
-    let small = case.special(&Step::Small(at.address.clone())).filter(|dial| case::spoke_tls(dial))?;
+    let small = case.special(&Step::Small(at.address.clone())).filter(|dial| passes(dial))?;
     // The same hello passed on another try, or under another name: it is not its size.
     let others: Vec<(&Sni, &TlsDial)> = case.later(&at.address).collect();
-    if others.iter().any(|(_, dial)| case::spoke_tls(dial)) {
+    if others.iter().any(|(_, dial)| passes(dial)) {
         return None;
     }
     let again: Vec<&TlsDial> = others
@@ -31,8 +31,7 @@ pub(super) fn judge(case: &Case, at: &Endpoint, first: &TlsDial) -> Option<Vec<F
         .because(format!(
             "a ClientHello with the key share X25519MLKEM768, which spans two packets, {how} by {at}; without it the handshake succeeds"
         ))
-        .citing([first.evidence, small.evidence])
-        .citing(again.iter().map(|dial| dial.evidence));
+        .citing([first.evidence]);
     // Did anything of that size arrive?
     let arrived: Vec<u64> = again
         .iter()
@@ -80,6 +79,11 @@ pub(super) fn judge(case: &Case, at: &Endpoint, first: &TlsDial) -> Option<Vec<F
             .build(),
     );
     Some(findings)
+}
+
+/// A `ServerHello` came: the hello was read, whatever happened then.
+fn passes(dial: &TlsDial) -> bool {
+    dial.session.as_ref().is_some_and(|session| session.version.is_some())
 }
 
 /// More than one packet was acknowledged, and nothing is on its way.

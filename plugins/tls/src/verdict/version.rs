@@ -26,7 +26,7 @@ fn old_version(at: &Endpoint, first: &TlsDial, hello: &TlsHelloDial, chosen: &Se
             .proof()
             .about(at)
             .because(format!("{at} speaks no newer TLS than {version}; clients of today speak 1.2 and 1.3"))
-            .citing([first.evidence, hello.evidence])
+            .citing([first.evidence])
             .build(),
     ];
     let why = format!("to a hello that goes up to TLS 1.2, with suites of every age, it answers with {version}");
