@@ -9,10 +9,7 @@ const AT_ONE_TIME: usize = 6;
 
 /// The next ones: a few, or all that are left where nothing came back of the last few, for then nobody is knocked at.
 pub(super) fn next(tried: &[Hop], max_hops: u8) -> Option<RangeInclusive<u8>> {
-    let first = tried.last().map_or(1, |hop| hop.ttl.saturating_add(1));
-    if first > max_hops {
-        return None;
-    }
+    let first = tried.last().map_or(Some(1), |hop| hop.ttl.checked_add(1)).filter(|first| *first <= max_hops)?;
     let is_silent = |hop: &Hop| hop.probes.iter().all(|probe| probe.answer == ProbeAnswer::Silent);
     let silent = tried.len() >= AT_ONE_TIME && tried.iter().rev().take(AT_ONE_TIME).all(is_silent);
     let few = u8::try_from(AT_ONE_TIME).unwrap_or(u8::MAX);
