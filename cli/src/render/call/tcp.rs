@@ -37,14 +37,20 @@ mod tests {
 
     use super::*;
 
-    fn us(micros: i32) -> Option<Duration> {
-        Some(Duration { seconds: 0, nanos: micros * 1000 })
+    fn us(micros: i32) -> Duration {
+        Duration { seconds: 0, nanos: micros * 1000 }
     }
 
     #[test]
     fn a_series_is_told_in_one_line() {
-        let spread =
-            Spread { min: us(400), median: us(500), p99: us(2100), max: us(2200), mean: us(600), jitter: us(80) };
+        let spread = Spread {
+            min: Some(us(400)),
+            median: Some(us(500)),
+            p99: Some(us(2100)),
+            max: Some(us(2200)),
+            mean: Some(us(600)),
+            jitter: Some(us(80)),
+        };
         let first = Failure { error_type: "timed_out".to_owned(), ..Failure::default() };
         let remote = Endpoint { address: "10.0.0.5".to_owned(), port: 80 };
         let told = TcpSeries {

@@ -39,9 +39,9 @@ pub(super) async fn dial(caller: &Caller, request: &wit::TcpSeriesRequest) -> wi
 }
 
 fn parsed(request: &wit::TcpSeriesRequest, longest: Duration) -> Result<core::SeriesRequest, String> {
-    let within = |what: &str, number: u32, most: u32| match (1..=most).contains(&number) {
-        true => Ok(number),
-        false => Err(format!("{number} {what}; give 1 to {most}")),
+    let within = |what: &str, number: u32, most: u32| match number {
+        1.. if number <= most => Ok(number),
+        _ => Err(format!("{number} {what}; give 1 to {most}")),
     };
     let each = tcp::parsed(&request.each, longest)?;
     let at_once = within("attempts at once", request.at_once, MOST_AT_ONCE)?;

@@ -89,7 +89,7 @@ fn whole_seconds(what: &str, micros: u64) -> Result<Duration, String> {
 /// The kernel counts in milliseconds, in an `int`; 0 would mean its default.
 fn user_timeout(micros: u64) -> Result<Duration, String> {
     let millis = micros / 1000;
-    if micros % 1000 > 0 || !(1..=i32::MAX as u64).contains(&millis) {
+    if !micros.is_multiple_of(1000) || !(1..=i32::MAX as u64).contains(&millis) {
         return Err(format!("a user timeout of {micros} us; give whole milliseconds, 1 to {}", i32::MAX));
     }
     Ok(Duration::from_millis(millis))

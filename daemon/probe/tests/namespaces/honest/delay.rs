@@ -17,7 +17,7 @@ use sonde_probe::clock::RunClock;
 
 use crate::lab::Netns;
 
-/// `TUNSETIFF` of linux/if_tun.h.
+/// `TUNSETIFF` of `linux/if_tun.h`.
 const TUNSETIFF: libc::c_ulong = 0x4004_54ca;
 
 /// Runs until it is dropped.
@@ -88,9 +88,8 @@ fn run(mut tuns: [File; 2], done: &AtomicBool) {
             Timespec { tv_sec: 0, tv_nsec: i64::from(patience.min(Duration::from_millis(50)).subsec_nanos()) };
         let mut polled = tuns.each_ref().map(|tun| PollFd::from_borrowed_fd(tun.as_fd(), PollFlags::IN));
         let _ = rustix::event::poll(&mut polled, Some(&patience));
-        drop(polled);
-        for from in 0..2 {
-            while let Ok(length @ 20..) = tuns[from].read(&mut buffer) {
+        for (from, tun) in tuns.iter_mut().enumerate() {
+            while let Ok(length @ 20..) = tun.read(&mut buffer) {
                 let packet = buffer[..length].to_vec();
                 // The far end's address, which is where it goes or where it came from.
                 let third = if from == 0 { packet[18] } else { packet[14] };
