@@ -45,6 +45,15 @@ pub(crate) struct Dial {
     /// Dial from this local address (TCP targets)
     #[arg(long, value_name = "IP")]
     bind: Option<IpAddr>,
+    /// Dial through this network device (TCP targets; needs CAP_NET_RAW)
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// End established connections by FIN or by RST (TCP targets)
+    #[arg(long, value_name = "HOW", value_parser = ["fin", "rst"])]
+    close: Option<String>,
+    /// Keep connections open so long, and see whether the peer ends them (TCP targets)
+    #[arg(long, value_name = "DURATION")]
+    hold: Option<String>,
     /// Send and verify this server name instead of the target's host
     #[arg(long, value_name = "NAME")]
     sni: Option<String>,
@@ -115,6 +124,9 @@ impl Dial {
             ("timeout", self.patience.clone()),
             ("family", family.map(str::to_owned)),
             ("bind", self.bind.map(|address| address.to_string())),
+            ("device", self.device.clone()),
+            ("close", self.close.clone()),
+            ("hold", self.hold.clone()),
             ("sni", self.sni.clone()),
             ("send-sni", self.no_sni.then(|| "false".to_owned())),
             ("alpn", self.alpn.clone()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sonde_sdk::dial::{self, HttpExchange, HttpRequest, TcpRequest, TlsRequest, TlsSession, Verification};
 use sonde_sdk::prelude::*;
 
-use crate::request::{HttpWish, Speak, TlsWish, Wish};
+use crate::request::{HttpWish, Speak, TcpWish, TlsWish, Wish};
 
 /// The dials of one address, in order.
 #[derive(Debug)]
@@ -69,9 +69,17 @@ pub(crate) async fn repeat(endpoint: Endpoint, wish: &Wish, deadline: Duration) 
 
 async fn tcp(endpoint: &Endpoint, wish: &Wish, patience: Duration) -> Attempt {
     let mut request = TcpRequest::to(endpoint.clone()).within(patience);
-    if let Some(bind) = &wish.bind {
+    let TcpWish { bind, device, reset, hold } = &wish.tcp;
+    if let Some(bind) = bind {
         request = request.from(bind);
     }
+    if let Some(device) = device {
+        request = request.through(device);
+    }
+    if *reset {
+        request = request.resetting();
+    }
+    request = request.holding(*hold);
     if wish.deltas {
         request = request.with_deltas();
     }

@@ -16,6 +16,9 @@ pub(crate) fn parameters() -> Vec<Parameter> {
         new("interval", ParameterType::Duration, "the pause between two of them").with_default("200ms"),
         new("family", Text, "any, 4 or 6").with_default("any"),
         new("bind", Address, "the local address to dial from; of tcp targets"),
+        new("device", Text, "the network device to dial through; of tcp targets"),
+        new("close", Text, "fin or rst: how an established connection ends; of tcp targets"),
+        new("hold", ParameterType::Duration, "keep the connection open so long before it ends; of tcp targets"),
         new("timeout", ParameterType::Duration, "of each dial"),
         new("deltas", Boolean, "take counter deltas around each dial; they then run one at a time")
             .with_default("false"),
@@ -35,10 +38,19 @@ pub(crate) struct Wish {
     pub(crate) count: u32,
     pub(crate) interval: Duration,
     pub(crate) family: Family,
-    pub(crate) bind: Option<String>,
+    pub(crate) tcp: TcpWish,
     pub(crate) timeout: Duration,
     pub(crate) deltas: bool,
     pub(crate) speak: Speak,
+}
+
+/// A connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TcpWish {
+    pub(crate) bind: Option<String>,
+    pub(crate) device: Option<String>,
+    pub(crate) reset: bool,
+    pub(crate) hold: Duration,
 }
 
 /// What to say once connected.
@@ -135,7 +147,12 @@ pub(crate) fn wish(target: &Target, arguments: &Arguments, budget: Budget) -> Re
         count,
         interval: arguments.required("interval")?,
         family: family(&arguments.required::<String>("family")?)?,
-        bind: arguments.optional("bind")?,
+        tcp: TcpWish {
+            bind: arguments.optional("bind")?,
+            device: arguments.optional("device")?,
+            reset: close(arguments.optional::<String>("close")?.as_deref())?,
+            hold: arguments.optional("hold")?.unwrap_or_default(),
+        },
         timeout: arguments.optional("timeout")?.unwrap_or(DEFAULT_TIMEOUT).min(budget.remaining()),
         deltas: arguments.required("deltas")?,
         speak,
@@ -172,8 +189,8 @@ fn speak(target: &Target, arguments: &Arguments) -> Result<Speak, String> {
 fn refuse_meaningless(arguments: &Arguments, speak: &Speak) -> Result<(), String> {
     let (useless, kinds): (&[&str], _) = match speak {
         Speak::Tcp => (&["sni", "alpn", "headers"], "a tls, http or https target"),
-        Speak::Tls(_) => (&["bind", "headers"], "another kind of target: bind for tcp, headers for http"),
-        Speak::Http(_) => (&["bind", "alpn"], "another kind of target: bind for tcp, alpn for tls"),
+        Speak::Tls(_) => (&["bind", "device", "close", "hold", "headers"], "a tcp target, or headers for an http one"),
+        Speak::Http(_) => (&["bind", "device", "close", "hold", "alpn"], "a tcp target, or alpn for a tls one"),
     };
     for name in useless {
         if let Some(value) = arguments.optional::<String>(name)? {
@@ -189,6 +206,15 @@ fn family(text: &str) -> Result<Family, String> {
         "4" => Ok(Family::Ipv4),
         "6" => Ok(Family::Ipv6),
         other => Err(format!("family {other:?}: write any, 4 or 6")),
+    }
+}
+
+/// Whether by RST.
+fn close(text: Option<&str>) -> Result<bool, String> {
+    match text {
+        None | Some("fin") => Ok(false),
+        Some("rst") => Ok(true),
+        Some(other) => Err(format!("close {other:?}: write fin or rst")),
     }
 }
 
@@ -275,6 +301,8 @@ mod tests {
             (TargetKind::Tcp, "count", "1001"),
             (TargetKind::Tcp, "family", "5"),
             (TargetKind::Tcp, "sni", "a.example"),
+            (TargetKind::Tcp, "close", "ack"),
+            (TargetKind::Tls, "hold", "3s"),
             (TargetKind::Tls, "bind", "192.0.2.9"),
             (TargetKind::Https, "alpn", "h2"),
             (TargetKind::Https, "redirects", "21"),

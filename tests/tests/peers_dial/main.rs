@@ -9,6 +9,7 @@ mod facts;
 mod openssl;
 mod ours;
 mod servers;
+mod socket;
 mod world;
 
 use std::path::Path;
@@ -158,6 +159,18 @@ fn request(
     }
     comparison.row(row, &facts, &theirs.facts);
     Ok(())
+}
+
+#[test]
+fn a_connection_is_told_as_ss_tells_it() {
+    let Some(world) = world(&[Server::Go]) else { return };
+    let mut comparison = Comparison::default();
+    for row in ["once", "again"] {
+        let (ours, theirs) = socket::held(&world, 6002).expect("a connection was held");
+        assert!(theirs.len() >= 10, "ss told little: {theirs:?}");
+        comparison.row(row, &ours, &theirs);
+    }
+    comparison.expect_equal(2);
 }
 
 #[test]

@@ -56,7 +56,9 @@ fn certificate(depth: usize, certificate: &Certificate, facts: &mut Facts) {
     let mut put = |name: &str, value: String| facts.insert(format!("certificate {depth} {name}"), value);
     put("subject", certificate.subject.clone());
     put("issuer", certificate.issuer.clone());
-    put("serial", certificate.serial_hex.clone());
+    // A number to OpenSSL; sonde shows its octets, the sign's too.
+    let serial = &certificate.serial_hex;
+    put("serial", serial.strip_prefix("00").filter(|rest| !rest.is_empty()).unwrap_or(serial).to_owned());
     put("not before", moment(&certificate.not_before));
     put("not after", moment(&certificate.not_after));
     put("sha256", certificate.sha256_hex.clone());
