@@ -63,6 +63,15 @@ pub(crate) struct Dial {
     /// Offer these protocols, separated by commas (TLS targets)
     #[arg(long, value_name = "NAMES")]
     alpn: Option<String>,
+    /// Say hello with X25519MLKEM768 as browsers do, or classically in one packet (TLS targets)
+    #[arg(long, value_name = "KIND", value_parser = ["post-quantum", "classical"])]
+    hello: Option<String>,
+    /// Ask for TLS in this protocol's words first (TLS targets)
+    #[arg(long, value_name = "PROTOCOL", value_parser = ["postgres", "mysql", "smtp", "imap", "ldap"])]
+    starttls: Option<String>,
+    /// Which HTTP to speak; as TLS agrees on when absent (HTTP targets)
+    #[arg(long, value_name = "1|2", value_parser = ["1", "2"])]
+    protocol: Option<String>,
     /// The request's method (HTTP targets)
     #[arg(short = 'X', long, value_name = "METHOD")]
     method: Option<String>,
@@ -130,6 +139,9 @@ impl Dial {
             ("sni", self.sni.clone()),
             ("send-sni", self.no_sni.then(|| "false".to_owned())),
             ("alpn", self.alpn.clone()),
+            ("hello", self.hello.clone()),
+            ("starttls", self.starttls.clone()),
+            ("protocol", self.protocol.clone()),
             ("method", self.method.clone()),
             ("headers", (!self.headers.is_empty()).then(|| self.headers.join("\n"))),
             ("redirects", self.redirects.clone()),

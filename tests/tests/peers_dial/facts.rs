@@ -62,6 +62,8 @@ const PLAIN: &[(&str, &str)] = &[
     ("verification", "accepted"),
     ("client certificate asked for", "false"),
     ("certificate ca", "false"),
+    ("staple", "none"),
+    ("group", "X25519"),
     ("http_code", "200"),
     ("num_redirects", "0"),
     ("size_download", "0"),
