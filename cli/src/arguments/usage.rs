@@ -100,9 +100,13 @@ fn command_path(error: &Error) -> Vec<String> {
     if path.is_empty() { vec!["sonde".to_owned()] } else { path }
 }
 
+/// The nearest of what clap suggests, which it puts last.
 fn suggestion(error: &Error) -> String {
     let kinds = [ContextKind::SuggestedValue, ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
-    let near = kinds.into_iter().map(|kind| text(error, kind)).find(|near| !near.is_empty());
+    let near = kinds.into_iter().find_map(|kind| match error.get(kind) {
+        Some(ContextValue::Strings(values)) => values.last().cloned(),
+        _ => Some(text(error, kind)).filter(|near| !near.is_empty()),
+    });
     near.map(|near| format!("; did you mean {near}?")).unwrap_or_default()
 }
 
@@ -135,11 +139,11 @@ mod tests {
         let line = line_of(&["sonde", "diagnoze"]);
 
         assert!(
-            line.starts_with("there is no command \"diagnoze\" here: it is one of diagnose, dns, path, check,"),
+            line.starts_with("there is no command \"diagnoze\" here: it is one of diagnose, dial, dns, path, check,"),
             "{line}"
         );
         assert!(line.ends_with("did you mean diagnose?"), "{line}");
-        assert!(line_of(&["sonde", "bogus"]).contains("it is one of diagnose, dns, path, check, cause, daemon"));
+        assert!(line_of(&["sonde", "bogus"]).contains("it is one of diagnose, dial, dns, path, check, cause, daemon"));
         assert_eq!(
             line_of(&["sonde", "daemon", "bogus"]),
             "there is no command \"bogus\" here: it is one of run, status"
@@ -197,7 +201,7 @@ mod tests {
         let line = line_of(&["sonde"]);
 
         assert!(
-            line.contains("a command is missing: it is one of diagnose, dns, path, check, cause, daemon"),
+            line.contains("a command is missing: it is one of diagnose, dial, dns, path, check, cause, daemon"),
             "{line}"
         );
     }

@@ -45,6 +45,15 @@ pub(crate) struct Dial {
     /// Dial from this local address (TCP targets)
     #[arg(long, value_name = "IP")]
     bind: Option<IpAddr>,
+    /// Dial through this network device (TCP targets; needs CAP_NET_RAW)
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// End established connections by FIN or by RST (TCP targets)
+    #[arg(long, value_name = "HOW", value_parser = ["fin", "rst"])]
+    close: Option<String>,
+    /// Keep connections open so long, and see whether the peer ends them (TCP targets)
+    #[arg(long, value_name = "DURATION")]
+    hold: Option<String>,
     /// Send and verify this server name instead of the target's host
     #[arg(long, value_name = "NAME")]
     sni: Option<String>,
@@ -54,6 +63,15 @@ pub(crate) struct Dial {
     /// Offer these protocols, separated by commas (TLS targets)
     #[arg(long, value_name = "NAMES")]
     alpn: Option<String>,
+    /// Say hello with X25519MLKEM768 as browsers do, or classically in one packet (TLS targets)
+    #[arg(long, value_name = "KIND", value_parser = ["post-quantum", "classical"])]
+    hello: Option<String>,
+    /// Ask for TLS in this protocol's words first (TLS targets)
+    #[arg(long, value_name = "PROTOCOL", value_parser = ["postgres", "mysql", "smtp", "imap", "ldap"])]
+    starttls: Option<String>,
+    /// Which HTTP to speak; as TLS agrees on when absent (HTTP targets)
+    #[arg(long, value_name = "1|2", value_parser = ["1", "2"])]
+    protocol: Option<String>,
     /// The request's method (HTTP targets)
     #[arg(short = 'X', long, value_name = "METHOD")]
     method: Option<String>,
@@ -115,9 +133,15 @@ impl Dial {
             ("timeout", self.patience.clone()),
             ("family", family.map(str::to_owned)),
             ("bind", self.bind.map(|address| address.to_string())),
+            ("device", self.device.clone()),
+            ("close", self.close.clone()),
+            ("hold", self.hold.clone()),
             ("sni", self.sni.clone()),
             ("send-sni", self.no_sni.then(|| "false".to_owned())),
             ("alpn", self.alpn.clone()),
+            ("hello", self.hello.clone()),
+            ("starttls", self.starttls.clone()),
+            ("protocol", self.protocol.clone()),
             ("method", self.method.clone()),
             ("headers", (!self.headers.is_empty()).then(|| self.headers.join("\n"))),
             ("redirects", self.redirects.clone()),

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use sonde_sdk::dial::{self, HttpExchange, HttpRequest, TcpRequest, TlsRequest, TlsSession, Verification};
+use sonde_sdk::dial::experience::Fate;
+use sonde_sdk::dial::{self, Connection, HttpExchange, HttpRequest, TcpRequest, TlsRequest, TlsSession, Verification};
 use sonde_sdk::prelude::*;
 
-use crate::request::{HttpWish, Speak, TlsWish, Wish};
+use crate::request::{HttpWish, Speak, TcpWish, TlsWish, Wish};
 
 /// The dials of one address, in order.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Attempt {
     pub(crate) whole: Option<Duration>,
     /// What is wrong, in words; none where nothing is.
     pub(crate) trouble: Option<String>,
+    /// Of a TCP handshake that failed; none where it succeeded, or where the dial was our own refusal.
+    pub(crate) fate: Option<Fate>,
 }
 
 impl Attempt {
@@ -33,8 +36,23 @@ impl Attempt {
         self.trouble.is_none()
     }
 
-    fn of(connected: bool, connect: &Timing, whole: &Timing, trouble: Option<String>, failed: bool) -> Self {
-        Self { connect: connected.then(|| connect.elapsed()), whole: (!failed).then(|| whole.elapsed()), trouble }
+    fn of(connection: &Connection, whole: &Timing, failure: Option<&Failure>, trouble: Option<String>) -> Self {
+        let connected = failure.is_none_or(|failure| !matches!(failure.phase, Phase::Socket | Phase::Connect));
+        let fate = failure.filter(|failure| !connected && !failure.is_our_own()).map(|failure| match failure.reason {
+            // Our own deadline, not the kernel's: a program may wait longer.
+            Reason::TimedOut if failure.errno.is_none() => Fate::Silent,
+            _ => {
+                let name = failure.errno_name.clone().unwrap_or_else(|| failure.detail.clone());
+                Fate::Failed(failure.elapsed(), name)
+            }
+        });
+        let own = failure.is_some_and(Failure::is_our_own);
+        Self {
+            connect: (connected && !own).then(|| connection.connect.elapsed()),
+            whole: failure.is_none().then(|| whole.elapsed()),
+            trouble,
+            fate,
+        }
     }
 }
 
@@ -69,23 +87,35 @@ pub(crate) async fn repeat(endpoint: Endpoint, wish: &Wish, deadline: Duration) 
 
 async fn tcp(endpoint: &Endpoint, wish: &Wish, patience: Duration) -> Attempt {
     let mut request = TcpRequest::to(endpoint.clone()).within(patience);
-    if let Some(bind) = &wish.bind {
+    let TcpWish { bind, device, reset, hold } = &wish.tcp;
+    if let Some(bind) = bind {
         request = request.from(bind);
     }
+    if let Some(device) = device {
+        request = request.through(device);
+    }
+    if *reset {
+        request = request.resetting();
+    }
+    request = request.holding(*hold);
     if wish.deltas {
         request = request.with_deltas();
     }
     let seen = dial::tcp(request).await;
-    let trouble = seen.outcome.as_ref().err().map(|failure| said(endpoint, failure));
-    Attempt::of(seen.outcome.is_ok(), &seen.connection.connect, &seen.timing, trouble, seen.outcome.is_err())
+    let failure = seen.outcome.as_ref().err();
+    Attempt::of(&seen.connection, &seen.timing, failure, failure.map(|failure| said(endpoint, failure)))
 }
 
 async fn tls(endpoint: &Endpoint, wish: &Wish, wanted: &TlsWish, patience: Duration) -> Attempt {
     let mut request = TlsRequest::to(endpoint.clone(), &wanted.server_name)
         .offering(wanted.alpn.iter().map(String::as_str))
         .within(patience);
+    request = request.starting_from(wanted.starttls);
     if !wanted.send_sni {
         request = request.without_sni();
+    }
+    if wanted.small_hello {
+        request = request.with_small_hello();
     }
     if wish.deltas {
         request = request.with_deltas();
@@ -95,7 +125,7 @@ async fn tls(endpoint: &Endpoint, wish: &Wish, wanted: &TlsWish, patience: Durat
         Err(failure) => Some(said(endpoint, failure)),
         Ok(()) => seen.session.as_ref().and_then(|session| refused(endpoint, session)),
     };
-    Attempt::of(seen.handshake.is_some(), &seen.connection.connect, &seen.timing, trouble, seen.outcome.is_err())
+    Attempt::of(&seen.connection, &seen.timing, seen.outcome.as_ref().err(), trouble)
 }
 
 /// The request that a wish comes to at this endpoint.
@@ -103,6 +133,7 @@ pub(crate) fn http_request(endpoint: &Endpoint, wish: &Wish, wanted: &HttpWish, 
     let place = &wanted.place;
     let mut request = HttpRequest::get(endpoint.clone(), &place.authority(), &place.path)
         .method(&wanted.method)
+        .speaking(wanted.protocol)
         .reading_at_most(wanted.body_limit)
         .within(patience);
     let has = |name: &str| wanted.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -125,13 +156,11 @@ pub(crate) fn http_request(endpoint: &Endpoint, wish: &Wish, wanted: &HttpWish, 
 
 /// What came of an exchange.
 pub(crate) fn of_exchange(exchange: &HttpExchange) -> Attempt {
-    let endpoint = exchange.connection.local.is_some();
     let trouble = match &exchange.outcome {
         Err(failure) => Some(failure.detail.clone()),
         Ok(()) => exchange.session.as_ref().and_then(unaccepted),
     };
-    let connected = endpoint && (exchange.phases.send.is_some() || exchange.phases.tls.is_some());
-    Attempt::of(connected, &exchange.connection.connect, &exchange.timing, trouble, exchange.outcome.is_err())
+    Attempt::of(&exchange.connection, &exchange.timing, exchange.outcome.as_ref().err(), trouble)
 }
 
 fn said(endpoint: &Endpoint, failure: &Failure) -> String {

@@ -7,7 +7,6 @@ use sonde_sdk::dns::{Family, Personality, ResolveRequest};
 use sonde_sdk::prelude::*;
 
 use crate::attempt::{self, Series};
-use crate::place::Place;
 use crate::request::{self, HttpWish, Wish};
 
 /// Follows from the first address that redirects. Why it stopped before the end, if it did.
@@ -51,7 +50,7 @@ pub(crate) async fn redirects(
         let endpoint = Endpoint::new(&address, wanted.place.port);
         let next = dial::http(attempt::http_request(&endpoint, wish, &wanted, patience)).await;
         let trouble = attempt::of_exchange(&next).trouble;
-        exchange = Box::new(next);
+        *exchange = next;
         if let Some(trouble) = trouble {
             let why = format!("{}: {trouble}", wanted.place.url());
             if let Some(last) = series[start].attempts.last_mut() {

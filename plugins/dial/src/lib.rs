@@ -2,6 +2,7 @@
 //! notes are what `sonde dial` shows.
 
 mod attempt;
+mod experience;
 mod follow;
 mod place;
 mod request;
@@ -49,6 +50,8 @@ impl Check for Dial {
             .iter()
             .filter(|series| series.attempts.len() > 1)
             .fold(outcome, |outcome, series| outcome.noting(series.endpoint.to_string(), spread::sentence(series)));
+        let outcome =
+            experience::notes(&series).into_iter().fold(outcome, |outcome, (who, said)| outcome.noting(who, said));
         Ok(match ended {
             Some(why) => outcome.noting("redirects", why),
             None => outcome,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sonde_sdk::dial::DEFAULT_TIMEOUT;
+use sonde_sdk::dial::{DEFAULT_TIMEOUT, HttpProtocol, Starttls};
 use sonde_sdk::prelude::*;
 
 use crate::place::Place;
@@ -16,12 +16,18 @@ pub(crate) fn parameters() -> Vec<Parameter> {
         new("interval", ParameterType::Duration, "the pause between two of them").with_default("200ms"),
         new("family", Text, "any, 4 or 6").with_default("any"),
         new("bind", Address, "the local address to dial from; of tcp targets"),
+        new("device", Text, "the network device to dial through; of tcp targets"),
+        new("close", Text, "fin or rst: how an established connection ends; of tcp targets"),
+        new("hold", ParameterType::Duration, "keep the connection open so long before it ends; of tcp targets"),
         new("timeout", ParameterType::Duration, "of each dial"),
         new("deltas", Boolean, "take counter deltas around each dial; they then run one at a time")
             .with_default("false"),
         new("sni", Text, "the server name to send and to verify; the target's host when absent"),
         new("send-sni", Boolean, "false verifies the name without sending it").with_default("true"),
         new("alpn", Text, "protocols to offer by tls, separated by commas"),
+        new("hello", Text, "of tls: post-quantum (with X25519MLKEM768, two packets) or classical (one)"),
+        new("starttls", Text, "of tls: ask for it first as postgres, mysql, smtp, imap or ldap do"),
+        new("protocol", Text, "of http: auto, 1 or 2").with_default("auto"),
         new("method", Text, "of http").with_default("GET"),
         new("headers", Text, "of http: further ones, NAME: VALUE, one on each line"),
         new("body-limit", Integer, "of http: stop reading the body there").in_unit("By").with_default("1048576"),
@@ -35,10 +41,19 @@ pub(crate) struct Wish {
     pub(crate) count: u32,
     pub(crate) interval: Duration,
     pub(crate) family: Family,
-    pub(crate) bind: Option<String>,
+    pub(crate) tcp: TcpWish,
     pub(crate) timeout: Duration,
     pub(crate) deltas: bool,
     pub(crate) speak: Speak,
+}
+
+/// A connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TcpWish {
+    pub(crate) bind: Option<String>,
+    pub(crate) device: Option<String>,
+    pub(crate) reset: bool,
+    pub(crate) hold: Duration,
 }
 
 /// What to say once connected.
@@ -55,6 +70,8 @@ pub(crate) struct TlsWish {
     pub(crate) server_name: String,
     pub(crate) send_sni: bool,
     pub(crate) alpn: Vec<String>,
+    pub(crate) small_hello: bool,
+    pub(crate) starttls: Option<Starttls>,
 }
 
 /// A request.
@@ -63,6 +80,7 @@ pub(crate) struct HttpWish {
     pub(crate) place: Place,
     /// Instead of the place's own host.
     pub(crate) server_name: Option<String>,
+    pub(crate) protocol: HttpProtocol,
     pub(crate) method: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body_limit: u32,
@@ -135,7 +153,12 @@ pub(crate) fn wish(target: &Target, arguments: &Arguments, budget: Budget) -> Re
         count,
         interval: arguments.required("interval")?,
         family: family(&arguments.required::<String>("family")?)?,
-        bind: arguments.optional("bind")?,
+        tcp: TcpWish {
+            bind: arguments.optional("bind")?,
+            device: arguments.optional("device")?,
+            reset: close(arguments.optional::<String>("close")?.as_deref())?,
+            hold: arguments.optional("hold")?.unwrap_or_default(),
+        },
         timeout: arguments.optional("timeout")?.unwrap_or(DEFAULT_TIMEOUT).min(budget.remaining()),
         deltas: arguments.required("deltas")?,
         speak,
@@ -150,6 +173,8 @@ fn speak(target: &Target, arguments: &Arguments) -> Result<Speak, String> {
             server_name: sni.unwrap_or_else(|| host.to_owned()),
             send_sni: arguments.required("send-sni")?,
             alpn: words(&arguments.optional::<String>("alpn")?.unwrap_or_default()),
+            small_hello: hello(arguments.optional::<String>("hello")?.as_deref())?,
+            starttls: starttls(arguments.optional::<String>("starttls")?.as_deref())?,
         }),
         TargetKind::Https | TargetKind::Http => {
             let https = target.kind == TargetKind::Https;
@@ -158,6 +183,7 @@ fn speak(target: &Target, arguments: &Arguments) -> Result<Speak, String> {
             Speak::Http(HttpWish {
                 place: Place { https, host: host.to_ascii_lowercase(), port, path },
                 server_name: sni,
+                protocol: protocol(&arguments.required::<String>("protocol")?)?,
                 method: method(&arguments.required::<String>("method")?)?,
                 headers: headers(&arguments.optional::<String>("headers")?.unwrap_or_default())?,
                 body_limit: arguments.required("body-limit")?,
@@ -171,9 +197,9 @@ fn speak(target: &Target, arguments: &Arguments) -> Result<Speak, String> {
 /// An argument that the target's protocol has no use for, dropped in silence, would be taken for obeyed.
 fn refuse_meaningless(arguments: &Arguments, speak: &Speak) -> Result<(), String> {
     let (useless, kinds): (&[&str], _) = match speak {
-        Speak::Tcp => (&["sni", "alpn", "headers"], "a tls, http or https target"),
-        Speak::Tls(_) => (&["bind", "headers"], "another kind of target: bind for tcp, headers for http"),
-        Speak::Http(_) => (&["bind", "alpn"], "another kind of target: bind for tcp, alpn for tls"),
+        Speak::Tcp => (&["sni", "alpn", "hello", "starttls", "headers"], "a tls, http or https target"),
+        Speak::Tls(_) => (&["bind", "device", "close", "hold", "headers"], "a tcp target, or headers for an http one"),
+        Speak::Http(_) => (&["bind", "device", "close", "hold", "alpn", "hello", "starttls"], "a tcp or tls target"),
     };
     for name in useless {
         if let Some(value) = arguments.optional::<String>(name)? {
@@ -189,6 +215,45 @@ fn family(text: &str) -> Result<Family, String> {
         "4" => Ok(Family::Ipv4),
         "6" => Ok(Family::Ipv6),
         other => Err(format!("family {other:?}: write any, 4 or 6")),
+    }
+}
+
+/// Whether it is the small one.
+fn hello(text: Option<&str>) -> Result<bool, String> {
+    match text {
+        None | Some("post-quantum") => Ok(false),
+        Some("classical") => Ok(true),
+        Some(other) => Err(format!("hello {other:?}: write post-quantum or classical")),
+    }
+}
+
+fn starttls(text: Option<&str>) -> Result<Option<Starttls>, String> {
+    Ok(Some(match text {
+        None => return Ok(None),
+        Some("postgres") => Starttls::Postgres,
+        Some("mysql") => Starttls::Mysql,
+        Some("smtp") => Starttls::Smtp,
+        Some("imap") => Starttls::Imap,
+        Some("ldap") => Starttls::Ldap,
+        Some(other) => return Err(format!("starttls {other:?}: write postgres, mysql, smtp, imap or ldap")),
+    }))
+}
+
+fn protocol(text: &str) -> Result<HttpProtocol, String> {
+    match text {
+        "auto" => Ok(HttpProtocol::Auto),
+        "1" => Ok(HttpProtocol::Http1),
+        "2" => Ok(HttpProtocol::Http2),
+        other => Err(format!("protocol {other:?}: write auto, 1 or 2")),
+    }
+}
+
+/// Whether by RST.
+fn close(text: Option<&str>) -> Result<bool, String> {
+    match text {
+        None | Some("fin") => Ok(false),
+        Some("rst") => Ok(true),
+        Some(other) => Err(format!("close {other:?}: write fin or rst")),
     }
 }
 
@@ -275,6 +340,11 @@ mod tests {
             (TargetKind::Tcp, "count", "1001"),
             (TargetKind::Tcp, "family", "5"),
             (TargetKind::Tcp, "sni", "a.example"),
+            (TargetKind::Tcp, "close", "ack"),
+            (TargetKind::Tls, "hold", "3s"),
+            (TargetKind::Tls, "hello", "small"),
+            (TargetKind::Tls, "starttls", "pop3"),
+            (TargetKind::Https, "protocol", "3"),
             (TargetKind::Tls, "bind", "192.0.2.9"),
             (TargetKind::Https, "alpn", "h2"),
             (TargetKind::Https, "redirects", "21"),

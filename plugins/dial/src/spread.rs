@@ -80,6 +80,7 @@ mod tests {
             connect: connect.map(Duration::from_millis),
             whole: connect.map(Duration::from_millis),
             trouble: connect.is_none().then(|| "timed out".to_owned()),
+            fate: None,
         };
         let attempts = vec![attempt(Some(2)), attempt(None), attempt(Some(4))];
         let series = Series { endpoint: Endpoint::new("192.0.2.1", 80), attempts, exchange: None };

@@ -56,7 +56,19 @@ pub(crate) fn write(dir: &Path, address: IpAddr) -> Result<()> {
     leaf("other", "other.peers.example", (2024, 2090), KeyPair::generate()?, issuer, above)?;
     leaf("incomplete", NAME, (2024, 2090), KeyPair::generate()?, issuer, "")?;
     leaf("unknown", NAME, (2024, 2090), KeyPair::generate()?, Some(&unknown.issuer), &unknown.pem)?;
-    leaf("selfsigned", NAME, (2024, 2090), generated(dir, &["rsa", "-pkeyopt", "rsa_keygen_bits:2048"])?, None, "")
+    leaf("selfsigned", NAME, (2024, 2090), generated(dir, &["rsa", "-pkeyopt", "rsa_keygen_bits:2048"])?, None, "")?;
+    staple(dir)
+}
+
+/// Writes `staple.der`: its issuer says that the leaf of kind `good` is not revoked.
+fn staple(dir: &Path) -> Result<()> {
+    let script = "serial=$(openssl x509 -in good.pem -noout -serial) && \
+        printf 'V\\t900405000000Z\\t\\t%s\\tunknown\\t/CN=good\\n' \"${serial#serial=}\" > index && \
+        openssl ocsp -index index -CA issuing.pem -rsigner issuing.pem -rkey issuing.key -issuer issuing.pem -cert good.pem \
+            -ndays 7 -respout staple.der && test -s staple.der";
+    let output = run(Command::new("sh").args(["-c", script]).current_dir(dir), Duration::from_secs(20))?;
+    ensure!(output.status.success(), "staple: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 /// A key in the form that OpenSSL writes: rcgen's own of these kinds is one that OpenSSL 3.0 does not read, or none.

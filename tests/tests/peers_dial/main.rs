@@ -1,5 +1,5 @@
-//! `sonde dial -o json` beside `openssl s_client`, `curl -w` and `ss -ti`, field by field, against nginx, `HAProxy`, `openssl s_server`
-//! and a server in Go, as Debian 12 and the Go toolchain here ship them.
+//! `sonde dial -o json` beside `openssl s_client`, `curl -w` and `ss -ti`, field by field, against nginx, `HAProxy`, `openssl s_server`,
+//! PostgreSQL and a server in Go, as Debian 12 and the Go toolchain here ship them.
 //!
 //! Every field that is compared is something other than its plain value in at least one row, or the test fails.
 
@@ -9,6 +9,7 @@ mod facts;
 mod openssl;
 mod ours;
 mod servers;
+mod socket;
 mod world;
 
 use std::path::Path;
@@ -36,6 +37,8 @@ fn a_handshake_is_told_as_openssl_tells_it() {
         Server::Openssl("incomplete", 7005, &[]),
         Server::Openssl("unknown", 7006, &[]),
         Server::Openssl("selfsigned", 7007, &[]),
+        Server::Openssl("good", 7008, &["-status_file", "DIR/staple.der"]),
+        Server::Postgres,
     ];
     let Some(world) = world(&servers) else { return };
     let mut comparison = Comparison::default();
@@ -51,8 +54,13 @@ fn a_handshake_is_told_as_openssl_tells_it() {
 }
 
 fn handshake(world: &World, port: u16, alpn: &str, row: &str, comparison: &mut Comparison) -> Result<()> {
-    let theirs = openssl::told(world, port, alpn, &[])?;
-    let mut more = vec!["--sni", NAME];
+    // OpenSSL 3.0 has no X25519MLKEM768.
+    let mut more = vec!["--sni", NAME, "--hello", "classical"];
+    let mut first: &[&str] = &[];
+    if port == 5432 {
+        (more, first) = ([more, vec!["--starttls", "postgres"]].concat(), &["-starttls", "postgres"]);
+    }
+    let theirs = openssl::told(world, port, alpn, first)?;
     if !alpn.is_empty() {
         more.extend(["--alpn", alpn]);
     }
@@ -86,6 +94,9 @@ fn a_request_is_told_as_curl_tells_it() {
         ("http://192.0.2.1:8001/up", true, &[]),
         ("https://192.0.2.1:8444/page.html", false, &[]),
         ("https://192.0.2.1:7010/page.html", false, &[]),
+        ("https://192.0.2.1:8443/page.html", false, &[]),
+        ("https://192.0.2.1:9443/", false, &[]),
+        ("https://192.0.2.1:6443/chunks", false, &[]),
         ("http://192.0.2.1:9001/", false, &[]),
         ("http://192.0.2.1:9001/form", true, &[]),
         ("http://192.0.2.1:6001/chunks", false, &[]),
@@ -108,7 +119,7 @@ fn refused(world: &World, url: &str, comparison: &mut Comparison) -> Result<()> 
     theirs.retain(|field, _| {
         ["ssl_verify_result", "remote_ip", "remote_port", "local_ip", "num_redirects"].contains(&&**field)
     });
-    let diagnosis = world.dial(url, &[])?;
+    let diagnosis = world.dial(url, &["--protocol", "1"])?;
     comparison.row(url, &ours::request(&ours::exchanges(&diagnosis))?, &theirs);
     Ok(())
 }
@@ -121,8 +132,9 @@ fn request(
     row: &str,
     comparison: &mut Comparison,
 ) -> Result<()> {
+    let second = SECOND.iter().any(|port| url.contains(&format!(":{port}/")));
     // As sonde, which asks once and closes.
-    let mut flags = vec!["--http1.1", "-H", "Connection: close"];
+    let mut flags = if second { vec!["--http2"] } else { vec!["--http1.1", "-H", "Connection: close"] };
     // `-X HEAD` would have curl wait for a body.
     flags.extend(if more == ["-X", "HEAD"] { &["-I"][..] } else { more });
     if follow {
@@ -130,7 +142,7 @@ fn request(
     }
     let mut theirs = curl::told(world, url, &flags)?;
     let mut ours_more = more.to_vec();
-    ours_more.extend(["--redirects", if follow { "10" } else { "0" }]);
+    ours_more.extend(["--redirects", if follow { "10" } else { "0" }, "--protocol", if second { "2" } else { "1" }]);
     let diagnosis = world.dial(url, &ours_more)?;
     let hops = ours::exchanges(&diagnosis);
     let mut facts = ours::request(&hops)?;
@@ -161,6 +173,18 @@ fn request(
 }
 
 #[test]
+fn a_connection_is_told_as_ss_tells_it() {
+    let Some(world) = world(&[Server::Go]) else { return };
+    let mut comparison = Comparison::default();
+    for row in ["once", "again"] {
+        let (ours, theirs) = socket::held(&world, 6002).expect("a connection was held");
+        assert!(theirs.len() >= 10, "ss told little: {theirs:?}");
+        comparison.row(row, &ours, &theirs);
+    }
+    comparison.expect_equal(2);
+}
+
+#[test]
 fn the_local_endpoint_is_the_one_that_the_server_sees() {
     let Some(world) = world(&[Server::Go]) else { return };
     let url = format!("http://{SERVER}:6001/whoami");
@@ -183,7 +207,7 @@ fn the_phases_take_as_long_as_curl_says() {
     let url = format!("https://{SERVER}:6443/slow");
 
     let theirs = curl::told(&world, &url, &["--http1.1"]).expect("curl answers");
-    let diagnosis = world.dial(&url, &[]).expect("sonde answers");
+    let diagnosis = world.dial(&url, &["--protocol", "1"]).expect("sonde answers");
 
     let hops = ours::exchanges(&diagnosis);
     let phases = hops.first().and_then(|(_, exchange)| exchange.phases).expect("phases");
@@ -218,13 +242,19 @@ fn world(servers: &[Server]) -> Option<World> {
     tool("dial-peer")?;
     let programs = ["nginx", "haproxy", "openssl", "curl", "ss"];
     let there = |program: &str| ["/usr/sbin", "/usr/bin"].iter().any(|dir| Path::new(dir).join(program).exists());
-    let missing: Vec<_> = programs.into_iter().filter(|program| !there(program)).collect();
+    let mut missing: Vec<_> = programs.into_iter().filter(|program| !there(program)).collect();
+    if !Path::new("/usr/lib/postgresql").exists() {
+        missing.push("postgresql");
+    }
     if !missing.is_empty() {
         skip(&format!("{missing:?} are not installed; `tests/run` installs them"));
         return None;
     }
     Some(World::with(servers).expect("the servers start"))
 }
+
+/// Ports that speak HTTP/2.
+const SECOND: [u16; 3] = [8443, 9443, 6443];
 
 /// Ports that speak no TLS.
 const PLAIN_PORTS: [u16; 4] = [6001, 6002, 8001, 9001];

@@ -12,7 +12,7 @@ pub(crate) fn told(world: &World, port: u16, alpn: &str, more: &[&str]) -> Resul
     let ca = world.path("ca.pem");
     let mut arguments =
         vec!["s_client", "-connect", &connect, "-servername", NAME, "-verify_hostname", NAME, "-CAfile", &ca];
-    arguments.extend(["-no-CApath", "-no-CAstore", "-showcerts", "-status"]);
+    arguments.extend(["-no-CApath", "-no-CAstore", "-showcerts", "-status", "-nameopt", "RFC2253"]);
     if !alpn.is_empty() {
         arguments.extend(["-alpn", alpn]);
     }
@@ -34,6 +34,14 @@ fn read(world: &World, output: &str) -> Result<Facts> {
     facts.insert("alpn".to_owned(), after("ALPN protocol:").unwrap_or("none").to_owned());
     let asked = after("Requested Signature Algorithms:").is_some();
     facts.insert("client certificate asked for".to_owned(), asked.to_string());
+    facts.insert("client certificate authorities".to_owned(), authorities(output).join("; "));
+    facts.insert("group".to_owned(), group(after("Server Temp Key:").context("no key exchange")?)?.to_owned());
+    facts.insert("staple".to_owned(), after("Cert Status:").unwrap_or("none").to_owned());
+    for (name, label) in [("staple this update", "This Update:"), ("staple next update", "Next Update:")] {
+        if let Some(at) = after(label) {
+            facts.insert(name.to_owned(), at.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
     let code = after("Verify return code:").context("no verification")?;
     facts.insert("verification".to_owned(), verification(code)?.to_owned());
     let blocks = output.split("-----BEGIN CERTIFICATE-----").skip(1);
@@ -47,6 +55,22 @@ fn read(world: &World, output: &str) -> Result<Facts> {
         certificate(world, depth, &pem, &mut facts)?;
     }
     Ok(facts)
+}
+
+/// The names below `Acceptable client certificate CA names`.
+fn authorities(output: &str) -> Vec<&str> {
+    let below = output.lines().skip_while(|line| !line.starts_with("Acceptable client certificate CA names")).skip(1);
+    below.take_while(|line| line.contains('=') && !line.contains(':')).collect()
+}
+
+/// `X25519, 253 bits`, `ECDH, secp384r1, 384 bits`.
+fn group(key: &str) -> Result<&str> {
+    Ok(match key.split(", ").collect::<Vec<_>>()[..] {
+        ["ECDH", "prime256v1", _] => "secp256r1",
+        ["ECDH", curve, _] => curve,
+        [group, _] => group,
+        _ => anyhow::bail!("a key exchange that this test does not know: {key}"),
+    })
 }
 
 /// `X509_V_ERR_*` (openssl-verify(1)) in sonde's words.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use sonde_proto::v1::evidence::Call;
-use sonde_proto::v1::{Certificate, Diagnosis, Evidence, HttpExchange, TlsDial, TlsSession, Verification};
+use sonde_proto::v1::{Certificate, Diagnosis, Evidence, HttpExchange, OcspStatus, TlsDial, TlsSession, Verification};
 
 use super::facts::Facts;
 
@@ -33,10 +33,32 @@ pub(crate) fn session(session: &TlsSession) -> Result<Facts> {
     facts.insert("client certificate asked for".to_owned(), session.client_certificate_requested.to_string());
     facts.insert("verification".to_owned(), verification(session)?.to_owned());
     facts.insert("certificates".to_owned(), session.chain.len().to_string());
+    facts.insert("client certificate authorities".to_owned(), session.client_certificate_authorities.join("; "));
+    facts.insert("group".to_owned(), session.group.clone());
+    let status = session.staple.as_ref().map_or("none", |staple| match staple.status() {
+        OcspStatus::Good => "good",
+        OcspStatus::Revoked => "revoked",
+        _ => "other",
+    });
+    facts.insert("staple".to_owned(), status.to_owned());
+    let bounds = session.staple.as_ref().map(|staple| (staple.this_update.as_ref(), staple.next_update.as_ref()));
+    let (this, next) = bounds.unwrap_or_default();
+    for (name, at) in [("staple this update", this), ("staple next update", next)] {
+        facts.extend(at.map(|at| (name.to_owned(), written(&at.to_string()))));
+    }
     for (depth, presented) in session.chain.iter().enumerate() {
         certificate(depth, presented, &mut facts);
     }
     Ok(facts)
+}
+
+/// `2026-11-27T13:05:09Z` as OpenSSL writes it, `Nov 27 13:05:09 2026 GMT`.
+fn written(moment: &str) -> String {
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let part = |range: std::ops::Range<usize>| moment.get(range).unwrap_or_default();
+    let month = part(5..7).parse().ok().and_then(|month: usize| months.get(month.wrapping_sub(1)));
+    let day = part(8..10).trim_start_matches('0');
+    format!("{} {day} {} {} GMT", month.copied().unwrap_or_default(), part(11..19), part(0..4))
 }
 
 fn verification(session: &TlsSession) -> Result<&'static str> {
@@ -56,7 +78,9 @@ fn certificate(depth: usize, certificate: &Certificate, facts: &mut Facts) {
     let mut put = |name: &str, value: String| facts.insert(format!("certificate {depth} {name}"), value);
     put("subject", certificate.subject.clone());
     put("issuer", certificate.issuer.clone());
-    put("serial", certificate.serial_hex.clone());
+    // A number to OpenSSL; sonde shows its octets, the sign's too.
+    let serial = &certificate.serial_hex;
+    put("serial", serial.strip_prefix("00").filter(|rest| !rest.is_empty()).unwrap_or(serial).to_owned());
     put("not before", moment(&certificate.not_before));
     put("not after", moment(&certificate.not_after));
     put("sha256", certificate.sha256_hex.clone());

@@ -18,6 +18,8 @@ pub(crate) enum Server {
     Openssl(&'static str, u16, &'static [&'static str]),
     /// The server of `tests/peer`.
     Go,
+    /// TLS on request.
+    Postgres,
 }
 
 impl Server {
@@ -34,6 +36,7 @@ impl Server {
             Self::Haproxy => vec![9001, 9443],
             Self::Openssl(_, port, _) => vec![port],
             Self::Go => vec![6001, 6443, 6002],
+            Self::Postgres => vec![5432],
         }
     }
 
@@ -72,6 +75,10 @@ impl Server {
                 let peer = tool("dial-peer").context("tests/run builds target/tools/dial-peer")?;
                 let peer = peer.display().to_string();
                 words(&[&peer, SERVER, &path("p384.pem"), &path("p384.key"), &path("clients.pem")])
+            }
+            Self::Postgres => {
+                let script = POSTGRES.replace("DIR", &dir.display().to_string()).replace("SERVER", SERVER);
+                words(&["sh", "-c", &script])
             }
         })
     }
@@ -117,4 +124,17 @@ frontend plain
 frontend secure
     bind SERVER:9443 ssl crt DIR/pair.pem alpn h2,http/1.1 curves P-384 ciphersuites TLS_CHACHA20_POLY1305_SHA256
     http-request return status 403 content-type application/json string {}
+";
+
+/// It refuses to run as root, and to use a key that others may read.
+const POSTGRES: &str = "
+set -e
+bin=$(ls -d /usr/lib/postgresql/*/bin | tail -1)
+chmod 711 DIR
+install -d -o postgres -g postgres -m 700 DIR/postgres
+install -o postgres -g postgres -m 600 DIR/good.pem DIR/good.key DIR/postgres/
+as='setpriv --reuid=postgres --regid=postgres --clear-groups'
+$as $bin/initdb -D DIR/postgres/data -A trust --no-sync --no-locale >/dev/null
+exec $as $bin/postgres -D DIR/postgres/data -p 5432 -c listen_addresses=SERVER -c unix_socket_directories= -c ssl=on \
+    -c ssl_cert_file=DIR/postgres/good.pem -c ssl_key_file=DIR/postgres/good.key
 ";

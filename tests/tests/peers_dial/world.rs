@@ -58,14 +58,21 @@ impl World {
 
     /// Runs a program where the clients are, and returns what it printed, whatever its exit code.
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net={}", self.client().display())).arg(program).args(arguments);
-        command.env_remove("SSL_CERT_FILE").env("HOME", self.dir.path()).env("LC_ALL", "C");
+        let mut command = self.asking(program);
+        command.args(arguments);
         let output = run(&mut command, Duration::from_secs(20))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let complaint = || format!("{program} {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
         ensure!(!text.is_empty(), complaint());
         Ok(text)
+    }
+
+    /// A command where the clients are.
+    pub(crate) fn asking(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", self.client().display())).arg(program);
+        command.env_remove("SSL_CERT_FILE").env("HOME", self.dir.path()).env("LC_ALL", "C");
+        command
     }
 
     /// What `sonde dial -o json` says.

@@ -98,6 +98,7 @@ fn cells(connection: &Connection) -> [String; COLUMNS] {
     [
         connection.local.as_ref().map_or_else(String::new, |local| format!(":{}", local.port)),
         elapsed(handshake),
+        connection.scheduler_delay.as_ref().map_or_else(|| "–".to_owned(), |delay| elapsed(micros(Some(delay)))),
         figure(rtt),
         connection.syn_retransmits.to_string(),
         sizes,
@@ -131,5 +132,5 @@ fn aligned(cells: &[String; COLUMNS], widths: &[usize; COLUMNS]) -> String {
     cells.collect::<Vec<_>>().join("  ")
 }
 
-const COLUMNS: usize = 5;
-const HEADER: [&str; COLUMNS] = ["from", "handshake", "kernel rtt", "SYN again", "mss/pmtu"];
+const COLUMNS: usize = 6;
+const HEADER: [&str; COLUMNS] = ["from", "handshake", "scheduler", "kernel rtt", "SYN again", "mss/pmtu"];

@@ -1,6 +1,6 @@
 //! The TLS sessions: version, suite, protocol, and the presented chain certificate by certificate.
 
-use sonde_proto::v1::{Certificate, TlsSession, Verification};
+use sonde_proto::v1::{Certificate, OcspStaple, OcspStatus, TlsSession, Verification};
 
 use super::Dialled;
 use crate::render::page::Page;
@@ -45,12 +45,21 @@ fn same(one: &TlsSession, other: &TlsSession) -> bool {
 fn agreed(page: &mut Page, session: &TlsSession) {
     page.field("version", &session.version);
     page.field("suite", &session.cipher);
+    page.field("group", &session.group);
     page.field("ALPN", &session.alpn);
     if session.client_certificate_requested {
         page.field("asks for", "a client certificate");
+        page.list("of", &session.client_certificate_authorities);
+    }
+    if let Some(staple) = &session.staple {
+        page.field("OCSP", &stapled(staple));
     }
     if !session.plaintext.is_empty() {
-        page.field("no TLS", &format!("the peer began with {:?}", String::from_utf8_lossy(&session.plaintext)));
+        let like = match session.plaintext_protocol.as_str() {
+            "" => String::new(),
+            protocol => format!(", which looks like {protocol}"),
+        };
+        page.field("no TLS", &format!("the peer began with {:?}{like}", String::from_utf8_lossy(&session.plaintext)));
     }
     let mark = if is_accepted(session) { Mark::Works } else { Mark::Broken };
     let said = match (session.verification(), session.verification_detail.as_str()) {
@@ -62,11 +71,18 @@ fn agreed(page: &mut Page, session: &TlsSession) {
 }
 
 fn presented(page: &mut Page, session: &TlsSession, depth: usize, certificate: &Certificate, wide: bool) {
+    let problems: Vec<&str> = session
+        .problems
+        .iter()
+        .filter(|problem| problem.depth as usize == depth)
+        .map(|problem| problem.detail.as_str())
+        .collect();
     let at_fault = session.verification_depth.is_some_and(|fault| fault as usize == depth);
-    let mark = if at_fault { Mark::Broken } else { Mark::Works };
+    let mark = if at_fault || !problems.is_empty() { Mark::Broken } else { Mark::Works };
     let sign = paint(mark.style(), mark.sign());
     let subject = if certificate.subject.is_empty() { "(no subject)" } else { &certificate.subject };
     page.line(&format!("{sign} {depth}  {}", clean(subject)));
+    page.list("wrong", problems);
     let issuer = if certificate.self_signed { "itself" } else { &certificate.issuer };
     page.field("issuer", issuer);
     let names: Vec<&str> = certificate.dns_names.iter().chain(&certificate.addresses).map(String::as_str).collect();
@@ -76,10 +92,33 @@ fn presented(page: &mut Page, session: &TlsSession, depth: usize, certificate: &
     if certificate.is_ca {
         page.field("is", "a certificate authority");
     }
+    if certificate.must_staple {
+        page.field("demands", "an OCSP staple");
+    }
     if wide {
+        page.list("issuer at", &certificate.issuer_urls);
+        page.list("OCSP at", &certificate.ocsp_urls);
+        page.list("CRL at", &certificate.crl_urls);
         page.field("serial", &certificate.serial_hex);
         page.field("sha256", &certificate.sha256_hex);
     }
+}
+
+/// What the staple says, by whom, and how long it holds.
+fn stapled(staple: &OcspStaple) -> String {
+    let status = match staple.status() {
+        OcspStatus::Good => "good",
+        OcspStatus::Revoked => "revoked",
+        OcspStatus::Unknown => "unknown to its responder",
+        OcspStatus::Unanswered => "no answer",
+        OcspStatus::Malformed => "not decodable",
+        OcspStatus::Unspecified => "?",
+    };
+    let since = staple.revoked_at.as_ref().map_or_else(String::new, |at| format!(" since {}", moment(at)));
+    let until = staple.next_update.as_ref().map_or_else(String::new, |at| format!(", until {}", moment(at)));
+    let signed = if staple.verified { "" } else { ", its signature not verified" };
+    let detail = if staple.detail.is_empty() { String::new() } else { format!(": {}", staple.detail) };
+    format!("{status}{since}{until}{signed}{detail}")
 }
 
 /// Its bounds, and how many days are left at the time of the verification.
