@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 /// A name of a target, which is also that of its corpus.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 13] = [
     ("message", properties::message),
     ("resolv_conf", properties::resolv_conf),
     ("nsswitch", properties::nsswitch),
@@ -25,6 +25,7 @@ const TARGETS: [Target; 12] = [
     ("staple", properties::staple),
     ("icmp", properties::icmp),
     ("error_queue", properties::error_queue),
+    ("arp", properties::arp),
 ];
 
 /// Mutations of each seed.

@@ -221,7 +221,10 @@ mod tests {
             lost.push(size);
             RungOutcome::Silent
         });
-        assert_eq!((ladder.conclusion(), tried.iter().filter(|size| **size == 1338).count()), (MtuConclusion::Unclear, 2));
+        assert_eq!(
+            (ladder.conclusion(), tried.iter().filter(|size| **size == 1338).count()),
+            (MtuConclusion::Unclear, 2)
+        );
     }
 
     #[test]
