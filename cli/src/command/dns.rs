@@ -70,6 +70,7 @@ impl View {
             budget: Some(follow::wire(budget)),
             on_disconnect: OnDisconnect::Cancel.into(),
             endpoints: self.endpoints,
+            omit_evidence: false,
         };
         let mut client = CheckServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
         let call = client.run_check(session.request(request, follow::deadline(budget)));

@@ -20,7 +20,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, error, info};
 
-pub(crate) use self::fold::{MOST_BYTES, summary};
+pub(crate) use self::fold::{MOST_BYTES, summary, without_evidence};
 pub(crate) use self::journal::{Entry, Reader};
 pub(crate) use self::prepared::Prepared;
 use self::shelf::Shelf;

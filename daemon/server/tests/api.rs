@@ -138,7 +138,34 @@ async fn evidence_can_be_left_out_of_the_end() {
 
     let mut stream = diagnoses(&daemon).diagnose(request).await.expect("it begins").into_inner();
 
-    assert!(finished(&mut stream).await.evidence.is_empty());
+    let diagnosis = finished(&mut stream).await;
+    assert!(diagnosis.evidence.is_empty());
+    assert!(!diagnosis.findings.is_empty() && diagnosis.verdict.is_some(), "nothing else is: {diagnosis:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_can_be_left_out_of_the_end_of_one_check() {
+    let daemon = daemon(Config::default()).await;
+    let request = RunCheckRequest {
+        check: Some(run_check_request::Check::Name("connect".into())),
+        target: closed().await.target,
+        omit_evidence: true,
+        ..RunCheckRequest::default()
+    };
+
+    let mut client = CheckServiceClient::new(daemon.channel.clone());
+    let mut stream = client.run_check(request).await.expect("it begins").into_inner();
+    let (mut streamed, mut last) = (0, None);
+    while let Some(response) = stream.message().await.expect("no error") {
+        match response.event.and_then(|event| event.event) {
+            Some(Event::Evidence(_)) => streamed += 1,
+            Some(Event::Finished(diagnosis)) => last = Some(diagnosis),
+            _ => {}
+        }
+    }
+
+    assert!(streamed > 0);
+    assert_eq!(last.expect("the end").evidence, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

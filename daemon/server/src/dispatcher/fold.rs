@@ -33,6 +33,11 @@ pub(crate) fn fold(start: &Diagnosis, events: &[Arc<DiagnosisEvent>]) -> Diagnos
     sum
 }
 
+/// Without evidence, for a client that has it line by line. Not even copied: it is most of a diagnosis.
+pub(crate) fn without_evidence(diagnosis: &Diagnosis) -> Diagnosis {
+    Diagnosis { findings: diagnosis.findings.clone(), ..summary(diagnosis) }
+}
+
 /// Without findings and evidence, as lists show it.
 pub(crate) fn summary(diagnosis: &Diagnosis) -> Diagnosis {
     Diagnosis {

@@ -75,7 +75,7 @@ impl CheckService for Checks {
         };
         let prepared = request::prepare(&self.0, &checks, asked, &caller).await?;
         let begun = self.0.dispatcher.begin(prepared).await?;
-        let events = stream::events(begun, caller.deadline, false);
+        let events = stream::events(begun, caller.deadline, request.omit_evidence);
         let responses = events.map(|event| event.map(|event| v1::RunCheckResponse { event: Some(event) }));
         Ok(Response::new(Box::pin(responses)))
     }

@@ -8,7 +8,7 @@ use tokio_util::sync::DropGuard;
 use tonic::Status;
 
 use super::refusal;
-use crate::dispatcher::{Begun, Entry, Reader};
+use crate::dispatcher::{Begun, Entry, Reader, without_evidence};
 
 /// The events, the finished diagnosis last. Dropped before that, it ends the run, unless the client asked to carry on.
 pub(super) fn events(
@@ -60,10 +60,8 @@ impl State {
                 (Err(refusal::deadline()), Last::Yes)
             }
             Entry::Finished(diagnosis) => {
-                let mut diagnosis = diagnosis.as_ref().clone();
-                if self.omit_evidence {
-                    diagnosis.evidence.clear();
-                }
+                let diagnosis =
+                    if self.omit_evidence { without_evidence(&diagnosis) } else { diagnosis.as_ref().clone() };
                 let at = diagnosis.elapsed;
                 (Ok(v1::DiagnosisEvent { at, event: Some(Event::Finished(Box::new(diagnosis))) }), Last::Yes)
             }
