@@ -2,6 +2,7 @@
 
 mod argument;
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::manifest::{CostClass, Manifest, Scheme};
@@ -68,10 +69,15 @@ impl Plan {
     ///
     /// With nothing selected, every check that serves the target and is not heavy. Otherwise those selected and, because a
     /// check on a name cannot work before it is resolved, those that they wait for.
-    pub fn new(target: Target, manifests: &[Manifest], selected: &[Selection]) -> Result<Self, PlanError> {
-        let known = by_name(manifests)?;
+    pub fn new<M: Borrow<Manifest>>(
+        target: Target,
+        manifests: &[M],
+        selected: &[Selection],
+    ) -> Result<Self, PlanError> {
+        let manifests: Vec<&Manifest> = manifests.iter().map(Borrow::borrow).collect();
+        let known = by_name(&manifests)?;
         let chosen =
-            if selected.is_empty() { default_choice(&target, manifests)? } else { choice(&target, &known, selected)? };
+            if selected.is_empty() { default_choice(&target, &manifests)? } else { choice(&target, &known, selected)? };
         let mut names: BTreeSet<&str> = chosen.keys().copied().collect();
         let mut open: Vec<&str> = names.iter().copied().collect();
         while let Some(name) = open.pop() {
@@ -85,7 +91,7 @@ impl Plan {
             }
         }
         let members: Vec<&Manifest> =
-            manifests.iter().filter(|manifest| names.contains(manifest.name.as_str())).collect();
+            manifests.iter().copied().filter(|manifest| names.contains(manifest.name.as_str())).collect();
         let checks = ordered(&members)?
             .into_iter()
             .map(|manifest| PlannedCheck {
@@ -109,9 +115,9 @@ impl Plan {
     }
 }
 
-fn by_name(manifests: &[Manifest]) -> Result<BTreeMap<&str, &Manifest>, PlanError> {
+fn by_name<'a>(manifests: &[&'a Manifest]) -> Result<BTreeMap<&'a str, &'a Manifest>, PlanError> {
     let mut known = BTreeMap::new();
-    for manifest in manifests {
+    for &manifest in manifests {
         if known.insert(manifest.name.as_str(), manifest).is_some() {
             return Err(PlanError::LoadedTwice { name: manifest.name.clone() });
         }
@@ -122,7 +128,7 @@ fn by_name(manifests: &[Manifest]) -> Result<BTreeMap<&str, &Manifest>, PlanErro
 /// Names with arguments.
 type Choice<'a> = BTreeMap<&'a str, Vec<(String, String)>>;
 
-fn default_choice<'a>(target: &Target, manifests: &'a [Manifest]) -> Result<Choice<'a>, PlanError> {
+fn default_choice<'a>(target: &Target, manifests: &[&'a Manifest]) -> Result<Choice<'a>, PlanError> {
     let chosen: Choice<'_> = manifests
         .iter()
         .filter(|manifest| wants(manifest, target, false))

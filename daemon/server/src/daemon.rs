@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sonde_host::{Host, HostConfig, HostError, Limits};
 use sonde_probe::clock::RunClock;
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -74,6 +75,7 @@ impl Daemon {
             host: Arc::clone(&host),
             checks,
             dispatcher,
+            own_vantage: OnceCell::new(),
             started_at: RunClock::wall_now(),
             exports_traces: exporter.is_some(),
         });

@@ -14,10 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sonde_host::{Check, Host};
+use sonde_probe::vantage::Vantage;
 use sonde_proto::v1::cause_service_server::CauseServiceServer;
 use sonde_proto::v1::check_service_server::CheckServiceServer;
 use sonde_proto::v1::daemon_service_server::DaemonServiceServer;
 use sonde_proto::v1::diagnosis_service_server::DiagnosisServiceServer;
+use tokio::sync::OnceCell;
 use tonic::Status;
 use tonic::service::Routes;
 
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     /// By name; no two of one name.
     pub(crate) checks: Vec<Arc<Check>>,
     pub(crate) dispatcher: Dispatcher,
+    /// The daemon's own namespaces, once a run has wanted them.
+    pub(crate) own_vantage: OnceCell<Arc<Vantage>>,
     /// Wall clock since the Unix epoch.
     pub(crate) started_at: Duration,
     pub(crate) exports_traces: bool,

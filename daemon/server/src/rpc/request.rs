@@ -87,7 +87,7 @@ pub(super) async fn prepare(
     if !asked.selected.is_empty() {
         grants.allow_walks();
     }
-    let manifests: Vec<Manifest> = checks.iter().map(|check| check.manifest.clone()).collect();
+    let manifests: Vec<&Manifest> = checks.iter().map(|check| &check.manifest).collect();
     let plan = Plan::new(target, &manifests, &asked.selected).map_err(|error| unplanned(&error, asked.trigger))?;
     let planned = plan
         .checks()
@@ -95,11 +95,11 @@ pub(super) async fn prepare(
         .map(|planned| checks.iter().find(|check| check.manifest.name == planned.name).cloned())
         .collect::<Option<Vec<_>>>()
         .ok_or_else(|| refusal::internal("the plan names a check that is not there"))?;
-    let vantage = vantage(asked.vantage.as_ref()).await?;
+    let vantage = vantage(shared, asked.vantage.as_ref()).await?;
     Ok(Prepared {
         plan,
         checks: planned,
-        vantage: Arc::new(vantage),
+        vantage,
         asked_vantage: asked.vantage,
         grants,
         budget,
@@ -153,10 +153,10 @@ fn endpoints(grants: &mut Grants, endpoints: &[String]) -> Result<(), Status> {
     Ok(())
 }
 
-/// Opening one takes a few system calls, some in other namespaces: not on a worker of the API.
-async fn vantage(asked: Option<&v1::Vantage>) -> Result<Vantage, Status> {
+/// The daemon's own stays the same, and is opened once; any other may change from run to run.
+async fn vantage(shared: &Shared, asked: Option<&v1::Vantage>) -> Result<Arc<Vantage>, Status> {
     let selector = match asked.and_then(|vantage| vantage.r#where.as_ref()) {
-        None => Selector::Own,
+        None => return shared.own_vantage.get_or_try_init(|| open(Selector::Own)).await.cloned(),
         Some(v1::vantage::Where::NetnsPath(path)) if !path.starts_with('/') || path.contains('\0') => {
             let problem = format!("{} is no absolute path; give one such as /run/netns/NAME", quoted(path));
             return Err(refusal::invalid("vantage.netns_path", problem));
@@ -168,9 +168,14 @@ async fn vantage(asked: Option<&v1::Vantage>) -> Result<Vantage, Status> {
         }
         Some(v1::vantage::Where::Pid(pid)) => Selector::Pid(*pid),
     };
+    open(selector).await
+}
+
+/// It takes a few system calls, some in other namespaces: not on a worker of the API.
+async fn open(selector: Selector) -> Result<Arc<Vantage>, Status> {
     let opened = tokio::task::spawn_blocking(move || Vantage::open(&selector)).await;
     match opened {
-        Ok(Ok(vantage)) => Ok(vantage),
+        Ok(Ok(vantage)) => Ok(Arc::new(vantage)),
         Ok(Err(error)) if error.permission => Err(refusal::permission(&error.what, format!("failed to {error}"))),
         Ok(Err(error)) => Err(refusal::precondition("VANTAGE", &error.what, format!("failed to {error}"))),
         Err(error) => {
