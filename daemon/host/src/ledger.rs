@@ -1,6 +1,7 @@
 //! The evidence ledger of one run: append-only, and the only place where evidence ids are made.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sonde_core::observation::{Call, EvidenceId, Observation, Reason};
@@ -13,6 +14,7 @@ pub(crate) struct Ledger(Mutex<Lines>);
 struct Lines {
     observations: Vec<Arc<Observation>>,
     issued: HashMap<EvidenceId, State>,
+    random: Random,
 }
 
 /// What an issued id stands for.
@@ -41,7 +43,7 @@ impl Ledger {
     pub(crate) fn issue(&self) -> EvidenceId {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let id = EvidenceId(random());
+            let id = EvidenceId(lines.random.next());
             if id.0 != 0 && !lines.issued.contains_key(&id) {
                 lines.issued.insert(id, State::Pending);
                 return id;
@@ -80,12 +82,25 @@ impl Ledger {
     }
 }
 
-/// From the kernel; where it has none to give (no getrandom, no /dev/urandom), from the process' own hash seeds, which are
-/// random too.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(0_u8))
+/// Random numbers from the kernel, fetched many at a time: a system call for each costs as much as all the rest of a line.
+#[derive(Debug, Default)]
+struct Random(Vec<u64>);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        if self.0.is_empty() {
+            let mut bytes = [0; FETCHED * size_of::<u64>()];
+            if getrandom::fill(&mut bytes).is_ok() {
+                self.0.extend(bytes.as_chunks().0.iter().copied().map(u64::from_ne_bytes));
+            }
+        }
+        // Where it has none to give (no getrandom, no /dev/urandom): the process' own hash seeds, which are random too.
+        self.0.pop().unwrap_or_else(|| RandomState::new().hash_one(0_u8))
+    }
 }
+
+/// A few, since most runs make a few calls.
+const FETCHED: usize = 32;
 
 #[cfg(test)]
 mod tests {
