@@ -117,6 +117,11 @@ impl Run {
         self.with_grants(|grants| grants.targets().collect())
     }
 
+    /// The same where they are others than the `known` ones.
+    pub fn addresses_beside(&self, known: &[IpAddr]) -> Option<Vec<IpAddr>> {
+        self.with_grants(|grants| (grants.addresses() != known).then(|| grants.addresses().to_vec()))
+    }
+
     pub(crate) fn with_grants<T>(&self, f: impl FnOnce(&mut Grants) -> T) -> T {
         f(&mut self.grants.lock().unwrap_or_else(PoisonError::into_inner))
     }

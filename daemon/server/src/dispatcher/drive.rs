@@ -235,8 +235,7 @@ impl Driver {
 
     /// Tells the machine of the addresses that the run knows by now.
     fn learn(&mut self) {
-        let addresses = self.host_run.addresses();
-        if addresses != self.addresses {
+        if let Some(addresses) = self.host_run.addresses_beside(&self.addresses) {
             self.addresses.clone_from(&addresses);
             self.machine.step(Event::Learnt(addresses));
         }
