@@ -1,5 +1,6 @@
 //! A real `sonde daemon run`, on loopback and a unix socket of its own.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
@@ -21,6 +22,11 @@ pub struct Daemon {
 impl Daemon {
     /// Starts one with further lines of configuration, and waits until it serves.
     pub fn start(config: &str) -> Result<Self> {
+        Self::start_with(config, &[])
+    }
+
+    /// The same with further variables in its environment.
+    pub fn start_with(config: &str, variables: &[(&str, &OsStr)]) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("sonded").tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let path = dir.path().join("sonded.toml");
@@ -29,7 +35,7 @@ impl Daemon {
         command.args(["daemon", "run", "--config"]).arg(&path);
         command.args(["--listen", &format!("127.0.0.1:{port}")]);
         command.args(["--listen", &format!("unix:{}", dir.path().join("sonde.sock").display())]);
-        command.env("XDG_CACHE_HOME", dir.path().join("cache"));
+        command.env("XDG_CACHE_HOME", dir.path().join("cache")).envs(variables.iter().copied());
         let process = Process::start(&mut command, &dir.path().join("log"))?;
         let mut this = Self { process, dir, port };
         let (process, log) = (&mut this.process, this.dir.path().join("log"));
