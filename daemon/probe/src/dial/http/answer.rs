@@ -130,6 +130,11 @@ impl<C: Future> Driver<C> {
         self.ended.as_ref()
     }
 
+    /// How the connection ended, once it has.
+    pub(super) fn ended(&self) -> Option<&C::Output> {
+        self.ended.as_ref()
+    }
+
     fn advance(&mut self, cx: &mut std::task::Context<'_>) {
         if self.ended.is_none()
             && let std::task::Poll::Ready(outcome) = self.connection.as_mut().poll(cx)

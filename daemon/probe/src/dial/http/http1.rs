@@ -32,7 +32,7 @@ pub(super) async fn talk<S: Plain>(call: &Call<'_>, stream: S, said: &mut Said) 
         .handshake(TokioIo::new(Taped::new(stream, &tape)))
         .await;
     let (sender, connection) = opened.map_err(|error| call.failure(explain(&error, Phase::Send, "open HTTP/1.1")))?;
-    let mut talk = Talk { call: *call, tape, sender, connection: Driver::new(connection) };
+    let mut talk = Talk { call: *call, tape, sender, connection: Driver::new(connection), used: false };
     let outcome = Box::pin(talk.exchange(&mut said.phases, &mut said.response)).await;
     let outcome = match not_http(&talk.tape.record().first_bytes) {
         Some(bytes) if outcome.is_err() => {
@@ -56,6 +56,8 @@ struct Talk<'a, S: Plain> {
     tape: Tape,
     sender: SendRequest<Full<Bytes>>,
     connection: Driver<Connection<TokioIo<Taped<S>>, Full<Bytes>>>,
+    /// A request was sent before.
+    used: bool,
 }
 
 impl<S: Plain> Talk<'_, S> {
@@ -67,6 +69,11 @@ impl<S: Plain> Talk<'_, S> {
         let ended = call.now();
         let phase = phases(&self.tape.record(), begun, ended, seen);
         let outcome = match outcome {
+            // That the connection is closed says less than why it ended: a late alert, a reset.
+            Ok(Err(error)) if error.is_closed() || error.is_canceled() => {
+                let cause = self.connection.ended().and_then(|ended| ended.as_ref().err());
+                Err(explain(cause.unwrap_or(&error), phase, doing))
+            }
             Ok(outcome) => outcome.map_err(|error| explain(&error, phase, doing)),
             Err(fault) => Err(Fault { phase, ..fault }),
         };
@@ -79,7 +86,11 @@ impl<S: Plain> Talk<'_, S> {
     async fn collect(&mut self, response: &mut Option<HttpResponse>) -> hyper::Result<()> {
         let checked = self.call.checked;
         let request = checked.http1();
-        self.connection.drive(self.sender.ready()).await?;
+        // The first request is taken at once, and what became of the connection meanwhile is then told of it.
+        if self.used {
+            self.connection.drive(self.sender.ready()).await?;
+        }
+        self.used = true;
         let answer = self.connection.drive(self.sender.send_request(request)).await?;
         let seen = response.insert(answer::head(&answer, &checked.method));
         let mut body = pin!(answer.into_body());
