@@ -175,15 +175,12 @@ fn percent_decoded(text: &str) -> String {
         let pair = behind.first_chunk::<2>().filter(|_| *byte == b'%');
         let value =
             pair.and_then(|pair| std::str::from_utf8(pair).ok()).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        match value {
-            Some(value) => {
-                bytes.push(value);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*byte);
-                rest = behind;
-            }
+        if let Some(value) = value {
+            bytes.push(value);
+            rest = behind.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*byte);
+            rest = behind;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

@@ -102,9 +102,10 @@ fn curl_exempts(list: &str, host: &str) -> bool {
     }
     let name = host.trim_end_matches('.');
     let address: Option<IpAddr> = name.parse().ok();
-    list.split([',', ' ', '\t']).filter(|word| !word.is_empty()).any(|word| match address {
-        Some(address) => in_network(word.trim_start_matches('[').trim_end_matches(']'), address),
-        None => {
+    list.split([',', ' ', '\t']).filter(|word| !word.is_empty()).any(|word| {
+        if let Some(address) = address {
+            in_network(word.trim_start_matches('[').trim_end_matches(']'), address)
+        } else {
             let word = word.trim_end_matches('.');
             let word = word.strip_prefix('.').unwrap_or(word);
             !word.is_empty() && (name.eq_ignore_ascii_case(word) || is_below(name, word))

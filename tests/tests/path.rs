@@ -108,5 +108,5 @@ fn sonde(lab: &Topology, arguments: &[&str]) -> Output {
     let mut command = lab.command("client");
     command.arg(binary("sonde")).arg("path").args(arguments);
     command.env("HOME", lab.dir().join("home")).env_remove("XDG_RUNTIME_DIR");
-    run(&mut command, Duration::from_secs(60)).expect("sonde ends")
+    run(&mut command, Duration::from_mins(1)).expect("sonde ends")
 }

@@ -45,7 +45,7 @@ pub(crate) struct Dial {
     /// Dial from this local address (TCP targets)
     #[arg(long, value_name = "IP")]
     bind: Option<IpAddr>,
-    /// Dial through this network device (TCP targets; needs CAP_NET_RAW)
+    /// Dial through this network device (TCP targets; needs `CAP_NET_RAW`)
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
     /// End established connections by FIN or by RST (TCP targets)

@@ -22,7 +22,7 @@ pub(crate) fn parsed(text: &str) -> Result<(Option<Starttls>, bool), String> {
 
 /// The protocol to ask in, after a handshake that found none.
 ///
-/// A greeting names it. PostgreSQL and LDAP are silent until they are asked: there the port is a reason to ask, and the answer decides.
+/// A greeting names it. `PostgreSQL` and LDAP are silent until they are asked: there the port is a reason to ask, and the answer decides.
 pub(crate) fn guess(case: &Case, first: &TlsDial) -> Option<Starttls> {
     if !case.finds_starttls || case.starttls.is_some() {
         return None;

@@ -136,7 +136,7 @@ mod tests {
             response.retry_after()
         };
         let (now, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:07 GMT");
-        assert_eq!(after(&[("Retry-After", "120")]), Some(Duration::from_secs(120)));
+        assert_eq!(after(&[("Retry-After", "120")]), Some(Duration::from_mins(2)));
         assert_eq!(after(&[("Retry-After", later), ("Date", now)]), Some(Duration::from_secs(30)));
         assert_eq!(after(&[("Retry-After", now), ("Date", later)]), Some(Duration::ZERO));
         for nonsense in [&[("Retry-After", "soon")][..], &[("Retry-After", later)], &[("Retry-After", "-1")], &[]] {

@@ -1,5 +1,5 @@
 //! CPU of one probe by sonde beside two others that do the same in the same run: the floor (tokio, and rustls with a verifying
-//! handshake, and nothing else) and Debian's blackbox_exporter. A probe of sonde's is one host call of a check, with its line in the
+//! handshake, and nothing else) and Debian's `blackbox_exporter`. A probe of sonde's is one host call of a check, with its line in the
 //! ledger streamed to a client: in a batch (2,000 calls of one run, 64 in flight), or asked one by one over gRPC on a unix socket,
 //! 64 runs at once. Beside that, what the processes grow by with 512 probes in flight at a server that does not answer.
 //!

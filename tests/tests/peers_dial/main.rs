@@ -1,5 +1,5 @@
 //! `sonde dial -o json` beside `openssl s_client`, `curl -w` and `ss -ti`, field by field, against nginx, `HAProxy`, `openssl s_server`,
-//! PostgreSQL and a server in Go, as Debian 12 and the Go toolchain here ship them.
+//! `PostgreSQL` and a server in Go, as Debian 12 and the Go toolchain here ship them.
 //!
 //! Every field that is compared is something other than its plain value in at least one row, or the test fails.
 

@@ -1,4 +1,4 @@
-//! A socket for ICMP echo: a ping socket where net.ipv4.ping_group_range allows one, else a raw one.
+//! A socket for ICMP echo: a ping socket where `net.ipv4.ping_group_range` allows one, else a raw one.
 //!
 //! A ping socket's kernel sets identifier and checksum and hands out only its own replies. A raw one gets every ICMP message of
 //! its peer, so replies are told apart by a random identifier.

@@ -27,7 +27,7 @@ use crate::vantage::Vantage;
 const LEAST_V4: u32 = 576;
 const LEAST_V6: u32 = 1280;
 
-/// Usual links and tunnels: IPsec, WireGuard, VXLAN, GRE, PPPoE, Ethernet, its jumbo frames.
+/// Usual links and tunnels: `IPsec`, `WireGuard`, VXLAN, GRE, `PPPoE`, Ethernet, its jumbo frames.
 const USUAL: [u32; 12] = [1280, 1380, 1400, 1420, 1440, 1450, 1460, 1476, 1480, 1492, 1500, 9000];
 
 /// The longest IP packet.
@@ -113,12 +113,11 @@ async fn climb(
     if found.rungs.iter().all(silent) && by_echo.0.is_some() {
         (found.method, found.rungs) = by_echo;
     }
-    match refusal {
-        Some(fault) => Err(fault),
-        None => {
-            let detail = format!("{} answers neither echo requests nor datagrams", request.remote.address);
-            Err(Fault::new(Phase::Wait, Reason::TimedOut, detail))
-        }
+    if let Some(fault) = refusal {
+        Err(fault)
+    } else {
+        let detail = format!("{} answers neither echo requests nor datagrams", request.remote.address);
+        Err(Fault::new(Phase::Wait, Reason::TimedOut, detail))
     }
 }
 

@@ -1,4 +1,4 @@
-//! One flow of connection tracking, asked for by the tuple of its first packet (ctnetlink, linux/netfilter/nfnetlink_conntrack.h).
+//! One flow of connection tracking, asked for by the tuple of its first packet (ctnetlink, `linux/netfilter/nfnetlink_conntrack.h`).
 //!
 //! Refused: dumps. A table holds hundreds of thousands of flows of everybody; one flow is found by its hash. Needs
 //! `CAP_NET_ADMIN` in the namespace. An entry that a lone RST answered is gone at once (`nf_conntrack_tcp.c`).

@@ -56,7 +56,7 @@ fn redacted(value: &str) -> String {
 const KEPT: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
 /// Larger environments are unreadable; Linux allows 6 MiB, and 128 KiB for one variable.
 const LIMIT_BYTES: usize = 6 << 20;
-/// What lies beyond is cut off: long lists of NO_PROXY exist, but none is as long as this.
+/// What lies beyond is cut off: long lists of `NO_PROXY` exist, but none is as long as this.
 const VALUE_BYTES: usize = 8 << 10;
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(crate) const SERVER: [&str; 2] = ["10.1.3.2", "fd01:3::2"];
 /// The routers' addresses towards the client, nearest first, by family.
 pub(crate) const ROUTERS: [[&str; 2]; 2] = [["10.1.1.2", "10.1.2.2"], ["fd01:1::2", "fd01:2::2"]];
 
-/// `client -- near -- far -- server`; link N carries 10.1.N.0/24 and fd01:N::/64, the nearer end is 1, the farther 2.
+/// `client -- near -- far -- server`; link N carries 10.1.N.0/24 and `fd01:N::/64`, the nearer end is 1, the farther 2.
 pub(crate) struct Chain {
     pub(crate) client: Netns,
     pub(crate) near: Netns,

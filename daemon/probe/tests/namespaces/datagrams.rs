@@ -85,7 +85,7 @@ fn echo_takes_a_ping_socket_where_the_group_may() {
 
 /// Which groups may open ping sockets there.
 fn allow(namespace: &Netns, groups: &'static str) {
-    let written = namespace.vantage().within(|| std::fs::write("/proc/sys/net/ipv4/ping_group_range", groups));
+    let written = namespace.vantage().within(move || std::fs::write("/proc/sys/net/ipv4/ping_group_range", groups));
     written.expect("within").expect("written");
 }
 

@@ -92,10 +92,10 @@ impl Ladder {
             RungOutcome::Silent => Seen::Lost,
             RungOutcome::Unsent(_) => Seen::Unsent,
         };
-        if self.seen.contains_key(&rung.size) {
-            self.again.push((rung.size, seen));
+        if let std::collections::btree_map::Entry::Vacant(e) = self.seen.entry(rung.size) {
+            e.insert(seen);
         } else {
-            self.seen.insert(rung.size, seen);
+            self.again.push((rung.size, seen));
         }
     }
 

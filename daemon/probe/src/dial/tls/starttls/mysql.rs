@@ -1,4 +1,4 @@
-//! MySQL and MariaDB: a greeting with the capability `CLIENT_SSL`, answered with an SSL request (manual, "Connection Phase").
+//! `MySQL` and `MariaDB`: a greeting with the capability `CLIENT_SSL`, answered with an SSL request (manual, "Connection Phase").
 
 use super::Step;
 

@@ -1,4 +1,4 @@
-//! PostgreSQL: `SSLRequest`, answered with one byte (manual, "Message Formats").
+//! `PostgreSQL`: `SSLRequest`, answered with one byte (manual, "Message Formats").
 
 use super::{MORE_AFTER, Step};
 
