@@ -12,12 +12,13 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 /// A name of a target, which is also that of its corpus.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 6] = [
     ("message", properties::message),
     ("resolv_conf", properties::resolv_conf),
     ("nsswitch", properties::nsswitch),
     ("hosts", properties::hosts),
     ("error_queue", properties::error_queue),
+    ("arp", properties::arp),
 ];
 
 /// Mutations of each seed.

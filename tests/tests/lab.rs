@@ -88,7 +88,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// The causes that the built-in checks promise to decide.
-const DECIDED: [&str; 60] = [
+const DECIDED: [&str; 69] = [
     "dns.nxdomain",
     "dns.nodata",
     "dns.servfail_upstream",
@@ -132,6 +132,15 @@ const DECIDED: [&str; 60] = [
     "fw.drop_remote",
     "fw.drop_local_output",
     "fw.reject_icmp",
+    "l2.address_conflict",
+    "l3.asymmetric_source",
+    "l3.ipv6_blackhole",
+    "l3.packet_loss",
+    "l3.rp_filter_drop",
+    "fw.drop_local_input",
+    "nf.invalid_drop",
+    "lb.backend_refused",
+    "lb.backend_blackholed",
     "tcp.accept_queue_overflow",
     "tcp.listen_wrong_addr",
     "tls.cert_expired",

@@ -18,6 +18,8 @@ use crate::clock::RunClock;
 use crate::inspection::inspect;
 use crate::vantage::Vantage;
 
+pub use self::arp::parse as parse_arp;
+
 /// Asks the kernel how it would route.
 pub async fn route_to(vantage: &Vantage, clock: &RunClock, address: IpAddr) -> Result<Route, Failure> {
     inspect(vantage, clock, move |_| route::route_to(address.to_canonical())).await

@@ -4,19 +4,22 @@
 //! that does not answer needs three seconds to become an error; that longer dial is made only when the neighbour entry says
 //! that it is being waited for.
 
+mod aside;
+mod sample;
+
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::time::Duration;
 
 use sonde_sdk::check::Budget;
 use sonde_sdk::dial::{TcpDial, TcpRequest, tcp};
-use sonde_sdk::sockets::{CensusFilter, CensusKey, census, listeners};
+use sonde_sdk::sockets::{CensusFilter, CensusKey, census, counters, listeners};
 use sonde_sdk::system::{NeighbourAnswer, RouteAnswer, RouteKind, default_routes, links, neighbour, route_to};
 use sonde_sdk::timer;
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait::{self, Either, select};
 
-use crate::observe::{Control, Observations, Path, has_lost, is_steady, is_unresolved};
+use crate::observe::{Control, Observations, Path, answers_are_dropped_here, is_unresolved};
 
 /// At most so many addresses, at most so many of one family.
 const ADDRESSES: usize = 6;
@@ -34,17 +37,6 @@ const LAST_ROUTER: Duration = Duration::from_millis(2200);
 /// Ports that hosts often have open, and one that they hardly have: a host that is alive accepts or refuses, unless filtered.
 const CONTROL_PORTS: [u16; 4] = [443, 80, 22, 1];
 const CONTROLS: usize = 3;
-/// Between the repetitions that a round trip is judged by: a queue fills and drains meanwhile.
-const PAUSE: Duration = Duration::from_millis(120);
-const MEASURES: u32 = 5;
-/// An address so near is dialled a few times more: one of several backends behind it may fail, or the path lose packets.
-const NEAR: Duration = Duration::from_millis(50);
-const SAMPLE: usize = 3;
-/// Where one of them failed, so many more tell a share from an accident.
-const LOSSES: usize = 8;
-const FLAPS: usize = 8;
-/// A port that hardly anything listens on: its RST comes from the kernel, so a lost one is lost on the path.
-const LOSS_PORT: u16 = 1;
 /// Kept back for the judgement.
 const RESERVE: Duration = Duration::from_millis(200);
 
@@ -67,7 +59,7 @@ pub(crate) async fn observe(endpoints: Vec<Endpoint>, latency: Duration, budget:
     // A single address gets its counters at once; several are first dialled side by side, which spoils counters.
     let alone = endpoints.len() == 1;
     let mut paths = wait::all(endpoints.into_iter().map(|endpoint| first(endpoint, alone, clock))).await;
-    let mut observed = Observations { paths: vec![], links: None, defaults: None, latency };
+    let mut observed = Observations { paths: vec![], links: None, defaults: None, latency, host: None };
     if paths.iter().any(|p| !p.is_open()) {
         let no_network = paths.iter().any(|p| p.failure().is_some_and(|(_, f)| f.reason == Reason::NetworkUnreachable));
         observed.links = Some(links().await);
@@ -93,7 +85,7 @@ pub(crate) async fn observe(endpoints: Vec<Endpoint>, latency: Duration, budget:
     }
     wait::all(work.into_iter().map(|work| async move {
         match work {
-            Work::Timing(path) => time_again(path, alone, latency, clock).await,
+            Work::Timing(path) => sample::time_again(path, alone, latency, clock).await,
             Work::Failure { path, elsewhere } => look_closer(path, elsewhere, clock).await,
         }
     }))
@@ -179,63 +171,6 @@ async fn next_hop(address: &str) -> (RouteAnswer, Option<NeighbourAnswer>) {
     (route, entry)
 }
 
-/// An open address: does it accept each time, at once, and over a path of steady length?
-async fn time_again(path: &mut Path, alone: bool, latency: Duration, clock: Clock) {
-    if path.dials.iter().any(|d| d.connection.rtt().is_some_and(|rtt| rtt > latency)) {
-        return measure(path, clock).await;
-    }
-    let near = path.dials.iter().all(|d| d.connection.rtt().is_some_and(|rtt| rtt < NEAR));
-    if alone && near && !is_loopback(&path.endpoint.address) {
-        dial_together(path, SAMPLE, clock).await;
-    }
-    shares(path, clock).await;
-}
-
-/// Some dials of an open address failed: which share of many?
-async fn shares(path: &mut Path, clock: Clock) {
-    if path.dials.iter().any(has_lost) && clock.has(FIRST) {
-        let other = Endpoint::new(&path.endpoint.address, LOSS_PORT);
-        let others = wait::all((0..LOSSES).map(|_| tcp(clock.dial(&other, FIRST))));
-        let (dials, others) =
-            wait::join(wait::all((0..LOSSES).map(|_| tcp(clock.dial(&path.endpoint, FIRST)))), others).await;
-        path.dials.extend(dials);
-        path.controls.extend(others.into_iter().map(|dial| Control { port: LOSS_PORT, dial }));
-    } else if path.dials.iter().any(is_refused) {
-        flap(path, clock).await;
-    }
-}
-
-/// One after the other: what refuses in between is one of several backends, what refused before is one that started.
-async fn flap(path: &mut Path, clock: Clock) {
-    for _ in 0..FLAPS {
-        if !clock.has(FIRST) {
-            return;
-        }
-        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
-    }
-}
-
-async fn measure(path: &mut Path, clock: Clock) {
-    for round in 0..MEASURES {
-        if !clock.has(FIRST) || (round >= 2 && is_steady(path)) {
-            return;
-        }
-        timer::sleep(PAUSE).await;
-        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
-    }
-}
-
-async fn dial_together(path: &mut Path, count: usize, clock: Clock) {
-    if clock.has(FIRST) {
-        let dials = wait::all((0..count).map(|_| tcp(clock.dial(&path.endpoint, FIRST)))).await;
-        path.dials.extend(dials);
-    }
-}
-
-fn is_refused(dial: &TcpDial) -> bool {
-    dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::Refused)
-}
-
 /// What tells the reasons of a failure apart, by the failure.
 async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
     let Some(reason) = path.failure().map(|(_, f)| f.reason.clone()) else { return };
@@ -255,7 +190,7 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
         _ => path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await),
     }
     if path.is_open() {
-        return shares(path, clock).await;
+        return sample::shares(path, clock).await;
     }
     let (route, entry) = next_hop(&path.endpoint.address).await;
     if route.outcome.is_ok() || path.route.is_none() {
@@ -266,6 +201,8 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
     }
     if path.is_local() {
         path.listeners = Some(listeners(Some(path.endpoint.port)).await);
+    } else {
+        aside::claims(path).await;
     }
 }
 
@@ -275,11 +212,15 @@ async fn silence(path: &mut Path, watched: bool, elsewhere: bool, clock: Clock) 
         path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
     }
     let kept_here = path.dials.iter().any(keeps_packets_here);
+    let dropped_here = path.dials.iter().any(|d| answers_are_dropped_here(d, path.endpoint.is_ipv6()));
     if path.is_open() || !clock.has(FIRST) {
         return;
     }
-    if kept_here || elsewhere {
+    if kept_here || dropped_here || elsewhere {
         path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
+        if kept_here {
+            path.counters = Some(counters().await);
+        }
         return;
     }
     let last = {
@@ -303,6 +244,9 @@ async fn silence(path: &mut Path, watched: bool, elsewhere: bool, clock: Clock) 
     path.dials.push(again);
     path.dials.extend(long);
     path.controls = controls;
+    if !path.is_open() {
+        aside::other_sources(path, clock).await;
+    }
 }
 
 /// Repetitions of the SYN failed inside this host.

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use sonde_sdk::prelude::*;
 
+use crate::observe::Observations;
+
 /// The check.
 #[derive(Debug)]
 pub struct Connect;
@@ -38,21 +40,25 @@ impl Check for Connect {
             if endpoints.is_empty() {
                 return Ok(Outcome::skipped("no address to dial"));
             }
-            verdict::judge(&gather::observe(endpoints, latency, budget).await)
+            let observed = gather::observe(endpoints, latency, budget).await;
+            verdict::judge(&Observations { host: target.host, ..observed })
         };
         report::all(&judgement.findings);
         Ok(judgement.outcome)
     }
 }
 
-const CAUSES: [&str; 31] = [
+const CAUSES: [&str; 41] = [
     "host.ephemeral_ports_connect",
     "host.fd_system_limit",
     "host.source_addr_missing",
+    "l2.address_conflict",
     "l2.carrier_lost",
     "l2.gateway_unresolved",
     "l2.link_admin_down",
     "l2.neighbor_unresolved",
+    "l2.nic_errors",
+    "l3.asymmetric_source",
     "l3.bufferbloat",
     "l3.high_latency",
     "l3.host_down",
@@ -65,18 +71,25 @@ const CAUSES: [&str; 31] = [
     "l3.route_blackhole",
     "l3.route_policy_reject",
     "l3.routing_loop",
+    "l3.rp_filter_drop",
     "l3.wrong_netmask",
     "fw.drop_local_input",
     "fw.drop_local_output",
     "fw.drop_remote",
     "fw.reject_icmp",
     "fw.reject_rst",
+    "nf.conntrack_full",
+    "nf.invalid_drop",
     "tcp.accept_queue_overflow",
     "tcp.listen_wrong_addr",
     "tcp.port_closed",
     "tcp.syn_queue_full",
+    "tcp.timewait_storm",
     "lb.backend_blackholed",
     "lb.backend_refused",
+    "k8s.netpol_drop",
+    "k8s.service_no_endpoints",
+    "k8s.target_port_mismatch",
 ];
 
 sonde_sdk::export!(Connect);

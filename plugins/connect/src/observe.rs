@@ -5,9 +5,9 @@ use std::time::Duration;
 use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::report::Finding;
-use sonde_sdk::sockets::{CensusAnswer, Listener, ListenersAnswer};
+use sonde_sdk::sockets::{CensusAnswer, ConntrackAnswer, CountersAnswer, Listener, ListenersAnswer, TrackedFlow};
 use sonde_sdk::system::{
-    DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind,
+    ArpAnswer, DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind,
 };
 use sonde_sdk::types::{Endpoint, EvidenceId, Failure, IcmpError, Reason};
 
@@ -22,6 +22,8 @@ pub(crate) struct Observations {
     pub(crate) defaults: Option<DefaultRoutesAnswer>,
     /// A round trip above this is a fault.
     pub(crate) latency: Duration,
+    /// The target's name.
+    pub(crate) host: Option<String>,
 }
 
 /// What was seen of one address.
@@ -39,6 +41,23 @@ pub(crate) struct Path {
     pub(crate) census: Option<CensusAnswer>,
     /// Listeners of the port; read only where the address is one of this host.
     pub(crate) listeners: Option<ListenersAnswer>,
+    /// Dials from other addresses of the same link.
+    pub(crate) bound: Vec<Bound>,
+    /// Who claims the next hop and this host's own address.
+    pub(crate) arp: Option<ArpAnswer>,
+    /// What connection tracking keeps of some of the dials, by the dial.
+    pub(crate) flows: Vec<(EvidenceId, ConntrackAnswer)>,
+    /// The kernel's counters since they began, where a suspicion called for them.
+    pub(crate) counters: Option<CountersAnswer>,
+    /// The links before and after a sample that lost packets.
+    pub(crate) around: Option<(LinksAnswer, LinksAnswer)>,
+}
+
+/// A dial from an address that the kernel did not choose.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub(crate) local: String,
+    pub(crate) dial: TcpDial,
 }
 
 /// A dial of another port of the same address.
@@ -66,6 +85,11 @@ impl Path {
             controls: vec![],
             census: None,
             listeners: None,
+            bound: vec![],
+            arp: None,
+            flows: vec![],
+            counters: None,
+            around: None,
         }
     }
 
@@ -121,6 +145,12 @@ impl Path {
         self.controls.iter().filter(|c| answered_by_host(&c.dial))
     }
 
+    /// What connection tracking keeps of a dial, with its evidence.
+    pub(crate) fn flow(&self, dial: EvidenceId) -> Option<(EvidenceId, &TrackedFlow)> {
+        let (_, answer) = self.flows.iter().find(|(of, _)| *of == dial)?;
+        Some((answer.evidence, answer.outcome.as_ref().ok()?.as_ref()?))
+    }
+
     /// The listeners of the port, with their evidence.
     pub(crate) fn listeners(&self) -> Option<(EvidenceId, &[Listener])> {
         let answer = self.listeners.as_ref()?;
@@ -162,13 +192,27 @@ impl Observations {
 
 /// A SYN or its answer was lost: it had to be repeated, or nothing came.
 pub(crate) fn has_lost(dial: &TcpDial) -> bool {
-    dial.connection.syn_retransmits > 0 || dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut)
+    dial.connection.syn_retransmits > 0 || is_silent(dial)
 }
 
-/// The round trips of the path agree: the largest is at most half as long again as the smallest.
+/// Nothing came at all.
+pub(crate) fn is_silent(dial: &TcpDial) -> bool {
+    dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut)
+}
+
+/// Others sent much in the window of this dial.
+pub(crate) fn is_loaded(dial: &TcpDial) -> bool {
+    dial.deltas.as_ref().and_then(|d| d.moved("Tcp.InSegs")).is_some_and(|n| n >= LOADED)
+}
+
+/// The round trips of the path agree: the largest is at most half as long again as the smallest. Of many, one may stand out.
 pub(crate) fn is_steady(path: &Path) -> bool {
-    let trips = || path.dials.iter().filter_map(|d| d.connection.rtt());
-    trips().min().is_none_or(|shortest| trips().all(|trip| trip <= shortest.mul_f64(1.5)))
+    let mut trips: Vec<Duration> = path.dials.iter().filter_map(|d| d.connection.rtt()).collect();
+    trips.sort_unstable();
+    if trips.len() >= ONE_STANDS_OUT {
+        trips.pop();
+    }
+    trips.first().zip(trips.last()).is_none_or(|(shortest, longest)| *longest <= shortest.mul_f64(1.5))
 }
 
 /// No link-layer address was learnt.
@@ -188,3 +232,27 @@ pub(crate) fn answered_by_host(dial: &TcpDial) -> bool {
         Err(f) => f.reason == Reason::Refused && f.icmp.is_none() && dial.connection.icmp_visible,
     }
 }
+
+/// Packets came in while the dial waited, and none of them was delivered: this host itself drops the answers.
+pub(crate) fn answers_are_dropped_here(dial: &TcpDial, ipv6: bool) -> bool {
+    let (received, delivered) =
+        if ipv6 { ("Ip6.InReceives", "Ip6.InDelivers") } else { ("Ip.InReceives", "Ip.InDelivers") };
+    let moved = |name| dial.deltas.as_ref().and_then(|d| d.moved(name));
+    is_silent(dial) && moved(received).is_some_and(|n| n > 0) && moved(delivered) == Some(0)
+}
+
+/// The counters since they began say that this namespace has lost more than it should: a reason to look, no proof.
+pub(crate) fn has_lost_before(counters: &CountersAnswer) -> bool {
+    let share = |lost: &str, of: &str| match (counters.value(lost), counters.value(of)) {
+        (Some(lost), Some(all)) => lost >= LOST_BEFORE && lost.saturating_mul(100) >= all,
+        _ => false,
+    };
+    share("Tcp.RetransSegs", "Tcp.OutSegs") || share("TcpExt.TCPOFOQueue", "Tcp.InSegs")
+}
+
+/// Fewer lost segments say nothing of a share.
+const LOST_BEFORE: i64 = 3;
+/// Segments of others in the window of one dial, from which on the path is loaded.
+const LOADED: i64 = 10;
+/// Of so many round trips, one that is longer than the others was this host's own delay.
+const ONE_STANDS_OUT: usize = 5;

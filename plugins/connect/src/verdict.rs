@@ -4,14 +4,20 @@
 //! works is another fault (or none) than the same failure of all.
 
 mod case;
+mod cluster;
+mod conflict;
 mod icmp;
+mod inbound;
 mod local;
 mod neighbour;
 mod refused;
+mod shares;
 mod silent;
 mod slow;
+mod source;
 #[cfg(test)]
 mod tests;
+mod tracking;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
@@ -27,7 +33,8 @@ pub(crate) fn judge(observed: &Observations) -> Judgement {
     if failed.is_empty() {
         return slow::judge(observed, &open);
     }
-    let cases: Vec<Case> = failed.iter().map(|path| alone(observed, path)).collect();
+    let host = observed.host.as_deref();
+    let cases: Vec<Case> = failed.iter().map(|path| cluster::suspect(alone(observed, path), host)).collect();
     if open.is_empty() { all_fail(cases) } else { some_fail(observed, &open, cases) }
 }
 
@@ -42,7 +49,7 @@ fn alone<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
     }
     match failure.reason {
         Reason::TimedOut => silent::judge(observed, path),
-        Reason::Refused => refused::judge(path, dial),
+        Reason::Refused => conflict::suspect(refused::judge(path, dial)),
         Reason::HostUnreachable if neighbour::explains(observed, path, failure) => {
             neighbour::judge(observed, path, dial, failure)
         }

@@ -3,6 +3,7 @@
 
 use sonde_probe::dial::parse_error_queue;
 use sonde_probe::dns::{decode, parse_hosts, parse_nsswitch, parse_resolv_conf};
+use sonde_probe::system::parse_arp;
 
 /// An answer of a server.
 pub(crate) fn message(bytes: &[u8]) {
@@ -51,4 +52,12 @@ pub(crate) fn error_queue(bytes: &[u8]) {
     assert!(error.sender.is_none_or(|sender| !sender.is_unspecified() && sender == sender.to_canonical()), "{error:?}");
     assert!(error.mtu.is_none_or(|mtu| mtu > 0), "{error:?}");
     assert_eq!(parse_error_queue(bytes), Some((error, errno)), "reading twice says the same");
+}
+
+/// An ARP packet of the segment.
+pub(crate) fn arp(bytes: &[u8]) {
+    let Some((address, mac)) = parse_arp(bytes) else { return };
+    assert!(!address.is_unspecified(), "a probe claims nothing");
+    assert_eq!((&bytes[8..14], &bytes[14..18]), (&mac[..], &address.octets()[..]));
+    assert_eq!(parse_arp(&bytes[..28]), Some((address, mac)), "padding says nothing");
 }

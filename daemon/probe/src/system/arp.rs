@@ -265,7 +265,7 @@ fn request(mac: Mac, asked: Asked) -> [u8; PACKET_BYTES] {
 }
 
 /// Which address a packet claims, and for which link-layer address. Never panics, whatever the bytes.
-fn parse(packet: &[u8]) -> Option<(Ipv4Addr, Mac)> {
+pub fn parse(packet: &[u8]) -> Option<(Ipv4Addr, [u8; 6])> {
     let packet: &[u8; PACKET_BYTES] = packet.first_chunk()?;
     let number = |at: usize| Some(u16::from_be_bytes(*packet.get(at..)?.first_chunk()?));
     let fits = number(0)? == ETHERNET && number(2)? == ETH_P_IP && packet[4] == 6 && packet[5] == 4;

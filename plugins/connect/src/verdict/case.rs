@@ -49,6 +49,14 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// What was proven holds only if the right host was reached.
+    pub(crate) fn unprove(&mut self) {
+        self.cause = None;
+        for finding in self.findings.iter_mut().filter(|f| f.stance == Stance::Supports) {
+            finding.strength = finding.strength.min(Strength::Strong);
+        }
+    }
+
     /// This host has no IPv6 to speak of.
     pub(crate) fn is_absent_ipv6(&self) -> bool {
         const ABSENT: [&str; 3] = ["l3.ipv6_no_route", "l3.no_route", "host.source_addr_missing"];

@@ -7,7 +7,7 @@ use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure};
 
-use super::{Case, neighbour};
+use super::{Case, conflict, inbound, neighbour, source, tracking};
 use crate::gather::keeps_packets_here;
 use crate::observe::{Control, Observations, Path, is_resolved};
 
@@ -23,8 +23,16 @@ pub(super) fn judge<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
     }
     let kept: Vec<&TcpDial> = path.dials.iter().filter(|d| keeps_packets_here(d)).collect();
     if !kept.is_empty() {
-        return kept_here(path, &kept);
+        return tracking::judge(path).unwrap_or_else(|| kept_here(path, &kept));
     }
+    if let Some(case) = inbound::judge(path).or_else(|| source::judge(path)).or_else(|| conflict::stolen(path)) {
+        return case;
+    }
+    conflict::suspect(unanswered(observed, path))
+}
+
+/// Nothing comes back: who swallowed it?
+fn unanswered<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
     let silent: Vec<EvidenceId> = path.dials.iter().map(|d| d.evidence).collect();
     let answering: Vec<&Control> = path.answered_controls().collect();
     // A lossy path would lose these as well.

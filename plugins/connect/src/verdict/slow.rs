@@ -8,16 +8,13 @@ use sonde_sdk::finding::{Draft, refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{EvidenceId, Measure, Reason};
 
-use crate::observe::{Judgement, Observations, Path, has_lost, is_steady};
+use super::{conflict, shares};
+use crate::observe::{Judgement, Observations, Path, is_loaded, is_steady};
 
 /// Below, measurements cannot agree.
 const ROUNDS: usize = 2;
-/// Segments of others in the window of one dial, from which on the path is loaded.
-const LOADED: i64 = 10;
 /// Failures among many, from which on they are no accident.
 const REPEATED: usize = 2;
-/// Handshakes that a share is told from.
-const MANY: usize = 8;
 
 /// Judges the open addresses.
 pub(super) fn judge(observed: &Observations, open: &[&Path]) -> Judgement {
@@ -83,6 +80,14 @@ impl Notes {
         let again = first.is_some_and(|first| path.dials[first..].iter().any(refused));
         let last = path.dials.iter().rposition(|d| d.outcome.is_ok());
         let before = last.is_some_and(|last| path.dials[..last].iter().any(refused));
+        if let Some((drafts, sentence)) = conflict::flapping(path, &refusals, &accepted) {
+            for draft in drafts {
+                self.add(path, draft);
+            }
+            self.remarks.push(sentence);
+            self.broken = true;
+            return true;
+        }
         let sentence = format!(
             "{} refuses {} of {} connections and accepts the others",
             path.endpoint,
@@ -110,39 +115,13 @@ impl Notes {
 
     /// A SYN had to be repeated, or a dial got no answer, while others did.
     fn lossy(&mut self, path: &Path) -> bool {
-        let lost: Vec<EvidenceId> = path.dials.iter().filter(|d| has_lost(d)).map(|d| d.evidence).collect();
-        if lost.is_empty() {
-            return false;
+        let Some(share) = shares::judge(path) else { return false };
+        for draft in share.drafts {
+            self.add(path, draft);
         }
-        let sentence =
-            format!("{} of {} handshakes with {} lost a packet", lost.len(), path.dials.len(), path.endpoint);
-        let others: Vec<&TcpDial> = path.controls.iter().map(|c| &c.dial).collect();
-        let lost_elsewhere: Vec<EvidenceId> =
-            others.iter().filter(|d| has_lost(d) && d.connection.syn_retransmits > 0).map(|d| d.evidence).collect();
-        let answered = others
-            .iter()
-            .filter(|d| d.outcome.as_ref().is_err_and(|f| f.reason == Reason::Refused) || d.outcome.is_ok())
-            .count();
-        let at_once: Vec<EvidenceId> =
-            path.dials.iter().filter(|d| d.outcome.is_ok() && !has_lost(d)).map(|d| d.evidence).collect();
-        let finding = supports("l3.packet_loss").because(&sentence).citing(lost.iter().copied());
-        self.remarks.push(sentence);
-        let share = path.dials.len() >= MANY && lost.len() >= REPEATED && at_once.len() >= REPEATED;
-        if !share || lost_elsewhere.is_empty() || answered < REPEATED {
-            // A listener that drops some SYNs looks the same where no other port is seen to lose any.
-            self.add(path, if lost.len() >= REPEATED { finding.strong() } else { finding });
-            self.unclear |= share;
-            return true;
-        }
-        self.add(path, finding.proof().citing(lost_elsewhere));
-        self.add(
-            path,
-            refutes("fw.drop_remote")
-                .proof()
-                .because(format!("{} handshakes with the same port succeed at once", at_once.len()))
-                .citing(at_once),
-        );
-        self.broken = true;
+        self.remarks.push(share.remark);
+        self.broken |= share.broken;
+        self.unclear |= share.unclear;
         true
     }
 
@@ -197,7 +176,7 @@ impl Notes {
         let shortest = trips.iter().map(|(_, t)| *t).min().unwrap_or_default();
         let short: Vec<EvidenceId> = trips.iter().filter(|(_, t)| *t <= limit).map(|(id, _)| *id).collect();
         let far_apart = trips.iter().any(|(_, t)| *t >= shortest * 2);
-        let loaded = path.dials.iter().filter_map(|d| d.deltas.as_ref()?.moved("Tcp.InSegs")).any(|n| n >= LOADED);
+        let loaded = path.dials.iter().any(is_loaded);
         let finding = supports("l3.bufferbloat")
             .because(format!("the round trip to {} varies with the load: {range}", path.endpoint.address))
             .citing(long.iter().copied());

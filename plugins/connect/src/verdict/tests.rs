@@ -1,8 +1,11 @@
 //! The tables of error fingerprints, as cases.
 
 mod backends;
+mod cluster;
+mod conflict;
 mod honest;
 mod icmp;
+mod inbound;
 mod local;
 mod neighbour;
 mod refused;
@@ -33,7 +36,7 @@ fn seen(paths: Vec<Path>) -> Observations {
         90,
         vec![testkit::link("lo", &["127.0.0.1/8", "::1/128"]), testkit::link("eth0", &["192.0.2.100/24"])],
     );
-    Observations { paths, links: Some(links), defaults: None, latency: Duration::from_millis(150) }
+    Observations { paths, links: Some(links), defaults: None, latency: Duration::from_millis(150), host: None }
 }
 
 fn open(n: u64, address: &str, rtt_us: u32) -> Path {

@@ -63,6 +63,23 @@ fn a_share_of_lost_handshakes_on_two_ports_is_packet_loss() {
 }
 
 #[test]
+fn frames_that_the_own_link_damaged_are_the_links_fault() {
+    let links = |n, errors| {
+        let mut link = testkit::link("eth0", &["192.0.2.100/24"]);
+        link.statistics = testkit::counters(&[("rx_errors", 4), ("rx_crc_errors", errors)]);
+        testkit::links_answer(n, vec![link])
+    };
+    let mut path = losing(3, 2);
+    path.around = Some((links(60, 7), links(61, 19)));
+    let judgement = judge(&seen(vec![path]));
+    assert_proven(&judgement, "l2.nic_errors", "l3.packet_loss");
+    assert!(judgement.outcome.summary.contains("12 more rx_crc_errors"), "{}", judgement.outcome.summary);
+    let mut path = losing(3, 2);
+    path.around = Some((links(60, 7), links(61, 7)));
+    assert_proven(&judge(&seen(vec![path])), "l3.packet_loss", "l2.nic_errors");
+}
+
+#[test]
 fn lost_handshakes_on_this_port_only_may_be_the_listeners() {
     assert_undecided(&judge(&seen(vec![losing(3, 0)])));
 }

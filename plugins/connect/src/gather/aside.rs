@@ -1,0 +1,50 @@
+//! What stands beside the dials of a failing address: other sources to dial from, and who claims the addresses involved.
+
+use sonde_sdk::dial::tcp;
+use sonde_sdk::system::{RouteKind, arp, links, route_to};
+use sonde_sdk::wait;
+
+use super::{Clock, FIRST};
+use crate::observe::{Bound, Path};
+
+/// Other addresses of the link that are tried.
+const SOURCES: usize = 2;
+
+/// Dials from other addresses of the link the packets leave by: the kernel may have chosen one that no answer comes back to.
+pub(super) async fn other_sources(path: &mut Path, clock: Clock) {
+    let Some((_, route)) = path.route() else { return };
+    let (Some(device), Some(source)) = (route.device.clone(), route.source.clone()) else { return };
+    if !clock.has(FIRST) {
+        return;
+    }
+    let links = links().await;
+    let link = links.outcome.iter().flatten().find(|link| link.name == device);
+    let others: Vec<String> = link
+        .iter()
+        .flat_map(|link| &link.addresses)
+        .filter_map(|address| address.split('/').next())
+        .filter(|address| {
+            *address != source && address.contains(':') == source.contains(':') && !address.starts_with("fe80:")
+        })
+        .take(SOURCES)
+        .map(str::to_owned)
+        .collect();
+    path.bound = wait::all(others.into_iter().map(|local| {
+        let request = clock.dial(&path.endpoint, FIRST).from(&local);
+        async move { Bound { local, dial: tcp(request).await } }
+    }))
+    .await;
+}
+
+/// Asks the segment, where the next hop answers at all: an address that two hosts claim fails as its winner does.
+pub(super) async fn claims(path: &mut Path) {
+    if path.endpoint.is_ipv6() || path.neighbour_is_unresolved() || path.arp.is_some() {
+        return;
+    }
+    if path.route.is_none() {
+        path.route = Some(route_to(path.endpoint.address.clone()).await);
+    }
+    if path.route().is_some_and(|(_, route)| route.kind == RouteKind::Unicast) {
+        path.arp = Some(arp(Some(path.endpoint.address.clone())).await);
+    }
+}

@@ -1,0 +1,160 @@
+//! An open address: does it accept each time, at once, and over a path of steady length?
+
+use std::time::Duration;
+
+use sonde_sdk::dial::{TcpDial, tcp};
+use sonde_sdk::sockets::{Flow, conntrack, counters};
+use sonde_sdk::system::links;
+use sonde_sdk::types::{Endpoint, EvidenceId, Reason};
+use sonde_sdk::{timer, wait};
+
+use super::{Clock, FIRST, aside, is_loopback};
+use crate::observe::{Control, Path, has_lost, has_lost_before, is_loaded, is_silent, is_steady};
+
+/// Between the repetitions that a round trip is judged by: a queue fills and drains meanwhile.
+const PAUSE: Duration = Duration::from_millis(120);
+const MEASURES: u32 = 5;
+/// A queue that others fill rises and falls over seconds.
+const LOADED_PAUSE: Duration = Duration::from_millis(250);
+const LOADED_MEASURES: u32 = 7;
+/// An address so near is dialled a few times more: one of several backends behind it may fail, or the path lose packets.
+const NEAR: Duration = Duration::from_millis(50);
+const SAMPLE: usize = 3;
+/// Where the namespace has lost packets before, so many handshakes in so many rounds, until one of them loses one.
+const SUSPECTED: usize = 8;
+const SUSPECTED_ROUNDS: usize = 3;
+/// Where a handshake failed, so many more tell a share from an accident, in at most so many rounds.
+const LOSSES: usize = 8;
+const LOSS_ROUNDS: usize = 3;
+const FLAPS: usize = 8;
+/// Three SYNs of one flow, so that a loss heals where a dead backend does not.
+const HEALING: Duration = Duration::from_millis(2200);
+/// A port that hardly anything listens on: its RST comes from the kernel, so a lost one is lost on the path.
+const LOSS_PORT: u16 = 1;
+/// Flows looked up in connection tracking.
+const FLOWS: usize = 16;
+
+/// Looks again at an address that accepted.
+pub(super) async fn time_again(path: &mut Path, alone: bool, latency: Duration, clock: Clock) {
+    let trips = || path.dials.iter().filter_map(|d| d.connection.rtt());
+    let loaded = path.dials.iter().any(is_loaded);
+    if trips().any(|rtt| rtt > latency || (loaded && rtt > NEAR)) {
+        return measure(path, latency, clock).await;
+    }
+    if alone && trips().all(|rtt| rtt < NEAR) && !is_loopback(&path.endpoint.address) {
+        dial_together(path, SAMPLE, clock).await;
+        if !path.dials.iter().any(|d| has_lost(d) || is_refused(d)) {
+            suspect(path, clock).await;
+        }
+    }
+    shares(path, clock).await;
+}
+
+/// Where this namespace has lost packets before, a loss is looked for.
+async fn suspect(path: &mut Path, clock: Clock) {
+    let before = counters().await;
+    if !has_lost_before(&before) {
+        return;
+    }
+    path.counters = Some(before);
+    for _ in 0..SUSPECTED_ROUNDS {
+        if path.dials.iter().any(has_lost) {
+            return;
+        }
+        dial_together(path, SUSPECTED, clock).await;
+    }
+}
+
+/// Some dials of an open address failed: which share of many?
+pub(super) async fn shares(path: &mut Path, clock: Clock) {
+    if path.dials.iter().any(has_lost) && clock.has(FIRST) {
+        lossy(path, clock).await;
+    } else if path.dials.iter().any(is_refused) {
+        flap(path, clock).await;
+        aside::claims(path).await;
+    }
+}
+
+/// Beside each round another port is dialled as often.
+async fn lossy(path: &mut Path, clock: Clock) {
+    let before = links().await;
+    let other = Endpoint::new(&path.endpoint.address, LOSS_PORT);
+    for round in 0..LOSS_ROUNDS {
+        let allowed = if round == 0 { HEALING } else { FIRST };
+        if !clock.has(allowed) || (round > 0 && is_decided(path)) {
+            break;
+        }
+        let others = wait::all((0..LOSSES).map(|_| tcp(clock.dial(&other, FIRST))));
+        let dials = wait::all((0..LOSSES).map(|_| tcp(clock.dial(&path.endpoint, allowed))));
+        let (dials, others) = wait::join(dials, others).await;
+        path.dials.extend(dials);
+        path.controls.extend(others.into_iter().map(|dial| Control { port: LOSS_PORT, dial }));
+    }
+    path.around = Some((before, links().await));
+    if path.dials.iter().any(is_silent) {
+        track(path).await;
+    }
+}
+
+/// More rounds would say nothing new: both ports have lost something, or whole flows stay silent.
+fn is_decided(path: &Path) -> bool {
+    let here = path.dials.iter().filter(|d| has_lost(d)).count();
+    let elsewhere = path.controls.iter().filter(|c| has_lost(&c.dial)).count();
+    (here > 0 && elsewhere > 0 && here + elsewhere > 2) || path.dials.iter().filter(|d| is_silent(d)).count() > 2
+}
+
+/// To which backend did each flow go? Known only where this namespace itself translates.
+async fn track(path: &mut Path) {
+    let flows: Vec<(EvidenceId, Flow)> = path
+        .dials
+        .iter()
+        .rev()
+        .filter_map(|d| Some((d.evidence, Flow::tcp(d.connection.local.clone()?, path.endpoint.clone()))))
+        .take(FLOWS)
+        .collect();
+    let Some(((dial, flow), rest)) = flows.split_first() else { return };
+    let first = conntrack(flow.clone()).await;
+    // Without the privilege, or without tracking, one question is enough.
+    if first.outcome.as_ref().is_ok_and(Option::is_some) {
+        path.flows = wait::all(rest.iter().map(|(dial, flow)| {
+            let (dial, flow) = (*dial, flow.clone());
+            async move { (dial, conntrack(flow).await) }
+        }))
+        .await;
+    }
+    path.flows.push((*dial, first));
+}
+
+/// One after the other: what refuses in between is one of several backends, what refused before is one that started.
+async fn flap(path: &mut Path, clock: Clock) {
+    for _ in 0..FLAPS {
+        if !clock.has(FIRST) {
+            return;
+        }
+        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
+    }
+}
+
+async fn measure(path: &mut Path, latency: Duration, clock: Clock) {
+    let loaded = path.dials.iter().any(is_loaded);
+    let (rounds, pause) = if loaded { (LOADED_MEASURES, LOADED_PAUSE) } else { (MEASURES, PAUSE) };
+    for round in 0..rounds {
+        let over = path.dials.iter().any(|d| d.connection.rtt().is_some_and(|rtt| rtt > latency));
+        if !clock.has(FIRST) || (round >= 2 && is_steady(path) && (over || !loaded)) {
+            return;
+        }
+        timer::sleep(pause).await;
+        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
+    }
+}
+
+async fn dial_together(path: &mut Path, count: usize, clock: Clock) {
+    if clock.has(FIRST) {
+        let dials = wait::all((0..count).map(|_| tcp(clock.dial(&path.endpoint, FIRST)))).await;
+        path.dials.extend(dials);
+    }
+}
+
+fn is_refused(dial: &TcpDial) -> bool {
+    dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::Refused)
+}
