@@ -192,9 +192,15 @@ fn rank(evidence: &Evidence) -> u8 {
         Some(Call::DnsConfig(_)) => 12,
         Some(Call::Counters(_)) => 13,
         Some(Call::ClockState(_)) => 14,
-        Some(Call::ConntrackLookup(_) | Call::ArpLookup(_) | Call::Proxies(_)) => 15,
-        // Beside the point of whatever else asks for them.
-        Some(Call::Trace(_) | Call::PathMtu(_) | Call::Echo(_)) => 15,
+        // Beside the point of whatever asks for them.
+        Some(
+            Call::ConntrackLookup(_)
+            | Call::ArpLookup(_)
+            | Call::Proxies(_)
+            | Call::Trace(_)
+            | Call::PathMtu(_)
+            | Call::Echo(_),
+        ) => 15,
         Some(Call::Rejected(_)) => 16,
         None => 17,
     }

@@ -33,7 +33,8 @@ impl Sonde {
         let checks = tempfile::tempdir()?;
         std::fs::copy(sonde_tests::guests::component("prober")?, checks.path().join("prober.wasm"))?;
         // One run for each of the client's requests in flight; else as it comes.
-        let config = format!("checks_directory = {:?}\n[runs]\nconcurrent = {}\n", checks.path(), 2 * AT_ONCE);
+        let config =
+            format!("checks_directory = \"{}\"\n[runs]\nconcurrent = {}\n", checks.path().display(), 2 * AT_ONCE);
         let mut daemon = Daemon::start_with(&config, &[("SSL_CERT_FILE", servers.authority().as_os_str())])?;
         let pid = daemon.process().pid();
         Ok(Self { daemon, pid, _checks: checks })

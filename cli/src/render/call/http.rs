@@ -94,6 +94,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the field wants it")]
     fn milliseconds(ms: i64) -> Option<prost_types::Duration> {
         Some(prost_types::Duration { seconds: 0, nanos: i32::try_from(ms * 1_000_000).expect("is short") })
     }

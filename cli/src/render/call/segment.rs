@@ -44,6 +44,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the field wants it")]
     fn tuple(source: &str, destination: &str) -> Option<FlowTuple> {
         let at = |address: &str| Some(Endpoint { address: address.to_owned(), port: 80 });
         Some(FlowTuple { source: at(source), destination: at(destination) })

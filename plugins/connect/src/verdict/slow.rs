@@ -122,7 +122,8 @@ impl Notes {
         self.remarks.push(share.remark);
         self.broken |= share.broken;
         self.unclear |= share.unclear;
-        true
+        // A full queue drops now and then: a loss that is no share leaves the round trips to be judged.
+        share.broken || share.unclear
     }
 
     /// The round trip is over the threshold.

@@ -24,7 +24,7 @@ pub(super) fn judge(case: &Case, get: &Get) -> Vec<Finding> {
     let at = case.endpoint(&get.address);
     let again =
         whole.iter().skip(1).find(|(_, other)| self::kind(other) == kind).map(|(exchange, _)| exchange.evidence);
-    let shorter = tries(case, get, |paused| paused < pause).find(|(_, sequel)| sequel.outcome.is_ok());
+    let shorter = tries(case, get, |idle| idle < pause).find(|(_, sequel)| sequel.outcome.is_ok());
     let (cause, sentence) = match kind {
         Kind::Closed => {
             let lived = sequel.closed.as_ref().map_or(0, |closed| closed.after_us);

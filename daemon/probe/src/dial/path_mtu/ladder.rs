@@ -114,9 +114,8 @@ impl Ladder {
         let is_done = self.next() == Step::Done;
         match self.failed() {
             _ if !is_done => MtuConclusion::Unclear,
-            None => MtuConclusion::Measured,
             Some((failed, _)) if failed < passed => MtuConclusion::Unclear,
-            Some((_, Seen::Refused)) => MtuConclusion::Measured,
+            None | Some((_, Seen::Refused)) => MtuConclusion::Measured,
             Some((failed, Seen::Lost)) => {
                 let confirmed = self
                     .again

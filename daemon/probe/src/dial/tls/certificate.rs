@@ -111,7 +111,9 @@ fn extend(shown: &mut Certificate, extension: &X509Extension<'_>) {
                 DistributionPointName::FullName(names) => Some(names),
                 DistributionPointName::NameRelativeToCRLIssuer(_) => None,
             }) {
-                name.iter().for_each(|name| add_url(&mut shown.crl_urls, name));
+                for name in name {
+                    add_url(&mut shown.crl_urls, name);
+                }
             }
         }
         // RFC 7633: a sequence of TLS extension numbers; 5 is status_request.

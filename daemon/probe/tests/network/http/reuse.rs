@@ -28,6 +28,7 @@ async fn after(count: usize, idle: Duration, pauses: &[u64], last: fn(TcpStream)
     asked(&HttpRequest { again_after, timeout: 3 * SECOND, ..request(remote) }).await
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "closing it is the point")]
 fn reset(stream: TcpStream) {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }

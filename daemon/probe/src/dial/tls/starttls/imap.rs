@@ -11,10 +11,11 @@ pub(super) fn step(sent: usize, received: &[u8]) -> Step {
         };
         let words = || line.escape_ascii().take(200).map(char::from).collect();
         match (sent, line) {
-            (_, [b'*', b' ', b'B', b'Y', b'E', ..]) => return Step::Refused(words()),
+            // PREAUTH: authenticated already, then TLS may no longer begin.
+            (_, [b'*', b' ', b'B', b'Y', b'E', ..]) | (0, [b'*', b' ', b'P', b'R', b'E', ..]) => {
+                return Step::Refused(words());
+            }
             (0, [b'*', b' ', b'O', b'K', ..]) => return Step::Send(b"s STARTTLS\r\n".to_vec()),
-            // Authenticated already: then TLS may no longer begin.
-            (0, [b'*', b' ', b'P', b'R', b'E', ..]) => return Step::Refused(words()),
             (0, _) => return Step::Foreign("no greeting of IMAP"),
             // Untagged answers may come between.
             (_, [b'*', b' ', ..]) => rest = after,

@@ -21,6 +21,7 @@ pub(super) fn step(sent: usize, received: &[u8]) -> Step {
 }
 
 /// The code of a complete reply, its last line, whether any line offers STARTTLS, and what follows.
+#[expect(clippy::type_complexity, reason = "read in one place, just above")]
 fn reply(received: &[u8]) -> Result<(u16, &[u8], bool, &[u8]), Step> {
     let (mut rest, mut offered) = (received, false);
     loop {
