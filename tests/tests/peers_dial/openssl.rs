@@ -44,7 +44,9 @@ fn read(world: &World, output: &str) -> Result<Facts> {
     }
     let code = after("Verify return code:").context("no verification")?;
     facts.insert("verification".to_owned(), verification(code)?.to_owned());
-    let blocks = output.split("-----BEGIN CERTIFICATE-----").skip(1);
+    // A staple may bring certificates of its own, before the chain.
+    let (_, presented) = output.split_once("\nCertificate chain\n").context("no chain")?;
+    let blocks = presented.split("-----BEGIN CERTIFICATE-----").skip(1);
     // The server's own is repeated at the end.
     let chain = output.matches("\n   i:").count();
     ensure!(chain > 0, "no certificate");

@@ -48,6 +48,7 @@ impl Chain {
             namespace.ip(&format!("route add default via {v4}"));
             namespace.ip(&format!("-6 route add default via {v6}"));
         }
+        chain.client.reaches(SERVER);
         chain
     }
 

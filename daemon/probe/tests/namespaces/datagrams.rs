@@ -58,7 +58,7 @@ fn service(namespace: &Netns, answer: impl Fn(usize, Vec<u8>) -> Vec<Vec<u8>> + 
 #[tokio::test]
 async fn echo_counts_what_comes_back_in_both_families() {
     need_root!("echo_counts_what_comes_back_in_both_families");
-    let (near, _far) = Netns::pair();
+    let (near, _far) = Netns::warm_pair();
     let vantage = near.vantage();
     for address in ["10.9.0.2", "fd09::2"] {
         let found = echo(&vantage, address, 20).await;
@@ -71,7 +71,7 @@ async fn echo_counts_what_comes_back_in_both_families() {
 #[test]
 fn echo_takes_a_ping_socket_where_the_group_may() {
     need_root!("echo_takes_a_ping_socket_where_the_group_may");
-    let (near, _far) = Netns::pair();
+    let (near, _far) = Netns::warm_pair();
     for address in ["10.9.0.2", "fd09::2"] {
         let denied = unprivileged(&near, async move |vantage| echo(&vantage, address, 3).await);
         let failure = denied.outcome.expect_err("no privilege");
@@ -92,7 +92,7 @@ fn allow(namespace: &Netns, groups: &'static str) {
 #[tokio::test]
 async fn echo_loses_every_fifth_where_every_fifth_is_dropped() {
     need_root!("echo_loses_every_fifth_where_every_fifth_is_dropped");
-    let (near, far) = Netns::pair();
+    let (near, far) = Netns::warm_pair();
     far.nft("add table inet t; add chain inet t i { type filter hook input priority 0; }");
     far.nft("add rule inet t i icmp type echo-request numgen inc mod 5 0 drop");
     let found = echo(&near.vantage(), "10.9.0.2", 20).await;
@@ -113,7 +113,7 @@ async fn echo_of_an_unreachable_address_has_the_routers_word() {
 #[tokio::test]
 async fn datagrams_are_counted_by_what_became_of_them() {
     need_root!("datagrams_are_counted_by_what_became_of_them");
-    let (near, far) = Netns::pair();
+    let (near, far) = Netns::warm_pair();
     let vantage = near.vantage();
     let faithful = service(&far, |_, bytes| vec![bytes]);
     let found = udp(&vantage, &numbered(faithful, 10)).await;
@@ -153,7 +153,7 @@ async fn datagrams_are_counted_by_what_became_of_them() {
 #[tokio::test]
 async fn a_callers_payload_gets_its_first_answer() {
     need_root!("a_callers_payload_gets_its_first_answer");
-    let (near, far) = Netns::pair();
+    let (near, far) = Netns::warm_pair();
     let vantage = near.vantage();
     // Silent the first time, as one whose first datagram was lost.
     let remote = service(&far, |place, bytes| if place == 0 { vec![] } else { vec![[b"to ", &bytes[..]].concat()] });
@@ -165,7 +165,7 @@ async fn a_callers_payload_gets_its_first_answer() {
 #[tokio::test]
 async fn a_service_that_does_not_echo_is_said_so() {
     need_root!("a_service_that_does_not_echo_is_said_so");
-    let (near, far) = Netns::pair();
+    let (near, far) = Netns::warm_pair();
     let remote = service(&far, |_, _| vec![b"what?".to_vec()]);
     let found = udp(&near.vantage(), &numbered(remote, 2)).await;
     assert!(matches!(found.outcome.expect_err("no echo").reason, Reason::Malformed(_)));
@@ -190,7 +190,7 @@ async fn a_closed_port_is_refused_by_its_host_with_deltas() {
 #[tokio::test]
 async fn a_local_filter_is_not_permitted_and_nothing_leaves() {
     need_root!("a_local_filter_is_not_permitted_and_nothing_leaves");
-    let (near, _far) = Netns::pair();
+    let (near, _far) = Netns::warm_pair();
     near.nft("add table inet t; add chain inet t o { type filter hook output priority 0; }");
     near.nft("add rule inet t o udp dport 9 drop");
     let found = udp(&near.vantage(), &numbered(at("10.9.0.2", 9), 3)).await;

@@ -89,6 +89,26 @@ impl Netns {
         }
         (left, right)
     }
+
+    /// The same, after the left one has heard from the right one.
+    pub(crate) fn warm_pair() -> (Self, Self) {
+        let (left, right) = Self::pair();
+        left.reaches(["10.9.0.2", "fd09::2"]);
+        (left, right)
+    }
+
+    /// Waits until these addresses answer from here: a device that has just come up loses the first packets of IPv6.
+    pub(crate) fn reaches(&self, addresses: [&str; 2]) {
+        for address in addresses {
+            let remote = std::net::SocketAddr::new(address.parse().expect("an address"), 1);
+            let asked = move || std::net::TcpStream::connect_timeout(&remote, Duration::from_millis(200));
+            let answers = (0..50).any(|_| {
+                let answer = self.vantage().within(asked).expect("within");
+                answer.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+            });
+            assert!(answers, "{address} does not answer from {}", self.name);
+        }
+    }
 }
 
 impl Drop for Netns {

@@ -61,7 +61,7 @@ fn plain_until_asked(protocol: Starttls) -> Endpoint {
             }
             Starttls::Mysql => {
                 let greeting =
-                    b"\x2c\0\0\0\x0a8.0.36\0\x01\0\0\0abcdefgh\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0more";
+                    b"\x2b\0\0\0\x0a8.0.36\0\x01\0\0\0abcdefgh\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0more";
                 stream.write_all(greeting).unwrap();
                 let mut request = [0; 36];
                 stream.read_exact(&mut request).unwrap();

@@ -91,7 +91,9 @@ fn demands(case: &Case, address: &str) -> Vec<u64> {
 /// Something other than TLS answers on this port.
 fn plaintext(case: &Case, at: &Endpoint, first: &TlsDial) -> Option<Vec<Finding>> {
     let plain = case.plain(&at.address);
-    let spoken = plain.and_then(spoken_in_plain);
+    // What speaks TLS to another hello is a TLS server, whatever it says to plain text.
+    let speaks = case.later(&at.address).any(|(_, dial)| case::spoke_tls(dial));
+    let spoken = plain.filter(|_| !speaks).and_then(spoken_in_plain);
     let bytes =
         first.session.as_ref().and_then(|session| session.plaintext.as_deref()).filter(|bytes| !bytes.is_empty());
     let refused = first.starttls.as_ref().filter(|exchange| !exchange.agreed && !exchange.said.is_empty());
