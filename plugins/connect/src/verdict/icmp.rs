@@ -110,10 +110,14 @@ fn host<'a>(
 ) -> Case<'a> {
     let waited: Vec<EvidenceId> = path
         .failures()
-        .filter(|(d, f)| d.evidence != dial.evidence && f.reason == Reason::TimedOut && f.elapsed() >= SILENT)
+        .filter(|(d, f)| {
+            // With an ICMP error it was told, even where the kernel went on trying.
+            d.evidence != dial.evidence && f.reason == Reason::TimedOut && f.icmp.is_none() && f.elapsed() >= SILENT
+        })
         .map(|(d, _)| d.evidence)
         .collect();
-    if waited.is_empty() && dial.timing.elapsed() <= AT_ONCE {
+    let prompt = path.failures().any(|(d, f)| f.icmp.is_some() && d.timing.elapsed() <= AT_ONCE);
+    if waited.is_empty() && (prompt || dial.timing.elapsed() <= AT_ONCE) {
         let sentence = format!("{sender} answers at once that {} is unreachable ({code})", path.endpoint.address);
         return no_route_there(path, dial, &sentence, elapsed, again);
     }

@@ -134,7 +134,7 @@ fn plaintext(case: &Case, at: &Endpoint, first: &TlsDial) -> Option<Vec<Finding>
 /// What a plain request was answered with, where that was not TLS: a TLS server sends an alert, or a 400 that says so.
 fn spoken_in_plain(plain: &HttpExchange) -> Option<String> {
     if let Some(response) = &plain.response {
-        let body = printable(&response.body_prefix).to_ascii_lowercase();
+        let body = String::from_utf8_lossy(&response.body_prefix).to_ascii_lowercase();
         let complains =
             response.status == 400 && body.contains("http") && (body.contains("https") || body.contains("tls"));
         return (!complains).then(|| format!("HTTP status {}", response.status));
