@@ -25,7 +25,7 @@ pub(super) fn judge(case: &Case, get: &Get) -> Vec<Finding> {
     let again =
         whole.iter().skip(1).find(|(_, other)| self::kind(other) == kind).map(|(exchange, _)| exchange.evidence);
     let shorter = tries(case, get, |idle| idle < pause).find(|(_, sequel)| sequel.outcome.is_ok());
-    let (cause, sentence) = match kind {
+    let (id, sentence) = match kind {
         Kind::Closed => {
             let lived = sequel.closed.as_ref().map_or(0, |closed| closed.after_us);
             let sentence = format!(
@@ -48,7 +48,7 @@ pub(super) fn judge(case: &Case, get: &Get) -> Vec<Finding> {
         }
         Kind::Other => return Vec::new(),
     };
-    let support = supports(cause)
+    let support = supports(id)
         .about(&at)
         .because(sentence)
         .citing(std::iter::once(exchange.evidence).chain(again))
