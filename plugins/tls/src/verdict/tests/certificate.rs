@@ -1,0 +1,124 @@
+//! The certificate: its dates, its name, its key.
+
+use super::*;
+
+#[test]
+fn a_certificate_past_its_date_has_expired() {
+    let judgement = Net::new(|_, _, _| expired()).run();
+    names(&judgement, "tls.cert_expired", "host.clock_skew");
+    assert!(judgement.outcome.summary.contains("2 days ago"), "{}", judgement.outcome.summary);
+}
+
+#[test]
+fn a_certificate_past_its_date_has_expired_although_nobody_vouches_for_the_clock() {
+    let mut net = Net::new(|_, _, _| expired());
+    net.synchronised = false;
+    names(&net.run(), "tls.cert_expired", "host.clock_skew");
+}
+
+#[test]
+fn a_certificate_past_its_date_by_the_servers_clock_too_has_expired() {
+    let mut net = Net::new(|_, _, _| expired());
+    net.synchronised = false;
+    net.http = Box::new(|| dated("Sat, 21 Nov 2026 02:37:00 GMT"));
+    names(&net.run(), "tls.cert_expired", "host.clock_skew");
+}
+
+#[test]
+fn a_certificate_that_is_valid_by_the_servers_clock_only_shows_a_wrong_clock_here() {
+    let mut net = Net::new(|_, _, _| expired());
+    net.synchronised = false;
+    net.http = Box::new(|| dated("Sat, 14 Nov 2026 02:37:00 GMT"));
+    names(&net.run(), "host.clock_skew", "tls.cert_expired");
+}
+
+#[test]
+fn a_certificate_of_the_future_is_not_yet_valid() {
+    let net = Net::new(|_, _, _| completed(vec![leaf(2, 90)], Verification::NotYetValid));
+    names(&net.run(), "tls.cert_not_yet_valid", "host.clock_skew");
+}
+
+#[test]
+fn an_old_intermediate_under_a_valid_leaf_is_named() {
+    for verification in [Verification::Expired, Verification::UnknownIssuer] {
+        let net = Net::new(move |_, _, _| {
+            completed(vec![leaf(-6, 84), authority("CN=Issuing CA", "CN=Root CA", -5)], verification)
+        });
+        names(&net.run(), "tls.intermediate_expired", "tls.cert_expired");
+    }
+}
+
+#[test]
+fn a_certificate_in_its_last_days_is_a_warning_and_works() {
+    let judgement = Net::new(|_, _, _| completed(vec![leaf(-87, 3)], Verification::Accepted)).run();
+    assert!(is_proven(&judgement.findings, "tls.cert_expiring_soon"));
+    assert_eq!(refuted(&judgement.findings), ["tls.cert_expired"]);
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Works);
+}
+
+#[test]
+fn a_short_lived_certificate_in_the_middle_of_its_life_is_no_warning() {
+    is_healthy(&Net::new(|_, _, _| completed(vec![leaf(-3, 3)], Verification::Accepted)).run());
+}
+
+fn of_other_name(sha: &str) -> TlsDial {
+    let mut other = leaf(-6, 84);
+    other.dns_names = vec!["other.example".to_owned()];
+    other.sha256_hex = sha.to_owned();
+    completed(vec![other], Verification::NameMismatch)
+}
+
+#[test]
+fn one_certificate_for_every_name_is_a_name_mismatch() {
+    names(&Net::new(|_, _, _| of_other_name("aa")).run(), "tls.name_mismatch", "tls.default_cert_served");
+}
+
+#[test]
+fn another_certificate_for_another_name_is_a_default_certificate() {
+    let net = Net::new(|sni, _, _| {
+        of_other_name(if matches!(sni, Sni::Other(name) if name == "shop.example") { "bb" } else { "aa" })
+    });
+    names(&net.run(), "tls.default_cert_served", "tls.name_mismatch");
+}
+
+#[test]
+fn a_certificate_signed_by_itself_is_self_signed() {
+    for verification in [Verification::SelfSigned, Verification::UnknownIssuer] {
+        let own = testkit::certificate("CN=www.shop.example", "CN=www.shop.example", NOW - 10, NOW + 9_000_000);
+        let net = Net::new(move |_, _, _| completed(vec![own.clone()], verification));
+        names(&net.run(), "tls.self_signed", "tls.unknown_ca");
+    }
+}
+
+#[test]
+fn a_revoked_certificate_is_named_with_what_its_dates_say() {
+    for verification in [Verification::Revoked, Verification::StapleMissing] {
+        let net = Net::new(move |_, _, _| completed(vec![leaf(-6, 84)], verification));
+        names(&net.run(), "tls.revoked", "tls.cert_expired");
+    }
+}
+
+#[test]
+fn a_staple_that_comes_the_second_time_is_no_revocation() {
+    let net = Net::new(|_, _, attempt| {
+        let verification = if attempt == 0 { Verification::StapleMissing } else { Verification::Accepted };
+        completed(vec![leaf(-6, 84)], verification)
+    });
+    assert_eq!(net.run().outcome.conclusion, Conclusion::Unclear);
+}
+
+#[test]
+fn a_weak_key_is_named_and_a_bad_signature_only_suspected() {
+    let weak = Net::new(|_, _, _| completed(vec![leaf(-6, 84)], Verification::WeakKey)).run();
+    names(&weak, "tls.weak_key", "tls.cipher_mismatch");
+    suspects(&Net::new(|_, _, _| completed(vec![leaf(-6, 84)], Verification::BadSignature)).run(), "tls.weak_key");
+}
+
+#[test]
+fn an_intermediate_in_its_last_days_is_a_warning_too() {
+    let chain = || vec![leaf(-6, 84), authority("CN=Issuing CA", "CN=Root CA", 3)];
+    let judgement = Net::new(|_, _, _| completed(chain(), Verification::Accepted)).run();
+    assert!(is_proven(&judgement.findings, "tls.cert_expiring_soon"));
+    assert!(judgement.findings[0].summary.contains("intermediate certificate CN=Issuing CA"), "{judgement:#?}");
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Works);
+}
