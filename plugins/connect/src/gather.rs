@@ -34,6 +34,8 @@ const NEIGHBOUR: Duration = Duration::from_millis(250);
 const UNRESOLVED: Duration = Duration::from_millis(3500);
 /// Together with the first dial longer than the three seconds after which a router gives its neighbour up.
 const LAST_ROUTER: Duration = Duration::from_millis(2200);
+/// The long dial's SYN is on its way by then, also on a busy machine.
+const AHEAD: Duration = Duration::from_millis(30);
 /// Ports that hosts often have open, and one that they hardly have: a host that is alive accepts or refuses, unless filtered.
 const CONTROL_PORTS: [u16; 4] = [443, 80, 22, 1];
 const CONTROLS: usize = 3;
@@ -224,10 +226,12 @@ async fn silence(path: &mut Path, watched: bool, elsewhere: bool, clock: Clock) 
         return;
     }
     let last = {
-        let again = tcp(clock.dial(&path.endpoint, FIRST));
-        let quick = pin!(wait::join(again, controls(path, CONTROLS, clock)));
-        let long = pin!(tcp(clock.dial(&path.endpoint, LAST_ROUTER)));
+        let quick = pin!(async {
+            timer::sleep(AHEAD).await;
+            wait::join(tcp(clock.dial(&path.endpoint, FIRST)), controls(path, CONTROLS, clock)).await
+        });
         // The long dial goes first: a router answers what it queued in order, and limits how many errors it sends.
+        let long = pin!(tcp(clock.dial(&path.endpoint, LAST_ROUTER)));
         match select(long, quick).await {
             Either::Left((long, quick)) => {
                 let (again, controls) = quick.await;

@@ -21,6 +21,15 @@ fn host_unreachable_at_once_and_again_is_a_router_without_route() {
 }
 
 #[test]
+fn an_error_that_came_although_the_kernel_went_on_trying_is_no_silence() {
+    let dials = vec![
+        with_icmp(after(failing(1, Reason::HostUnreachable), 1025), "198.51.100.1", 3, 1),
+        with_icmp(after(failing(2, Reason::TimedOut), 1304), "198.51.100.1", 3, 1),
+    ];
+    assert_proven(&judge(&seen(vec![path(dials)])), "l3.icmp_unreachable", "l3.host_down");
+}
+
+#[test]
 fn host_unreachable_after_silence_is_a_host_that_is_down() {
     let dials = vec![
         failing(1, Reason::TimedOut),
