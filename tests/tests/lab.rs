@@ -88,7 +88,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// The causes that the built-in checks promise to decide.
-const DECIDED: [&str; 78] = [
+const DECIDED: [&str; 79] = [
     "dns.nxdomain",
     "dns.nodata",
     "dns.servfail_upstream",
@@ -135,6 +135,7 @@ const DECIDED: [&str; 78] = [
     "l2.address_conflict",
     "l3.asymmetric_source",
     "l3.ipv6_blackhole",
+    "l3.packet_loss",
     "l3.rp_filter_drop",
     "fw.drop_local_input",
     "nf.invalid_drop",

@@ -70,6 +70,9 @@ enum Service {
     Busy {
         /// Whom.
         remote: SocketAddr,
+        /// How many at a time.
+        #[arg(long, default_value_t = 1)]
+        clients: usize,
     },
 }
 
@@ -119,14 +122,26 @@ fn main() -> Result<()> {
                 std::thread::sleep(Duration::from_millis(100));
             }
         }
-        Service::Busy { remote } => loop {
-            if let Ok(mut stream) = TcpStream::connect_timeout(&remote, Duration::from_secs(1)) {
-                stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok();
-                let mut sink = Vec::new();
-                stream.read_to_end(&mut sink).ok();
+        Service::Busy { remote, clients } => std::thread::scope(|scope| {
+            for _ in 0..clients {
+                scope.spawn(|| keep_busy(remote));
             }
-            std::thread::sleep(Duration::from_millis(2));
-        },
+            Ok(())
+        }),
+    }
+}
+
+/// Longer than a SYN takes that has to be sent twice.
+const KNOCKING: Duration = Duration::from_secs(3);
+
+fn keep_busy(remote: SocketAddr) {
+    loop {
+        if let Ok(mut stream) = TcpStream::connect_timeout(&remote, KNOCKING) {
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok();
+            let mut sink = Vec::new();
+            stream.read_to_end(&mut sink).ok();
+        }
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
