@@ -65,6 +65,18 @@ fn the_seeds_of_messages_are_messages_unless_their_names_say_otherwise() {
     }
 }
 
+#[test]
+fn each_target_is_one_binary_of_the_fuzz_crate() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml");
+    let manifest: toml::Table = std::fs::read_to_string(manifest).expect("read").parse().expect("TOML");
+    let binaries = manifest["bin"].as_array().expect("binaries").iter();
+    let mut binaries: Vec<&str> = binaries.map(|binary| binary["name"].as_str().expect("a name")).collect();
+    let mut targets = TARGETS.map(|(name, _)| name);
+    binaries.sort_unstable();
+    targets.sort_unstable();
+    assert_eq!(binaries, targets);
+}
+
 proptest! {
     #![proptest_config(Config { cases: 500, failure_persistence: None, ..Config::default() })]
 
