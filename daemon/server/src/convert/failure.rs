@@ -77,14 +77,17 @@ fn completion(reason: &core::Reason) -> String {
     }
 }
 
-/// RFC 8446 section 6, and the alerts of TLS 1.2 that servers still send (RFC 5246 section 7.2, RFC 7301).
+/// The IANA registry "TLS Alerts" (RFC 8446 section 6 and its predecessors), as the SDK names them to checks.
 fn alert_name(alert: u8) -> &'static str {
     match alert {
         0 => "close_notify",
         10 => "unexpected_message",
         20 => "bad_record_mac",
+        21 => "decryption_failed",
         22 => "record_overflow",
+        30 => "decompression_failure",
         40 => "handshake_failure",
+        41 => "no_certificate",
         42 => "bad_certificate",
         43 => "unsupported_certificate",
         44 => "certificate_revoked",
@@ -95,6 +98,7 @@ fn alert_name(alert: u8) -> &'static str {
         49 => "access_denied",
         50 => "decode_error",
         51 => "decrypt_error",
+        60 => "export_restriction",
         70 => "protocol_version",
         71 => "insufficient_security",
         80 => "internal_error",
@@ -103,11 +107,14 @@ fn alert_name(alert: u8) -> &'static str {
         100 => "no_renegotiation",
         109 => "missing_extension",
         110 => "unsupported_extension",
+        111 => "certificate_unobtainable",
         112 => "unrecognized_name",
         113 => "bad_certificate_status_response",
+        114 => "bad_certificate_hash_value",
         115 => "unknown_psk_identity",
         116 => "certificate_required",
         120 => "no_application_protocol",
+        121 => "ech_required",
         _ => "unassigned",
     }
 }
