@@ -143,6 +143,8 @@ impl Stopwatch {
             // Nobody waits any more: the dial was given up.
             let _ = notice.map(|notice| notice.send(stamped));
         }
+        // The stopwatch has stopped: who waits for it learns that at once.
+        self.waiting().clear();
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Stamped>>> {

@@ -64,7 +64,7 @@ impl ServerCertVerifier for Capture {
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let chain = std::iter::once(end_entity).chain(intermediates);
-        let chain = chain.map(|certificate| certificate.clone().into_owned()).collect();
+        let chain = chain.take(MOST_CERTIFICATES).map(|certificate| certificate.clone().into_owned()).collect();
         self.note(|seen| {
             seen.chain = chain;
             seen.staple = staple.to_vec();
@@ -115,3 +115,28 @@ impl ResolvesClientCert for Capture {
 
 /// A server that trusts every public authority would name 150.
 const AUTHORITIES: usize = 64;
+
+/// As deep as OpenSSL follows a chain. One message may hold thousands of tiny ones, and each becomes a record.
+const MOST_CERTIFICATES: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rustls::client::danger::ServerCertVerifier;
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
+    use super::*;
+
+    #[test]
+    fn of_a_chain_without_end_a_hundred_are_kept() {
+        let capture = Capture::new(Arc::new(rustls::crypto::ring::default_provider()));
+        let one = CertificateDer::from(vec![0x30, 0]);
+        let others = vec![one.clone(); 5000];
+        let name = ServerName::try_from("orders.example").expect("a name");
+        let now = UnixTime::since_unix_epoch(Duration::ZERO);
+        capture.verify_server_cert(&one, &others, &name, &[], now).expect("every chain is taken");
+        assert_eq!(capture.seen().chain.len(), MOST_CERTIFICATES);
+    }
+}
