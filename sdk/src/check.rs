@@ -124,6 +124,16 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Its addresses but those whose port is known to be silent.
+    pub fn answering(&self) -> Vec<String> {
+        let silent = |address: &&String| {
+            self.silent.iter().any(|known| known.address == **address && Some(known.port) == self.port)
+        };
+        self.addresses.iter().filter(|address| !silent(address)).cloned().collect()
+    }
+}
+
 impl Budget {
     /// Until the run's deadline, as of the start of the check.
     pub fn remaining(&self) -> Duration {

@@ -399,6 +399,7 @@ pub fn target(kind: TargetKind, host: &str, port: u16, addresses: &[&str]) -> Ta
         server: None,
         pid: None,
         addresses: addresses.iter().map(|a| (*a).to_owned()).collect(),
+        silent: vec![],
     }
 }
 

@@ -76,8 +76,9 @@ impl Measure {
     }
 
     /// A duration, in microseconds.
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 ns, a hundred days")]
     pub fn duration(name: &str, value: Duration) -> Self {
-        Self::new(name, value.as_secs_f64() * 1e6, "us")
+        Self::new(name, value.as_nanos() as f64 / 1e3, "us")
     }
 
     /// A plain count.
@@ -110,6 +111,12 @@ mod tests {
     fn a_denial_is_our_own_and_a_refusal_is_the_networks() {
         assert!(failure(Phase::Connect, Reason::Denied("no".into()), 0).is_our_own());
         assert!(!failure(Phase::Connect, Reason::Refused, 0).is_our_own());
+    }
+
+    #[test]
+    fn a_duration_of_whole_microseconds_stays_whole() {
+        let whole = |us| Measure::duration("connect", Duration::from_micros(us)).value.to_string();
+        assert_eq!([255, 1_300_007].map(whole), ["255", "1300007"]);
     }
 
     #[test]

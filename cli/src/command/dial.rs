@@ -42,10 +42,10 @@ pub(crate) struct Dial {
     /// Addresses of this family only
     #[arg(long, value_name = "4|6", value_enum)]
     family: Option<Family>,
-    /// Dial from this local address (TCP targets)
+    /// Dial from this local address
     #[arg(long, value_name = "IP")]
     bind: Option<IpAddr>,
-    /// Dial through this network device (TCP targets; needs `CAP_NET_RAW`)
+    /// Dial through this network device (below Linux 5.7 it needs `CAP_NET_RAW`)
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
     /// End established connections by FIN or by RST (TCP targets)

@@ -335,6 +335,8 @@ mod tests {
     fn request(address: &str, deltas: bool) -> HttpRequest {
         HttpRequest {
             remote: Endpoint { address: address.parse().expect("an address"), port: 9 },
+            local_address: None,
+            device: None,
             tls_server_name: None,
             protocol: HttpProtocol::Http1,
             proxied: None,

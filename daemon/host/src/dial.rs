@@ -81,6 +81,18 @@ fn admit(run: &Run, remote: Endpoint) -> Result<(), Reason> {
     run.with_grants(|grants| grants.dial(remote)).map_err(|denial| Reason::Denied(denial.to_string()))
 }
 
+/// As `dev_valid_name` of the kernel wants it: neither empty nor longer than 15 bytes, no slash, colon or white space.
+fn device(name: &str) -> Result<String, String> {
+    let valid = (1..=15).contains(&name.len())
+        && !matches!(name, "." | "..")
+        && !name.chars().any(|letter| letter == '/' || letter == ':' || letter.is_whitespace() || letter.is_control());
+    if valid {
+        return Ok(name.to_owned());
+    }
+    let shown = crate::text::tidy(name, 32);
+    Err(format!("{shown:?} is no name of a device; it has 1 to 15 bytes, without slash, colon or white space"))
+}
+
 /// Microseconds; a duration beyond 71 minutes is cut.
 fn micros32(duration: Duration) -> u32 {
     u32::try_from(micros(duration)).unwrap_or(u32::MAX)

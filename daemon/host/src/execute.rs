@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sonde_core::manifest::{CheckEnd, Conclusion, Outcome, Stop};
+use sonde_core::observation::Endpoint;
 use sonde_core::target::{Target, TargetKind};
 use wasmtime::{Store, UpdateDeadline};
 
@@ -100,7 +101,7 @@ async fn call(
         Ok(guest) => guest,
         Err(error) => return Ended::Failed(error),
     };
-    let target = target(&run.target, &run.addresses());
+    let target = target(&run.target, &run.addresses(), run.silent());
     let arguments = arguments.into_iter().map(|(name, value)| wit::Argument { name, value }).collect();
     let budget = wit::Budget { remaining_us: micros(caller.remaining()), probe_timeout_us: micros(run.probe_timeout) };
     let ended = store
@@ -131,8 +132,8 @@ fn outcome_of(outcome: wit::Outcome, limit: usize) -> Outcome {
     }
 }
 
-/// The target in the contract's words, with the addresses that the run knows by now.
-fn target(target: &Target, addresses: &[std::net::IpAddr]) -> wit::Target {
+/// The target in the contract's words, with what the run knows of its addresses by now.
+fn target(target: &Target, addresses: &[std::net::IpAddr], silent: Vec<Endpoint>) -> wit::Target {
     let blank = wit::Target {
         text: target.text.clone(),
         kind: wit::TargetKind::Host,
@@ -143,6 +144,7 @@ fn target(target: &Target, addresses: &[std::net::IpAddr]) -> wit::Target {
         server: None,
         pid: None,
         addresses: crate::types::texts(addresses),
+        silent: silent.into_iter().map(Into::into).collect(),
     };
     match &target.kind {
         TargetKind::Http { tls, path, .. } => wit::Target {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sonde_core::finding::Finding;
 use sonde_core::grant::Grants;
-use sonde_core::observation::{Call, EvidenceId, Observation, Timing};
-use sonde_core::target::Target;
+use sonde_core::observation::{Call, Endpoint, EvidenceId, Failure, Observation, Phase, Reason, Timing};
+use sonde_core::target::{Port, Target};
 use sonde_probe::clock::RunClock;
 use sonde_probe::vantage::Vantage;
 use tokio::sync::mpsc;
@@ -72,6 +72,19 @@ pub struct Run {
 /// How long the end of a check waits for a reader that has stopped reading.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Dials without an answer, from which on an endpoint is silent.
+const SILENT: usize = 2;
+
+/// None where the dial tells nothing of it: it was not made, or not waited for.
+fn is_unanswered(outcome: &Result<(), Failure>) -> Option<bool> {
+    let Err(failure) = outcome else { return Some(false) };
+    match failure.reason {
+        Reason::Denied(_) | Reason::Unavailable(_) | Reason::InvalidRequest(_) => None,
+        Reason::BudgetExhausted(_) | Reason::Other(_) => None,
+        ref reason => Some(failure.phase == Phase::Connect && *reason == Reason::TimedOut),
+    }
+}
+
 impl Run {
     /// A run that begins at `clock`'s begin. `probe_timeout` is the bound of a single probe; `cancel` ends all its guests.
     pub fn new(
@@ -115,6 +128,23 @@ impl Run {
     /// The target's addresses as far as this run knows them, in the order its resolvers gave them.
     pub fn addresses(&self) -> Vec<IpAddr> {
         self.with_grants(|grants| grants.targets().collect())
+    }
+
+    /// The target's endpoints that at least two TCP dials got no answer from, and never one.
+    pub(crate) fn silent(&self) -> Vec<Endpoint> {
+        let Some(port) = self.target.port().map(Port::number) else { return Vec::new() };
+        let ledger = self.ledger.observations();
+        let dials = |remote: Endpoint| {
+            ledger.iter().filter_map(move |observed| match &observed.call {
+                Call::DialTcp { request, answer } if request.remote == remote => Some(&answer.outcome),
+                _ => None,
+            })
+        };
+        let is_silent = |remote: &Endpoint| {
+            let told: Vec<bool> = dials(*remote).filter_map(is_unanswered).collect();
+            told.len() >= SILENT && told.into_iter().all(|unanswered| unanswered)
+        };
+        self.addresses().into_iter().map(|address| Endpoint { address, port }).filter(is_silent).collect()
     }
 
     /// The same where they are others than the `known` ones.

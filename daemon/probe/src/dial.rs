@@ -28,7 +28,9 @@ pub use self::path_mtu::path_mtu;
 pub use self::series::tcp_repeat;
 pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;
-pub use self::tls::{HelloAnswer, StarttlsStep, judge_staple, read_hello_answer, starttls_step, tls, tls_hello};
+pub use self::tls::{
+    HelloAnswer, StarttlsStep, crypto_provider, judge_staple, read_hello_answer, starttls_step, tls, tls_hello,
+};
 pub(crate) use self::tls::{Negotiated, Recording, Settings, Stream, farewell, fault_of, shake};
 pub use self::trace::trace;
 pub use self::udp::udp;

@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use sonde_sdk::check::Budget;
-use sonde_sdk::dial::{TcpDial, TcpRequest, tcp};
+use sonde_sdk::dial::{TcpDial, TcpRequest, TraceRequest, TraceResult, tcp, trace};
 use sonde_sdk::sockets::{CensusFilter, CensusKey, census, counters, listeners};
 use sonde_sdk::system::{NeighbourAnswer, RouteAnswer, RouteKind, default_routes, links, neighbour, route_to};
 use sonde_sdk::timer;
@@ -39,6 +39,9 @@ const AHEAD: Duration = Duration::from_millis(30);
 /// Ports that hosts often have open, and one that they hardly have: a host that is alive accepts or refuses, unless filtered.
 const CONTROL_PORTS: [u16; 4] = [443, 80, 22, 1];
 const CONTROLS: usize = 3;
+/// Of the way to a silent port: two rounds of probes fit into the time of one dial.
+const HOPS: u8 = 20;
+const HOP: Duration = Duration::from_millis(600);
 /// Kept back for the judgement.
 const RESERVE: Duration = Duration::from_millis(200);
 
@@ -228,26 +231,28 @@ async fn silence(path: &mut Path, watched: bool, elsewhere: bool, clock: Clock) 
     let last = {
         let quick = pin!(async {
             timer::sleep(AHEAD).await;
-            wait::join(tcp(clock.dial(&path.endpoint, FIRST)), controls(path, CONTROLS, clock)).await
+            let again = tcp(clock.dial(&path.endpoint, FIRST));
+            wait::join3(again, controls(path, CONTROLS, clock), way(path)).await
         });
         // The long dial goes first: a router answers what it queued in order, and limits how many errors it sends.
         let long = pin!(tcp(clock.dial(&path.endpoint, LAST_ROUTER)));
         match select(long, quick).await {
             Either::Left((long, quick)) => {
-                let (again, controls) = quick.await;
-                (again, controls, Some(long))
+                let (again, controls, way) = quick.await;
+                (again, controls, way, Some(long))
             }
-            Either::Right(((again, controls), long)) => {
+            Either::Right(((again, controls, way), long)) => {
                 let alive = again.outcome.is_ok() || controls.iter().any(|c| crate::observe::answered_by_host(&c.dial));
                 // Only a router's late word is still of interest.
-                (again, controls, if alive { None } else { Some(long.await) })
+                (again, controls, way, if alive { None } else { Some(long.await) })
             }
         }
     };
-    let (again, controls, long) = last;
+    let (again, controls, way, long) = last;
     path.dials.push(again);
     path.dials.extend(long);
     path.controls = controls;
+    path.trace = Some(way);
     if !path.is_open() {
         aside::other_sources(path, clock).await;
     }
@@ -256,6 +261,11 @@ async fn silence(path: &mut Path, watched: bool, elsewhere: bool, clock: Clock) 
 /// Repetitions of the SYN failed inside this host.
 pub(crate) fn keeps_packets_here(dial: &TcpDial) -> bool {
     dial.deltas.as_ref().and_then(|d| d.moved("TcpExt.TCPRetransFail")).is_some_and(|n| n > 0)
+}
+
+/// How far SYNs to the very port come.
+async fn way(path: &Path) -> TraceResult {
+    trace(TraceRequest::to(path.endpoint.clone()).up_to(HOPS).probing(1).waiting(HOP).within(FIRST)).await
 }
 
 fn is_loopback(address: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sonde_sdk::check::Outcome;
-use sonde_sdk::dial::TcpDial;
+use sonde_sdk::dial::{Hop, TcpDial, TraceResult};
 use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CensusAnswer, ConntrackAnswer, CountersAnswer, Listener, ListenersAnswer, TrackedFlow};
 use sonde_sdk::system::{
@@ -37,6 +37,8 @@ pub(crate) struct Path {
     pub(crate) neighbour: Option<NeighbourAnswer>,
     /// Dials of other ports of the same address.
     pub(crate) controls: Vec<Control>,
+    /// How far SYNs to the port come, where nothing answers them.
+    pub(crate) trace: Option<TraceResult>,
     /// Sockets towards this endpoint, by local address.
     pub(crate) census: Option<CensusAnswer>,
     /// Listeners of the port; read only where the address is one of this host.
@@ -83,6 +85,7 @@ impl Path {
             route: None,
             neighbour: None,
             controls: vec![],
+            trace: None,
             census: None,
             listeners: None,
             bound: vec![],
@@ -143,6 +146,16 @@ impl Path {
     /// Controls that the host at the address answered: it accepted or refused without any ICMP.
     pub(crate) fn answered_controls(&self) -> impl Iterator<Item = &Control> {
         self.controls.iter().filter(|c| answered_by_host(&c.dial))
+    }
+
+    /// The last router that let a SYN to the port pass, with its evidence; none where a SYN of the trace came to its end.
+    pub(crate) fn last_hop(&self) -> Option<(EvidenceId, &Hop)> {
+        let trace = self.trace.as_ref()?;
+        let ended = trace.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut);
+        if trace.reached.is_some() || !ended {
+            return None;
+        }
+        Some((trace.evidence, trace.last_heard().filter(|hop| !hop.senders().is_empty())?))
     }
 
     /// What connection tracking keeps of a dial, with its evidence.

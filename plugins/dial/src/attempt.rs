@@ -6,7 +6,7 @@ use sonde_sdk::dial::experience::Fate;
 use sonde_sdk::dial::{self, Connection, HttpExchange, HttpRequest, TcpRequest, TlsRequest, TlsSession, Verification};
 use sonde_sdk::prelude::*;
 
-use crate::request::{HttpWish, Speak, TcpWish, TlsWish, Wish};
+use crate::request::{HttpWish, Speak, TlsWish, Wish};
 
 /// The dials of one address, in order.
 #[derive(Debug)]
@@ -87,17 +87,12 @@ pub(crate) async fn repeat(endpoint: Endpoint, wish: &Wish, deadline: Duration) 
 
 async fn tcp(endpoint: &Endpoint, wish: &Wish, patience: Duration) -> Attempt {
     let mut request = TcpRequest::to(endpoint.clone()).within(patience);
-    let TcpWish { bind, device, reset, hold } = &wish.tcp;
-    if let Some(bind) = bind {
-        request = request.from(bind);
-    }
-    if let Some(device) = device {
-        request = request.through(device);
-    }
-    if *reset {
+    request.local_address.clone_from(&wish.bind);
+    request.device.clone_from(&wish.device);
+    if wish.tcp.reset {
         request = request.resetting();
     }
-    request = request.holding(*hold);
+    request = request.holding(wish.tcp.hold);
     if wish.deltas {
         request = request.with_deltas();
     }
@@ -111,6 +106,8 @@ async fn tls(endpoint: &Endpoint, wish: &Wish, wanted: &TlsWish, patience: Durat
         .offering(wanted.alpn.iter().map(String::as_str))
         .within(patience);
     request = request.starting_from(wanted.starttls);
+    request.local_address.clone_from(&wish.bind);
+    request.device.clone_from(&wish.device);
     if !wanted.send_sni {
         request = request.without_sni();
     }
@@ -136,6 +133,8 @@ pub(crate) fn http_request(endpoint: &Endpoint, wish: &Wish, wanted: &HttpWish, 
         .speaking(wanted.protocol)
         .reading_at_most(wanted.body_limit)
         .within(patience);
+    request.local_address.clone_from(&wish.bind);
+    request.device.clone_from(&wish.device);
     let has = |name: &str| wanted.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
     for (name, value) in [("user-agent", concat!("sonde/", env!("CARGO_PKG_VERSION"))), ("accept", "*/*")] {
         if !has(name) {

@@ -15,8 +15,8 @@ pub(crate) fn parameters() -> Vec<Parameter> {
         new("count", Integer, "dials of each address, one after another").with_default("1"),
         new("interval", ParameterType::Duration, "the pause between two of them").with_default("200ms"),
         new("family", Text, "any, 4 or 6").with_default("any"),
-        new("bind", Address, "the local address to dial from; of tcp targets"),
-        new("device", Text, "the network device to dial through; of tcp targets"),
+        new("bind", Address, "the local address to dial from"),
+        new("device", Text, "the network device to dial through"),
         new("close", Text, "fin or rst: how an established connection ends; of tcp targets"),
         new("hold", ParameterType::Duration, "keep the connection open so long before it ends; of tcp targets"),
         new("timeout", ParameterType::Duration, "of each dial"),
@@ -41,6 +41,8 @@ pub(crate) struct Wish {
     pub(crate) count: u32,
     pub(crate) interval: Duration,
     pub(crate) family: Family,
+    pub(crate) bind: Option<String>,
+    pub(crate) device: Option<String>,
     pub(crate) tcp: TcpWish,
     pub(crate) timeout: Duration,
     pub(crate) deltas: bool,
@@ -50,8 +52,6 @@ pub(crate) struct Wish {
 /// A connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TcpWish {
-    pub(crate) bind: Option<String>,
-    pub(crate) device: Option<String>,
     pub(crate) reset: bool,
     pub(crate) hold: Duration,
 }
@@ -153,9 +153,9 @@ pub(crate) fn wish(target: &Target, arguments: &Arguments, budget: Budget) -> Re
         count,
         interval: arguments.required("interval")?,
         family: family(&arguments.required::<String>("family")?)?,
+        bind: arguments.optional("bind")?,
+        device: arguments.optional("device")?,
         tcp: TcpWish {
-            bind: arguments.optional("bind")?,
-            device: arguments.optional("device")?,
             reset: close(arguments.optional::<String>("close")?.as_deref())?,
             hold: arguments.optional("hold")?.unwrap_or_default(),
         },
@@ -198,8 +198,8 @@ fn speak(target: &Target, arguments: &Arguments) -> Result<Speak, String> {
 fn refuse_meaningless(arguments: &Arguments, speak: &Speak) -> Result<(), String> {
     let (useless, kinds): (&[&str], _) = match speak {
         Speak::Tcp => (&["sni", "alpn", "hello", "starttls", "headers"], "a tls, http or https target"),
-        Speak::Tls(_) => (&["bind", "device", "close", "hold", "headers"], "a tcp target, or headers for an http one"),
-        Speak::Http(_) => (&["bind", "device", "close", "hold", "alpn", "hello", "starttls"], "a tcp or tls target"),
+        Speak::Tls(_) => (&["close", "hold", "headers"], "a tcp target, or headers for an http one"),
+        Speak::Http(_) => (&["close", "hold", "alpn", "hello", "starttls"], "a tcp or tls target"),
     };
     for name in useless {
         if let Some(value) = arguments.optional::<String>(name)? {
@@ -345,7 +345,6 @@ mod tests {
             (TargetKind::Tls, "hello", "small"),
             (TargetKind::Tls, "starttls", "pop3"),
             (TargetKind::Https, "protocol", "3"),
-            (TargetKind::Tls, "bind", "192.0.2.9"),
             (TargetKind::Https, "alpn", "h2"),
             (TargetKind::Https, "redirects", "21"),
             (TargetKind::Https, "method", "GE T"),

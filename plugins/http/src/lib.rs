@@ -63,8 +63,15 @@ impl Check for Http {
         };
         let path = target.path.as_deref().unwrap_or_default();
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        let mut case = Case::new(origin, &path, &target.addresses);
-        case.wishes = wishes(&arguments, budget)?;
+        let wishes = wishes(&arguments, budget)?;
+        let addresses = target.answering();
+        if addresses.is_empty() && !target.addresses.is_empty() && wishes == Wishes::default() {
+            return Ok(Outcome::skipped(verdict::NO_CONNECTION));
+        }
+        // What the caller wishes to know can be known of a silent address too.
+        let addresses = if addresses.is_empty() { &target.addresses } else { &addresses };
+        let mut case = Case::new(origin, &path, addresses);
+        case.wishes = wishes;
         for _ in 0..MOST_ROUNDS {
             let steps = plan::next(&case);
             let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);

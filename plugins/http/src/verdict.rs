@@ -17,6 +17,9 @@ use sonde_sdk::report::{Finding, Stance, Strength};
 
 use crate::case::{self, Case, End, Get, Walk};
 
+/// What `connect` judges.
+pub(crate) const NO_CONNECTION: &str = "no TCP connection, so no request";
+
 /// What the run says.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Judgement {
@@ -37,7 +40,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         }
     };
     let findings = match case::end(exchange) {
-        End::NoConnection => return silent(Outcome::skipped("no TCP connection, so no request")),
+        End::NoConnection => return silent(Outcome::skipped(NO_CONNECTION)),
         End::NoSession => return silent(Outcome::skipped("no TLS session, so no request")),
         End::Untested => return silent(Outcome::unclear(format!("no request could be made: {}", detail(exchange)))),
         End::Http2 => return silent(Outcome::works(format!("{} speaks HTTP/2 only", case.endpoint(&get.address)))),
@@ -86,7 +89,7 @@ fn unreached(case: &Case) -> Outcome {
         None if case.addresses.is_empty() => {
             Outcome::skipped(format!("{} has no address to request from", case.origin.host))
         }
-        None => Outcome::skipped("no TCP connection, so no request"),
+        None => Outcome::skipped(NO_CONNECTION),
     }
 }
 

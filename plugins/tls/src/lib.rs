@@ -37,8 +37,12 @@ impl Check for Tls {
             return Ok(Outcome::skipped("the target has no host and port to shake hands with"));
         };
         let (protocol, finds) = starttls::parsed(&arguments.required::<String>("starttls")?)?;
+        let addresses = target.answering();
+        if addresses.is_empty() && !target.addresses.is_empty() {
+            return Ok(Outcome::skipped(verdict::NO_CONNECTION));
+        }
         let started = timer::now();
-        let mut case = Case::new(host, port, target.kind == TargetKind::Https, &target.addresses);
+        let mut case = Case::new(host, port, target.kind == TargetKind::Https, &addresses);
         // HTTP begins with TLS, or has none.
         case.starttls = protocol;
         case.finds_starttls = finds && !case.https;

@@ -15,6 +15,9 @@ use crate::case::{self, Case, End};
 use crate::plan;
 use sonde_sdk::date;
 
+/// What `connect` judges.
+pub(crate) const NO_CONNECTION: &str = "no TCP connection, so no handshake";
+
 /// What the run says.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Judgement {
@@ -37,7 +40,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         let detail = untested.and_then(|dial| dial.outcome.as_ref().err()).map(|failure| failure.detail.clone());
         return silent(match detail {
             Some(detail) => Outcome::unclear(format!("no handshake could be tried: {detail}")),
-            None => Outcome::skipped("no TCP connection, so no handshake"),
+            None => Outcome::skipped(NO_CONNECTION),
         });
     };
     let Some(first) = case.first(address) else { return silent(Outcome::unclear("no handshake was tried")) };

@@ -12,6 +12,8 @@ impl HttpRequest {
     pub fn get(remote: Endpoint, host: &str, path: &str) -> Self {
         Self {
             remote,
+            local_address: None,
+            device: None,
             tls_server_name: None,
             protocol: HttpProtocol::Auto,
             proxied: None,
@@ -25,6 +27,20 @@ impl HttpRequest {
             body_limit_bytes: 64 * 1024,
             deltas: false,
         }
+    }
+
+    /// Binds to this local address first.
+    #[must_use]
+    pub fn from(mut self, address: &str) -> Self {
+        self.local_address = Some(address.to_owned());
+        self
+    }
+
+    /// Uses this device only.
+    #[must_use]
+    pub fn through(mut self, device: &str) -> Self {
+        self.device = Some(device.to_owned());
+        self
     }
 
     /// Speaks TLS first, with this server name.

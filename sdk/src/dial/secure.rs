@@ -13,6 +13,8 @@ impl TlsRequest {
     pub fn to(remote: Endpoint, server_name: &str) -> Self {
         Self {
             remote,
+            local_address: None,
+            device: None,
             server_name: server_name.to_owned(),
             send_sni: true,
             alpn: vec![],
@@ -22,6 +24,20 @@ impl TlsRequest {
             timeout_us: microseconds(DEFAULT_TIMEOUT),
             deltas: false,
         }
+    }
+
+    /// Binds to this local address first.
+    #[must_use]
+    pub fn from(mut self, address: &str) -> Self {
+        self.local_address = Some(address.to_owned());
+        self
+    }
+
+    /// Uses this device only.
+    #[must_use]
+    pub fn through(mut self, device: &str) -> Self {
+        self.device = Some(device.to_owned());
+        self
     }
 
     /// Sends no SNI, but verifies against the name.

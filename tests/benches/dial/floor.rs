@@ -12,6 +12,7 @@ use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use sonde_core::observation::dial::KeyShare;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -30,13 +31,13 @@ pub(crate) fn cpu_each(kind: Kind, address: SocketAddr, authority: &Path, probes
     Ok((cpu() - before) / as_f64(probes))
 }
 
-/// The key exchanges that sonde offers.
+/// The cryptography and the key exchanges of sonde's own handshakes.
 fn config(authority: &Path) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for root in CertificateDer::pem_file_iter(authority)? {
         roots.add(root?)?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = sonde_probe::dial::crypto_provider(KeyShare::PostQuantum);
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.resumption = Resumption::disabled();

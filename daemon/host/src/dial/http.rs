@@ -73,6 +73,8 @@ fn parsed(request: &wit::HttpRequest, longest: Duration) -> Result<core::HttpReq
     let timeout = types::timeout(request.timeout_us, longest)?;
     Ok(core::HttpRequest {
         remote: types::remote(&request.remote)?,
+        local_address: request.local_address.as_deref().map(types::address).transpose()?,
+        device: request.device.as_deref().map(super::device).transpose()?,
         tls_server_name: request
             .tls_server_name
             .as_deref()
@@ -200,6 +202,8 @@ mod tests {
     fn request() -> wit::HttpRequest {
         wit::HttpRequest {
             remote: Endpoint { address: "127.0.0.1".to_owned(), port: 80 },
+            local_address: None,
+            device: None,
             tls_server_name: None,
             protocol: wit::HttpProtocol::Auto,
             proxied: None,

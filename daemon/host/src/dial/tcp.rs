@@ -38,7 +38,7 @@ pub(super) fn parsed(request: &wit::TcpRequest, longest: Duration) -> Result<cor
         remote: types::remote(&request.remote)?,
         local_address: request.local_address.as_deref().map(types::address).transpose()?,
         local_port: request.local_port.map(local_port).transpose()?,
-        device: request.device.as_deref().map(device).transpose()?,
+        device: request.device.as_deref().map(super::device).transpose()?,
         keepalive: request.keepalive.as_ref().map(keepalive).transpose()?,
         user_timeout: request.user_timeout_us.map(user_timeout).transpose()?,
         hold: Duration::from_micros(request.hold_us).min(longest),
@@ -53,18 +53,6 @@ fn local_port(port: u16) -> Result<u16, String> {
         0 => Err("local port 0 cannot be bound; leave it out and the kernel chooses".to_owned()),
         port => Ok(port),
     }
-}
-
-/// As `dev_valid_name` of the kernel wants it: neither empty nor longer than 15 bytes, no slash, colon or white space.
-fn device(name: &str) -> Result<String, String> {
-    let valid = (1..=15).contains(&name.len())
-        && !matches!(name, "." | "..")
-        && !name.chars().any(|letter| letter == '/' || letter == ':' || letter.is_whitespace() || letter.is_control());
-    if valid {
-        return Ok(name.to_owned());
-    }
-    let shown = crate::text::tidy(name, 32);
-    Err(format!("{shown:?} is no name of a device; it has 1 to 15 bytes, without slash, colon or white space"))
 }
 
 fn keepalive(keepalive: &wit::Keepalive) -> Result<core::Keepalive, String> {

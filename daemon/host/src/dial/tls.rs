@@ -56,6 +56,8 @@ fn parsed(request: &wit::TlsRequest, longest: Duration) -> Result<core::TlsReque
     };
     Ok(core::TlsRequest {
         remote: types::remote(&request.remote)?,
+        local_address: request.local_address.as_deref().map(types::address).transpose()?,
+        device: request.device.as_deref().map(super::device).transpose()?,
         server_name: types::word("server name", &request.server_name, super::SERVER_NAME_BYTES)?,
         send_sni: request.send_sni,
         alpn: request.alpn.iter().map(protocol).collect::<Result<_, _>>()?,

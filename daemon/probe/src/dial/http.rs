@@ -46,7 +46,8 @@ pub async fn http(vantage: &Vantage, clock: &RunClock, request: &HttpRequest) ->
     };
     let watch = Watch::open(vantage, clock, request.deltas).await;
     let attempt = Attempt::begin(clock, request.timeout);
-    let (dialled, connected) = connect(vantage, &attempt, request.remote, Options::default()).await;
+    let options = Options::leaving(request.local_address, request.device.as_ref());
+    let (dialled, connected) = connect(vantage, &attempt, request.remote, options).await;
     let mut said = Said::default();
     said.phases.connect = dialled.handshake();
     let outcome = match connected {

@@ -27,6 +27,13 @@ pub(crate) struct Options {
     pub(crate) user_timeout: Option<Duration>,
 }
 
+impl Options {
+    /// From there and through this device only, where either is given.
+    pub(crate) fn leaving(local_address: Option<IpAddr>, device: Option<&String>) -> Self {
+        Self { local_address, device: device.cloned(), ..Self::default() }
+    }
+}
+
 impl From<&TcpRequest> for Options {
     fn from(request: &TcpRequest) -> Self {
         Self {

@@ -20,6 +20,7 @@ use tokio::io::AsyncWriteExt;
 pub(crate) use self::fault::of as fault_of;
 pub(crate) use self::handshake::{Negotiated, Recording, Settings, Shaken, Stream, shake};
 pub use self::hello::{HelloAnswer, read_hello_answer, tls_hello};
+pub use self::provider::of as crypto_provider;
 pub use self::staple::judge_bytes as judge_staple;
 pub use self::starttls::{Step as StarttlsStep, step as starttls_step};
 use super::connect::connect;
@@ -51,7 +52,8 @@ pub async fn tls(vantage: &Vantage, clock: &RunClock, request: &TlsRequest) -> T
     };
     let watch = Watch::open(vantage, clock, request.deltas).await;
     let attempt = Attempt::begin(clock, request.timeout);
-    let (dialled, connected) = connect(vantage, &attempt, request.remote, Options::default()).await;
+    let options = Options::leaving(request.local_address, request.device.as_ref());
+    let (dialled, connected) = connect(vantage, &attempt, request.remote, options).await;
     let (mut exchange, mut handshake, mut session, mut stream) = (None, None, None, None);
     let outcome = match (connected, dialled.stream()) {
         (Ok(()), Some(connection)) => {

@@ -18,6 +18,8 @@ use crate::tls::Authority;
 fn request(remote: Endpoint) -> HttpRequest {
     HttpRequest {
         remote,
+        local_address: None,
+        device: None,
         tls_server_name: None,
         protocol: HttpProtocol::Auto,
         proxied: None,
@@ -54,6 +56,14 @@ async fn a_complete_answer_is_shown_whole() {
     );
     assert_eq!(response.headers[0].name, "server");
     assert_eq!((exchange.not_http, exchange.session), (None, None));
+}
+
+#[tokio::test]
+async fn a_request_leaves_from_the_address_asked_for() {
+    let local = "127.0.0.79".parse().unwrap();
+    let remote = peer::answering("HTTP/1.1 204 No Content\r\n\r\n");
+    let exchange = asked(&HttpRequest { local_address: Some(local), ..request(remote) }).await;
+    assert_eq!((exchange.outcome, exchange.connection.local.unwrap().address), (Ok(()), local));
 }
 
 #[tokio::test]

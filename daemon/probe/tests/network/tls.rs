@@ -85,6 +85,8 @@ fn serving(config: ServerConfig, serve: impl Fn(&mut Session) + Send + 'static) 
 pub(crate) fn request(remote: Endpoint) -> TlsRequest {
     TlsRequest {
         remote,
+        local_address: None,
+        device: None,
         server_name: "orders.lab".to_owned(),
         send_sni: true,
         alpn: Vec::new(),
@@ -99,6 +101,19 @@ pub(crate) fn request(remote: Endpoint) -> TlsRequest {
 pub(crate) async fn shaken(request: &TlsRequest) -> TlsDial {
     let (vantage, clock) = here();
     dial::tls(&vantage, &clock, request).await
+}
+
+#[tokio::test]
+async fn a_handshake_leaves_from_the_address_and_the_device_asked_for() {
+    let remote = Authority::new().serve(&["orders.lab"], |session| drop(session.read(&mut [0; 1])));
+    let local = "127.0.0.78".parse().unwrap();
+    let asked = TlsRequest { local_address: Some(local), device: Some("lo".to_owned()), ..request(remote) };
+    let dial = shaken(&asked).await;
+    assert_eq!((dial.outcome, dial.connection.local.unwrap().address), (Ok(()), local));
+
+    let absent = TlsRequest { device: Some("absent0".to_owned()), ..request(remote) };
+    let failure = shaken(&absent).await.outcome.unwrap_err();
+    assert!(matches!(failure.reason, Reason::InvalidRequest(ref why) if why.contains("absent0")), "{failure:?}");
 }
 
 #[tokio::test]

@@ -40,15 +40,15 @@ fn unanswered<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
     if path.is_silent() && silent.len() >= 2 && at_once {
         return dropped(observed, path, &silent, &answering);
     }
-    let sentence = format!("{} does not answer, and neither does any other port of it", path.endpoint);
-    let case =
-        Case::unclear(path, if answering.is_empty() { sentence } else { format!("{} does not answer", path.endpoint) });
+    let others = if answering.is_empty() { ", and neither does any other port of it" } else { "" };
+    let (place, way) = where_it_ends(path);
+    let case = Case::unclear(path, format!("{} does not answer{others}{place}", path.endpoint));
     let case = next_hop_is_there(observed, case);
     case.with(
         supports("fw.drop_remote")
             .strong()
-            .because(format!("{} SYNs to {} got no answer, and no ICMP error came", syns(path), path.endpoint))
-            .citing(silent.clone()),
+            .because(format!("{} SYNs to {} got no answer, and no ICMP error came{place}", syns(path), path.endpoint))
+            .citing(silent.iter().copied().chain(way)),
     )
     .with(
         supports("l3.host_down")
@@ -67,8 +67,9 @@ fn unanswered<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
 /// Other ports answer, this one never.
 fn dropped<'a>(observed: &Observations, path: &'a Path, silent: &[EvidenceId], answering: &[&Control]) -> Case<'a> {
     let ports: Vec<String> = answering.iter().map(|c| c.port.to_string()).collect();
+    let (place, way) = where_it_ends(path);
     let sentence = format!(
-        "{} SYNs to {} got no answer and no ICMP error, while the host answers on port {}: they are dropped beyond this host",
+        "{} SYNs to {} got no answer and no ICMP error, while the host answers on port {}: they are dropped beyond this host{place}",
         syns(path),
         path.endpoint,
         ports.join(", "),
@@ -79,7 +80,7 @@ fn dropped<'a>(observed: &Observations, path: &'a Path, silent: &[EvidenceId], a
             supports("fw.drop_remote")
                 .proof()
                 .because(&sentence)
-                .citing(silent.iter().copied())
+                .citing(silent.iter().copied().chain(way))
                 .measuring(Measure::count("SYNs", syns(path).into())),
         )
         .with(
@@ -187,6 +188,12 @@ fn next_hop_is_there<'a>(observed: &Observations, case: Case<'a>) -> Case<'a> {
             .because(format!("the next hop {} is known on {} ({})", entry.address, entry.device, entry.state))
             .citing([entry_id].into_iter().chain(link)),
     )
+}
+
+/// The last router that a SYN to the very port is heard of from, to end a sentence with, and what shows it.
+fn where_it_ends(path: &Path) -> (String, Option<EvidenceId>) {
+    let Some((evidence, hop)) = path.last_hop() else { return (String::new(), None) };
+    (format!("; they pass hop {} ({}) and die beyond it", hop.ttl, hop.senders().join(", ")), Some(evidence))
 }
 
 /// How many SYNs went unanswered.

@@ -1,5 +1,6 @@
 //! Records of `dial.http`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,10 @@ pub enum HttpProtocol {
 pub struct HttpRequest {
     /// Whom to dial.
     pub remote: Endpoint,
+    /// Bind there first.
+    pub local_address: Option<IpAddr>,
+    /// Use this device only.
+    pub device: Option<String>,
     /// Present: TLS first, with this name.
     pub tls_server_name: Option<String>,
     /// Which HTTP.

@@ -12,6 +12,10 @@ use super::{Connection, CounterDeltas, Endpoint, Failure, Timing};
 pub struct TlsRequest {
     /// Whom to dial.
     pub remote: Endpoint,
+    /// Bind there first.
+    pub local_address: Option<IpAddr>,
+    /// Use this device only.
+    pub device: Option<String>,
     /// SNI, and the name to verify.
     pub server_name: String,
     /// False: verify, but send no SNI.

@@ -181,6 +181,8 @@ mod tests {
     fn request() -> HttpRequest {
         HttpRequest {
             remote: Endpoint { address: IpAddr::from([127, 0, 0, 1]), port: 80 },
+            local_address: None,
+            device: None,
             tls_server_name: None,
             protocol: HttpProtocol::Auto,
             proxied: None,

@@ -4,12 +4,14 @@ use sonde_core::observation::dial as core;
 use sonde_proto::v1;
 
 use super::{connection, session};
-use crate::convert::duration;
 use crate::convert::failure::{deltas, endpoint, failure, timing};
+use crate::convert::{address, duration};
 
 pub(in crate::convert) fn http(request: &core::HttpRequest, exchange: &core::HttpExchange) -> v1::HttpExchange {
     v1::HttpExchange {
         remote: Some(endpoint(request.remote)),
+        local_address: address(request.local_address),
+        device: request.device.clone().unwrap_or_default(),
         tls_server_name: request.tls_server_name.clone().unwrap_or_default(),
         protocol: protocol(request.protocol).into(),
         proxied: request.proxied.clone().unwrap_or_default(),

@@ -5,11 +5,13 @@ use sonde_proto::v1;
 
 use super::connection;
 use crate::convert::failure::{deltas, endpoint, timing};
-use crate::convert::{duration, timestamp_of_seconds};
+use crate::convert::{address, duration, timestamp_of_seconds};
 
 pub(in crate::convert) fn tls(request: &core::TlsRequest, dial: &core::TlsDial) -> v1::TlsDial {
     v1::TlsDial {
         remote: Some(endpoint(request.remote)),
+        local_address: address(request.local_address),
+        device: request.device.clone().unwrap_or_default(),
         server_name: request.server_name.clone(),
         sni_sent: request.send_sni,
         alpn_offered: request.alpn.clone(),

@@ -53,6 +53,8 @@ fn attribute(span: &Plan, key: &str) -> Option<String> {
 fn tls_dial(outcome: Result<(), Failure>, session: Option<TlsSession>, handshake: Option<Timing>) -> Vec<Plan> {
     let request = TlsRequest {
         remote: remote(),
+        local_address: None,
+        device: None,
         server_name: "orders.lab".into(),
         send_sni: true,
         alpn: vec![],
@@ -134,6 +136,8 @@ fn a_certificate_that_no_client_accepts_fails_its_handshake() {
 fn exchange(status: u16) -> Vec<Plan> {
     let request = HttpRequest {
         remote: remote(),
+        local_address: None,
+        device: None,
         tls_server_name: None,
         protocol: HttpProtocol::Auto,
         proxied: None,
