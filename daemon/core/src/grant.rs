@@ -25,6 +25,9 @@ pub const AUTHORITIES: usize = 64;
 /// How many proxies a run takes from environments, names and endpoints each.
 pub const PROXIES: usize = 16;
 
+/// How many processes a caller names.
+pub const PROCESSES: usize = 64;
+
 /// How many endpoints a run holds: those named by the caller, and for a `host` target this host's own listeners.
 pub const ENDPOINTS: usize = 4096;
 
@@ -53,6 +56,8 @@ pub struct Grants {
     proxies: BTreeSet<SocketAddr>,
     /// Named by the caller, or listeners of this host where the target is `host`.
     endpoints: BTreeSet<SocketAddr>,
+    /// Named by the caller.
+    processes: BTreeSet<u32>,
 }
 
 /// Why a destination is not granted; the text names it and what is granted.
@@ -83,6 +88,7 @@ impl Grants {
                 grants.add_target(Ipv4Addr::LOCALHOST.into());
                 grants.add_target(Ipv6Addr::LOCALHOST.into());
             }
+            TargetKind::Process { pid } => grants.add_process(pid),
             _ => {}
         }
         grants
@@ -190,6 +196,22 @@ impl Grants {
         Err(Denial { wanted: format!("a walk of {name:?}"), granted: granted.to_owned() })
     }
 
+    /// Granted only as a proxy, which can reach what this run may not.
+    pub fn is_only_proxy(&self, endpoint: SocketAddr) -> bool {
+        let endpoint = canonical(endpoint);
+        self.proxies.contains(&endpoint)
+            && !self.endpoints.contains(&endpoint)
+            && !self.order.contains(&endpoint.ip())
+            && !(endpoint.port() == DNS_PORT && self.resolvers.contains(&endpoint.ip()))
+    }
+
+    /// A process that the caller named: what its files and its environment say is learnt from.
+    pub fn add_process(&mut self, pid: u32) {
+        if self.processes.len() < PROCESSES {
+            self.processes.insert(pid);
+        }
+    }
+
     /// The target addresses, in the order they were learnt.
     pub fn targets(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.order.iter().copied()
@@ -228,7 +250,8 @@ impl Grants {
             });
         }
         granted.extend(self.resolvers.iter().map(|address| SocketAddr::new(*address, DNS_PORT).to_string()));
-        granted.extend(self.endpoints.iter().take(SHOWN + 1).map(ToString::to_string));
+        granted.extend(self.authorities.iter().map(|address| SocketAddr::new(*address, DNS_PORT).to_string()));
+        granted.extend(self.endpoints.iter().chain(&self.proxies).take(SHOWN + 1).map(ToString::to_string));
         let more = granted.len().saturating_sub(SHOWN);
         granted.truncate(SHOWN);
         if more > 0 {

@@ -32,7 +32,18 @@ const UPSTREAMS: &str = "servers.bind";
 
 impl Grants {
     /// Takes from a host call of this run what it grants on `target`. Calls that teach nothing are ignored.
+    ///
+    /// A process that nobody named may be anybody's: what its files and variables say is an answer, and no grant.
     pub fn learn(&mut self, target: &Target, call: &Call) {
+        let pid = match call {
+            Call::DnsConfig { request, .. } => request.pid,
+            Call::DnsResolve { request, .. } => request.pid,
+            Call::Proxies { pid, .. } => *pid,
+            _ => None,
+        };
+        if pid.is_some_and(|pid| !self.processes.contains(&pid)) {
+            return;
+        }
         match call {
             Call::DnsConfig { request, answer } => self.learn_config(target, request.name.as_deref(), answer),
             Call::DnsResolve { request, answer } => self.learn_resolution(target, request, answer),

@@ -431,3 +431,48 @@ fn echo_is_for_addresses_that_may_be_dialled_and_not_for_resolvers() {
         assert!(denial.to_string().starts_with(&format!("an echo of {other}")), "{denial}");
     }
 }
+
+#[test]
+fn what_a_process_reads_is_a_grant_only_where_the_caller_named_it() {
+    let of = |pid| match config("orders.lab", &["10.0.0.53"], &[], &["10.0.0.5"]) {
+        Call::DnsConfig { request, answer } => {
+            Call::DnsConfig { request: ConfigRequest { pid: Some(pid), ..request }, answer }
+        }
+        other => other,
+    };
+    let target = target("http://orders.lab/");
+    let mut grants = Grants::for_target(&target);
+    grants.add_process(7);
+    grants.learn(&target, &of(8));
+    assert!(grants.query(at("10.0.0.53:53")).is_err() && grants.dial(at("10.0.0.5:80")).is_err());
+    grants.learn(&target, &of(7));
+    assert!(grants.query(at("10.0.0.53:53")).is_ok() && grants.dial(at("10.0.0.5:80")).is_ok());
+}
+
+#[test]
+fn a_proxy_is_one_unless_it_is_granted_as_something_else_too() {
+    let proxy = |value: &str| crate::observation::system::ProxyVariable {
+        name: "http_proxy".to_owned(),
+        value: value.to_owned(),
+    };
+    let target = target("http://10.0.0.5/");
+    let mut grants = Grants::for_target(&target);
+    let variables = Ok(vec![proxy("http://10.0.0.9:3128"), proxy("http://10.0.0.5:3128")]);
+    grants.learn(&target, &Call::Proxies { pid: None, answer: variables });
+    assert!(grants.is_only_proxy(at("10.0.0.9:3128")));
+    assert!(!grants.is_only_proxy(at("10.0.0.5:3128")), "the target itself");
+    assert!(!grants.is_only_proxy(at("10.0.0.5:80")));
+    grants.add_endpoint(at("10.0.0.9:3128"));
+    assert!(!grants.is_only_proxy(at("10.0.0.9:3128")), "the caller named it");
+}
+
+#[test]
+fn a_denial_lists_proxies_and_servers_of_zones_too() {
+    let mut grants = Grants::new(None);
+    grants.add_authority(ip("10.0.0.88"));
+    let proxy =
+        crate::observation::system::ProxyVariable { name: "http_proxy".to_owned(), value: "10.0.0.9:3128".to_owned() };
+    grants.learn(&target("http://orders.lab/"), &Call::Proxies { pid: None, answer: Ok(vec![proxy]) });
+    let denial = grants.dial(at("10.0.0.1:80")).expect_err("not granted").to_string();
+    assert!(denial.contains("10.0.0.88:53") && denial.contains("10.0.0.9:3128"), "{denial}");
+}

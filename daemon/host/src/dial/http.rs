@@ -2,6 +2,7 @@
 
 mod answer;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sonde_core::observation::dial as core;
@@ -110,6 +111,9 @@ fn pauses(given: &[u64], timeout: Duration) -> Result<Vec<Duration>, String> {
 }
 
 fn header(field: &Property) -> Result<core::Property, String> {
+    if field.name.eq_ignore_ascii_case("host") {
+        return Err("a header named \"host\" would stand beside the request's own host; give that instead".to_owned());
+    }
     if field.name.is_empty() || !field.name.bytes().all(is_token) {
         return Err(format!("{:?} is no header name", crate::text::tidy(&field.name, 64)));
     }
@@ -149,6 +153,12 @@ fn is_target(target: &Target, origin: &str) -> bool {
         && target.port().is_some_and(|own| own.number().to_string() == port)
 }
 
+/// The Host header that belongs to an origin: the same, or without its port.
+fn is_host_of(origin: &str, host: &str) -> bool {
+    origin.eq_ignore_ascii_case(host)
+        || origin.rsplit_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case(host))
+}
+
 impl HostCall for core::HttpRequest {
     type Answer = core::HttpExchange;
     const FUNCTION: &'static str = "dial.http";
@@ -156,17 +166,21 @@ impl HostCall for core::HttpRequest {
 
     fn admit(&self, run: &Run) -> Result<(), Reason> {
         super::admit(run, self.remote)?;
-        match &self.proxied {
-            Some(origin) if !is_target(&run.target, origin) => {
-                let granted = match (run.target.host(), run.target.port()) {
-                    (Some(host), Some(port)) => format!("{host} at port {port}"),
-                    _ => "nothing".to_owned(),
-                };
-                let denied = format!("{origin:?} behind a proxy is not granted to this run; granted is {granted}");
-                Err(Reason::Denied(denied))
-            }
-            _ => Ok(()),
-        }
+        let remote = SocketAddr::new(self.remote.address, self.remote.port);
+        let asked = match &self.proxied {
+            Some(origin) if is_target(&run.target, origin) && is_host_of(origin, &self.host) => return Ok(()),
+            Some(origin) if is_target(&run.target, origin) => &self.host,
+            Some(origin) => origin,
+            // A proxy may take any request for one of its own: HTTP/2 names the origin in each, and so may a Host header.
+            None if run.with_grants(|grants| grants.is_only_proxy(remote)) => &self.host,
+            None => return Ok(()),
+        };
+        let granted = match (run.target.host(), run.target.port()) {
+            (Some(host), Some(port)) => format!("{host} at port {port}"),
+            _ => "nothing".to_owned(),
+        };
+        let denied = format!("{asked:?} behind a proxy is not granted to this run; granted is {granted}");
+        Err(Reason::Denied(denied))
     }
 
     fn clamp(&mut self, remaining: Duration) {
@@ -239,6 +253,22 @@ mod tests {
             assert!(parsed(&bad, Duration::from_secs(1)).is_err(), "{bad:?}");
         }
     }
+
+    #[test]
+    fn a_second_host_is_refused() {
+        let field = Property { name: "Host".to_owned(), value: "b".to_owned() };
+        let problem = parsed(&wit::HttpRequest { headers: vec![field], ..request() }, Duration::from_secs(1));
+        assert!(problem.expect_err("two hosts").contains("host"));
+    }
+
+    #[test]
+    fn a_host_header_is_the_origins_or_another_is_asked_for() {
+        assert!(is_host_of("orders.lab:80", "Orders.lab") && is_host_of("[::1]:80", "[::1]:80"));
+        for other in ["169.254.169.254", "orders.lab:8080", "lab", ""] {
+            assert!(!is_host_of("orders.lab:80", other), "{other}");
+        }
+    }
+
     #[test]
     fn pauses_that_leave_no_time_are_named() {
         let again =

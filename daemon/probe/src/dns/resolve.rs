@@ -64,6 +64,7 @@ type Outcome = Result<Result<Found, ResolveError>, Fault>;
 ///
 /// The lookup is cut off at `request.timeout`; the failure then stands beside the steps so far.
 pub async fn resolve(vantage: &Vantage, clock: &RunClock, request: &ResolveRequest) -> Resolution {
+    let _announced = vantage.probing().await;
     let at = clock.now();
     let asked = ConfigRequest { name: Some(request.name.clone()), pid: request.pid };
     let steps = Steps::begin(clock);

@@ -56,6 +56,7 @@ pub(super) async fn ask(
     clock: &RunClock,
     towards: Option<IpAddr>,
 ) -> Result<Vec<ArpQuestion>, Failure> {
+    let _announced = vantage.probing().await;
     let at = clock.now();
     let (segments, own) = inspect(vantage, clock, move |_| open(towards)).await?;
     let heard = futures_util::future::try_join_all(segments.into_iter().map(|segment| segment.listen(&own))).await;

@@ -87,6 +87,7 @@ pub(super) async fn prepare(
     if !asked.selected.is_empty() {
         grants.allow_walks();
     }
+    processes(&mut grants, &asked);
     let manifests: Vec<&Manifest> = checks.iter().map(|check| &check.manifest).collect();
     let plan = Plan::new(target, &manifests, &asked.selected).map_err(|error| unplanned(&error, asked.trigger))?;
     let planned = plan
@@ -151,6 +152,17 @@ fn endpoints(grants: &mut Grants, endpoints: &[String]) -> Result<(), Status> {
         grants.add_endpoint(endpoint);
     }
     Ok(())
+}
+
+/// The processes that the caller names: that of the vantage, and those whose ids are arguments of a check.
+fn processes(grants: &mut Grants, asked: &Asked) {
+    if let Some(v1::vantage::Where::Pid(pid)) = asked.vantage.as_ref().and_then(|vantage| vantage.r#where.as_ref()) {
+        grants.add_process(*pid);
+    }
+    let given = asked.selected.iter().flat_map(|selection| &selection.arguments);
+    for pid in given.filter_map(|(_, value)| value.parse().ok()) {
+        grants.add_process(pid);
+    }
 }
 
 /// The daemon's own stays the same, and is opened once; any other may change from run to run.

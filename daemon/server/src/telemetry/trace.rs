@@ -104,12 +104,13 @@ impl RunTrace<'_> {
         }
     }
 
-    /// A text of a check's, in which the target's query is hidden.
+    /// A text of a check's, in which the queries of the target and of every URL are hidden: they may hold secrets.
     fn redacted(&self, text: &str) -> String {
-        let TargetKind::Http { path, .. } = &self.target.kind else { return text.to_owned() };
+        let text = without_queries(text);
+        let TargetKind::Http { path, .. } = &self.target.kind else { return text };
         match path.split_once('?') {
             Some((_, query)) if !query.is_empty() => text.replace(&format!("?{query}"), "?REDACTED"),
-            _ => text.to_owned(),
+            _ => text,
         }
     }
 
@@ -166,6 +167,22 @@ impl Fresh {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)).max(1)
     }
+}
+
+/// A text in which the query and the fragment of every URL are hidden.
+fn without_queries(text: &str) -> String {
+    let hidden =
+        |word: &str| match word.find("://").and_then(|at| word.get(at..)?.find(['?', '#']).map(|query| at + query)) {
+            Some(query) => format!("{}?REDACTED", word.get(..query).unwrap_or_default()),
+            None => word.to_owned(),
+        };
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| {
+            let end = word.trim_end_matches(|letter: char| letter.is_whitespace() || ",;)\"'".contains(letter)).len();
+            let (word, rest) = word.split_at(end);
+            hidden(word) + rest
+        })
+        .collect()
 }
 
 /// The target without its query, which may hold a secret.

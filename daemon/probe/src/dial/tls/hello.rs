@@ -23,6 +23,7 @@ use crate::vantage::Vantage;
 
 /// Opens a TCP connection, says hello, reads the first answer and closes.
 pub async fn tls_hello(vantage: &Vantage, clock: &RunClock, request: &TlsHelloRequest) -> TlsHelloDial {
+    let _announced = vantage.probing().await;
     let attempt = Attempt::begin(clock, request.timeout);
     let (dialled, connected) = connect(vantage, &attempt, request.remote, Options::default()).await;
     let mut seen = Seen::default();

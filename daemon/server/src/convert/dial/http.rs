@@ -22,6 +22,7 @@ pub(in crate::convert) fn http(request: &core::HttpRequest, exchange: &core::Htt
         body: request.body.clone(),
         again_after: request.again_after.iter().copied().map(duration).collect(),
         timeout: Some(duration(request.timeout)),
+        body_limit_bytes: request.body_limit_bytes,
         connection: Some(connection(&exchange.connection)),
         phases: Some(phases(&exchange.phases)),
         session: exchange.session.as_ref().map(session),

@@ -134,6 +134,10 @@ fn a_certificate_that_no_client_accepts_fails_its_handshake() {
 }
 
 fn exchange(status: u16) -> Vec<Plan> {
+    asked("GET", "orders.lab:8080", status)
+}
+
+fn asked(method: &str, host: &str, status: u16) -> Vec<Plan> {
     let request = HttpRequest {
         remote: remote(),
         local_address: None,
@@ -141,9 +145,9 @@ fn exchange(status: u16) -> Vec<Plan> {
         tls_server_name: None,
         protocol: HttpProtocol::Auto,
         proxied: None,
-        method: "GET".into(),
+        method: method.into(),
         path: "/health?token=secret".into(),
-        host: "orders.lab:8080".into(),
+        host: host.into(),
         headers: vec![],
         body: vec![],
         again_after: vec![],
@@ -194,6 +198,17 @@ fn an_http_exchange_is_named_by_its_method_and_hides_its_query() {
     assert_eq!(attribute(&spans[0], "server.address").as_deref(), Some("orders.lab"));
     assert_eq!(attribute(&spans[0], "server.port").as_deref(), Some("8080"));
     assert!(!format!("{spans:?}").contains("secret"));
+}
+
+#[test]
+fn an_unknown_method_and_an_ipv6_host_are_written_as_the_conventions_say() {
+    let spans = asked("PURGE", "[2001:db8::1]:8080", 200);
+    assert_eq!(names(&spans)[0], "HTTP");
+    assert_eq!(attribute(&spans[0], "http.request.method").as_deref(), Some("_OTHER"));
+    assert_eq!(attribute(&spans[0], "http.request.method_original").as_deref(), Some("PURGE"));
+    assert_eq!(attribute(&spans[0], "server.address").as_deref(), Some("2001:db8::1"));
+    let url = "http://[2001:db8::1]:8080/health?REDACTED";
+    assert_eq!(attribute(&spans[0], "url.full").as_deref(), Some(url));
 }
 
 #[test]

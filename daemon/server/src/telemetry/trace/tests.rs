@@ -135,3 +135,13 @@ fn phases_have_ids_of_their_own() {
     assert_eq!(ids.len(), 10_000);
     assert!(!ids.contains(&0));
 }
+
+#[test]
+fn the_query_of_a_redirect_is_not_exported_and_the_sentence_around_it_is() {
+    let text = "orders.lab:443 redirects to https://sso.lab/in?code=SECRET, and that to \"http://b.lab/#SECRET\"; why? it does";
+    let shown = without_queries(text);
+    assert_eq!(
+        shown,
+        "orders.lab:443 redirects to https://sso.lab/in?REDACTED, and that to \"http://b.lab/?REDACTED\"; why? it does"
+    );
+}

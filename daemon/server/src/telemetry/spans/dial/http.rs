@@ -8,23 +8,35 @@ use sonde_core::observation::{Phase, Timing};
 use super::super::{Phases, Plan, deltas, micros, peer};
 use super::{connect, handshake, rest, taking};
 
+/// RFC 9110 section 9 and RFC 5789: what OpenTelemetry's `http.request.method` may hold as it is.
+const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
+
 pub(in super::super) fn http(
     own: Plan,
     request: &HttpRequest,
     exchange: &HttpExchange,
     phases: &mut Phases<'_>,
 ) -> Plan {
-    let mut plan = Plan { name: format!("HTTP {}", request.method).into(), kind: SpanKind::Client, ..own };
+    let known = METHODS.contains(&request.method.as_str());
+    let name = if known { format!("HTTP {}", request.method) } else { "HTTP".to_owned() };
+    let mut plan = Plan { name: name.into(), kind: SpanKind::Client, ..own };
     plan.attributes.extend(peer(request.remote, "tcp"));
     let (host, port) = split_host(&request.host);
+    let scheme = if request.tls_server_name.is_some() { "https" } else { "http" };
+    // Without the query, which may hold a secret.
+    let (path, query) =
+        request.path.split_once('?').map_or((request.path.as_str(), ""), |(path, _)| (path, "?REDACTED"));
     plan.attributes.extend([
-        KeyValue::new("http.request.method", request.method.clone()),
-        KeyValue::new("url.scheme", if request.tls_server_name.is_some() { "https" } else { "http" }),
-        // Without the query, which may hold a secret.
-        KeyValue::new("url.path", request.path.split('?').next().unwrap_or_default().to_owned()),
-        KeyValue::new("server.address", host.to_owned()),
+        KeyValue::new("http.request.method", if known { request.method.clone() } else { "_OTHER".to_owned() }),
+        KeyValue::new("url.scheme", scheme),
+        KeyValue::new("url.full", format!("{scheme}://{}{path}{query}", request.host)),
+        KeyValue::new("url.path", path.to_owned()),
+        KeyValue::new("server.address", host.trim_matches(['[', ']']).to_owned()),
         KeyValue::new("server.port", i64::from(port.unwrap_or(request.remote.port))),
     ]);
+    if !known {
+        plan.attributes.push(KeyValue::new("http.request.method_original", request.method.clone()));
+    }
     plan.attributes.extend(deltas(exchange.deltas.as_ref()));
     let mut failure = exchange.outcome.as_ref().err();
     if let Some(timing) = exchange.phases.connect {
@@ -34,7 +46,12 @@ pub(in super::super) fn http(
         let mut plan = phases.plan("HTTP CONNECT", timing);
         let status = exchange.tunnel.as_ref().map(|answer| i64::from(answer.status));
         plan.attributes.extend(status.map(|status| KeyValue::new("http.response.status_code", status)));
-        phases.spans.push(plan);
+        // Where nothing came after it, whatever failed was the tunnel.
+        let last = exchange.phases.tls.is_none() && exchange.phases.send.is_none();
+        phases.spans.push(match failure.take_if(|_| last) {
+            Some(failure) => plan.failed_by(failure),
+            None => plan,
+        });
     }
     if let Some(name) = &request.tls_server_name {
         handshake(phases, name, exchange.phases.tls, exchange.session.as_ref(), &mut failure);
