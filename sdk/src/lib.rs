@@ -46,6 +46,7 @@ pub mod dial;
 pub mod dns;
 pub mod finding;
 pub mod grpc;
+pub mod location;
 pub mod log;
 pub mod proxy;
 pub mod report;
