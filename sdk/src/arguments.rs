@@ -39,6 +39,11 @@ impl Arguments {
         Ok(Self { parameters, given })
     }
 
+    /// Whether the caller gave it, be it the default's value.
+    pub fn given(&self, name: &str) -> bool {
+        self.given.iter().any(|argument| argument.name == name)
+    }
+
     /// The given value, else the parameter's default, else none.
     ///
     /// # Errors
@@ -177,6 +182,13 @@ mod tests {
     fn a_given_value_beats_the_default() {
         let arguments = Arguments::of(window(), given("window", "1m1.5s")).expect("valid");
         assert_eq!(arguments.required("window"), Ok(Duration::from_millis(61_500)));
+    }
+
+    #[test]
+    fn a_default_that_the_caller_writes_out_is_given() {
+        let arguments = |given| Arguments::of(window(), given).expect("valid");
+        assert!(arguments(given("window", "500ms")).given("window"));
+        assert!(!arguments(vec![]).given("window"));
     }
 
     #[test]

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::TcpDial;
-use crate::types::Reason;
+use super::{Connection, TcpDial};
+use crate::types::{Failure, Phase, Reason};
 
 /// Between two attempts of Happy Eyeballs (RFC 8305 section 5, "Connection Attempt Delay").
 pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -61,22 +61,31 @@ pub struct Experience {
 impl Candidate {
     /// Of a dial of this address. A dial that is our own refusal (not granted, out of budget) says nothing of the address: none.
     pub fn of(address: &str, dial: &TcpDial) -> Option<Self> {
-        let elapsed = dial.connection.connect.elapsed();
-        let fate = match &dial.outcome {
-            Ok(()) => Fate::Connected(elapsed),
-            Err(failure) if failure.is_our_own() => return None,
-            // Our own deadline, not the kernel's: a program may wait longer.
-            Err(failure) if failure.reason == Reason::TimedOut && failure.errno.is_none() => Fate::Silent,
-            Err(failure) => {
-                let name = failure.errno_name.clone().unwrap_or_else(|| failure.detail.clone());
-                Fate::Failed(failure.elapsed(), name)
-            }
-        };
-        Some(Self { address: address.to_owned(), fate })
+        Some(Self { address: address.to_owned(), fate: Fate::of(&dial.connection, &dial.outcome)? })
     }
 
     fn is_ipv6(&self) -> bool {
         self.address.contains(':')
+    }
+}
+
+impl Fate {
+    /// Of the TCP handshake of any dial, whatever came after it. None of a dial that is our own refusal.
+    pub fn of(connection: &Connection, outcome: &Result<(), Failure>) -> Option<Self> {
+        match outcome {
+            Err(failure) if failure.is_our_own() => None,
+            Err(failure) if matches!(failure.phase, Phase::Socket | Phase::Connect) => Some(Self::failed(failure)),
+            _ => Some(Self::Connected(connection.connect.elapsed())),
+        }
+    }
+
+    /// Of a handshake that failed so.
+    pub fn failed(failure: &Failure) -> Self {
+        // Our own deadline, not the kernel's: a program may wait longer.
+        if failure.reason == Reason::TimedOut && failure.errno.is_none() {
+            return Self::Silent;
+        }
+        Self::Failed(failure.elapsed(), failure.errno_name.clone().unwrap_or_else(|| failure.detail.clone()))
     }
 }
 
@@ -319,5 +328,11 @@ mod tests {
         let refused = fate(&testkit::failed_dial(1, &remote, Reason::Refused));
         assert_eq!(refused, Some(Fate::Failed(Duration::ZERO, "ECONNREFUSED".to_owned())));
         assert_eq!(fate(&testkit::failed_dial(1, &remote, Reason::Denied("no".to_owned()))), None);
+    }
+
+    #[test]
+    fn what_fails_after_the_handshake_did_connect() {
+        let alert = testkit::failure(Phase::Tls, Reason::Closed, 9);
+        assert_eq!(Fate::of(&testkit::connection(500), &Err(alert)), Some(Fate::Connected(Duration::from_micros(500))));
     }
 }
