@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use sonde_sdk::dial::experience::Fate;
-use sonde_sdk::dial::{self, Connection, HttpExchange, HttpRequest, TcpRequest, TlsRequest, TlsSession, Verification};
+use sonde_sdk::dial::{
+    self, Connection, HttpExchange, HttpRequest, TcpAttempt, TcpRequest, TcpSeries, TlsRequest, TlsSession,
+    Verification,
+};
 use sonde_sdk::prelude::*;
 
 use crate::request::{HttpWish, Speak, TlsWish, Wish};
@@ -12,6 +15,7 @@ use crate::request::{HttpWish, Speak, TlsWish, Wish};
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) endpoint: Endpoint,
+    /// As many as were made.
     pub(crate) attempts: Vec<Attempt>,
     /// Of an HTTP target: what the first one that was answered got.
     pub(crate) exchange: Option<Box<HttpExchange>>,
@@ -20,14 +24,12 @@ pub(crate) struct Series {
 /// What came of one dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt {
-    /// The TCP handshake; none where it failed.
-    pub(crate) connect: Option<Duration>,
+    /// Of the TCP handshake; none where the dial was our own refusal.
+    pub(crate) fate: Option<Fate>,
     /// The whole dial; none where it failed.
     pub(crate) whole: Option<Duration>,
     /// What is wrong, in words; none where nothing is.
     pub(crate) trouble: Option<String>,
-    /// Of a TCP handshake that failed; none where it succeeded, or where the dial was our own refusal.
-    pub(crate) fate: Option<Fate>,
 }
 
 impl Attempt {
@@ -36,38 +38,51 @@ impl Attempt {
         self.trouble.is_none()
     }
 
-    fn of(connection: &Connection, whole: &Timing, failure: Option<&Failure>, trouble: Option<String>) -> Self {
-        let connected = failure.is_none_or(|failure| !matches!(failure.phase, Phase::Socket | Phase::Connect));
-        let fate = failure.filter(|failure| !connected && !failure.is_our_own()).map(|failure| match failure.reason {
-            // Our own deadline, not the kernel's: a program may wait longer.
-            Reason::TimedOut if failure.errno.is_none() => Fate::Silent,
-            _ => {
-                let name = failure.errno_name.clone().unwrap_or_else(|| failure.detail.clone());
-                Fate::Failed(failure.elapsed(), name)
-            }
-        });
-        let own = failure.is_some_and(Failure::is_our_own);
-        Self {
-            connect: (connected && !own).then(|| connection.connect.elapsed()),
-            whole: failure.is_none().then(|| whole.elapsed()),
-            trouble,
-            fate,
+    /// It was not granted, not possible here or out of budget, which says nothing of the network.
+    pub(crate) fn is_our_own(&self) -> bool {
+        self.fate.is_none()
+    }
+
+    /// The TCP handshake; none where it failed.
+    pub(crate) fn connect(&self) -> Option<Duration> {
+        match self.fate {
+            Some(Fate::Connected(after)) => Some(after),
+            _ => None,
         }
+    }
+
+    fn of(connection: &Connection, whole: &Timing, outcome: &Result<(), Failure>, trouble: Option<String>) -> Self {
+        Self { fate: Fate::of(connection, outcome), whole: outcome.is_ok().then(|| whole.elapsed()), trouble }
+    }
+
+    fn failed(endpoint: &Endpoint, failure: &Failure) -> Self {
+        let fate = (!failure.is_our_own()).then(|| Fate::failed(failure));
+        Self { fate, whole: None, trouble: Some(said(endpoint, failure)) }
     }
 }
 
-/// Dials as often as wished, until the deadline.
+/// Dials as often as wished, or until the deadline.
 pub(crate) async fn repeat(endpoint: Endpoint, wish: &Wish, deadline: Duration) -> Series {
     let mut series = Series { endpoint, attempts: Vec::new(), exchange: None };
+    let mut begins = timer::now();
+    let left = deadline.saturating_sub(begins);
+    let patience = wish.timeout.min(left);
+    if patience.is_zero() {
+        return series;
+    }
+    if wish.is_one_call() {
+        series.attempts = repeated(&series.endpoint, wish, patience, left).await;
+        return series;
+    }
     for number in 0..wish.count {
         if number > 0 {
-            timer::sleep(wish.interval).await;
+            begins = begins.saturating_add(wish.interval).max(timer::now());
+            // With less than all of its time it would be lost by us, and a pause beyond the deadline would lose what is known.
+            if begins.saturating_add(patience).saturating_add(wish.tcp.hold) > deadline {
+                break;
+            }
+            timer::sleep(begins.saturating_sub(timer::now())).await;
         }
-        let left = deadline.saturating_sub(timer::now());
-        if left.is_zero() {
-            break;
-        }
-        let patience = wish.timeout.min(left);
         let attempt = match &wish.speak {
             Speak::Tcp => tcp(&series.endpoint, wish, patience).await,
             Speak::Tls(wanted) => tls(&series.endpoint, wish, wanted, patience).await,
@@ -85,20 +100,53 @@ pub(crate) async fn repeat(endpoint: Endpoint, wish: &Wish, deadline: Duration) 
     series
 }
 
+/// All dials in one call of the host.
+async fn repeated(endpoint: &Endpoint, wish: &Wish, patience: Duration, left: Duration) -> Vec<Attempt> {
+    let count = fitting(wish.count, wish.interval, left.saturating_sub(patience));
+    let request = tcp_request(endpoint, wish, patience).times(count).every(wish.interval).within(left);
+    of_series(endpoint, &dial::tcp_repeat(request).await, patience)
+}
+
+/// As many of `count` as can begin in `room`: the last one, too, is to have all of its timeout.
+fn fitting(count: u32, interval: Duration, room: Duration) -> u32 {
+    let intervals = room.as_micros().checked_div(interval.as_micros()).unwrap_or(u128::MAX);
+    u32::try_from(intervals.saturating_add(1)).unwrap_or(u32::MAX).min(count)
+}
+
+fn of_series(endpoint: &Endpoint, seen: &TcpSeries, patience: Duration) -> Vec<Attempt> {
+    if let Err(failure) = &seen.outcome {
+        return vec![Attempt::failed(endpoint, failure)];
+    }
+    let mut attempts: Vec<Attempt> = seen.attempts.iter().map(|attempt| one_of(endpoint, seen, attempt)).collect();
+    // Where the others took longer than their interval, the end of the series cuts the last one short.
+    let cut = seen.attempts.last().is_some_and(|last| last.connect_us < wait::microseconds(patience * 9 / 10));
+    if cut && attempts.len() > 1 {
+        attempts.pop_if(|last| last.fate == Some(Fate::Silent));
+    }
+    attempts
+}
+
+fn one_of(endpoint: &Endpoint, seen: &TcpSeries, attempt: &TcpAttempt) -> Attempt {
+    let group = attempt.failure.and_then(|place| seen.failures.get(usize::from(place)));
+    if let Some(group) = group {
+        return Attempt::failed(endpoint, &Failure { elapsed_us: attempt.connect_us, ..group.first.clone() });
+    }
+    let took = Duration::from_micros(attempt.connect_us);
+    Attempt { fate: Some(Fate::Connected(took)), whole: Some(took), trouble: None }
+}
+
 async fn tcp(endpoint: &Endpoint, wish: &Wish, patience: Duration) -> Attempt {
+    let request = tcp_request(endpoint, wish, patience).holding(wish.tcp.hold);
+    let seen = dial::tcp(if wish.deltas { request.with_deltas() } else { request }).await;
+    let trouble = seen.outcome.as_ref().err().map(|failure| said(endpoint, failure));
+    Attempt::of(&seen.connection, &seen.timing, &seen.outcome, trouble)
+}
+
+fn tcp_request(endpoint: &Endpoint, wish: &Wish, patience: Duration) -> TcpRequest {
     let mut request = TcpRequest::to(endpoint.clone()).within(patience);
     request.local_address.clone_from(&wish.bind);
     request.device.clone_from(&wish.device);
-    if wish.tcp.reset {
-        request = request.resetting();
-    }
-    request = request.holding(wish.tcp.hold);
-    if wish.deltas {
-        request = request.with_deltas();
-    }
-    let seen = dial::tcp(request).await;
-    let failure = seen.outcome.as_ref().err();
-    Attempt::of(&seen.connection, &seen.timing, failure, failure.map(|failure| said(endpoint, failure)))
+    if wish.tcp.reset { request.resetting() } else { request }
 }
 
 async fn tls(endpoint: &Endpoint, wish: &Wish, wanted: &TlsWish, patience: Duration) -> Attempt {
@@ -122,13 +170,14 @@ async fn tls(endpoint: &Endpoint, wish: &Wish, wanted: &TlsWish, patience: Durat
         Err(failure) => Some(said(endpoint, failure)),
         Ok(()) => seen.session.as_ref().and_then(|session| refused(endpoint, session)),
     };
-    Attempt::of(&seen.connection, &seen.timing, seen.outcome.as_ref().err(), trouble)
+    Attempt::of(&seen.connection, &seen.timing, &seen.outcome, trouble)
 }
 
 /// The request that a wish comes to at this endpoint.
 pub(crate) fn http_request(endpoint: &Endpoint, wish: &Wish, wanted: &HttpWish, patience: Duration) -> HttpRequest {
     let place = &wanted.place;
-    let mut request = HttpRequest::get(endpoint.clone(), &place.authority(), &place.path)
+    let host = wanted.host.clone().unwrap_or_else(|| place.authority());
+    let mut request = HttpRequest::get(endpoint.clone(), &host, &place.path)
         .method(&wanted.method)
         .speaking(wanted.protocol)
         .reading_at_most(wanted.body_limit)
@@ -159,7 +208,7 @@ pub(crate) fn of_exchange(exchange: &HttpExchange) -> Attempt {
         Err(failure) => Some(failure.detail.clone()),
         Ok(()) => exchange.session.as_ref().and_then(unaccepted),
     };
-    Attempt::of(&exchange.connection, &exchange.timing, exchange.outcome.as_ref().err(), trouble)
+    Attempt::of(&exchange.connection, &exchange.timing, &exchange.outcome, trouble)
 }
 
 fn said(endpoint: &Endpoint, failure: &Failure) -> String {
@@ -174,4 +223,67 @@ fn refused(endpoint: &Endpoint, session: &TlsSession) -> Option<String> {
 fn unaccepted(session: &TlsSession) -> Option<String> {
     let good = matches!(session.verification, Verification::Accepted | Verification::NotReached);
     (!good).then(|| format!("the presented chain is not accepted: {}", session.verification_detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use sonde_sdk::testkit;
+
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    fn of(seen: &TcpSeries) -> Vec<Attempt> {
+        of_series(&Endpoint::new("192.0.2.1", 80), seen, MS(1300))
+    }
+
+    #[test]
+    fn as_many_dials_begin_as_leave_the_last_one_its_time() {
+        assert_eq!(fitting(1000, MS(200), MS(1000)), 6);
+        assert_eq!(fitting(3, MS(200), MS(1000)), 3);
+        assert_eq!(fitting(1000, MS(200), MS(0)), 1);
+        assert_eq!(fitting(1000, MS(0), MS(0)), 1000);
+    }
+
+    #[test]
+    fn each_attempt_of_a_series_has_its_own_fate() {
+        let attempts = of(&testkit::series(1, &[Some(500), None, Some(700)]));
+
+        assert_eq!(attempts[0].connect(), Some(Duration::from_micros(500)));
+        assert_eq!(attempts[1].fate, Some(Fate::Silent));
+        assert!(attempts[1].trouble.as_deref().is_some_and(|trouble| trouble.starts_with("192.0.2.1:80: ")));
+        assert!(attempts[2].is_good());
+    }
+
+    #[test]
+    fn an_attempt_that_the_end_of_the_series_cuts_short_is_not_lost() {
+        let mut seen = testkit::series(1, &[Some(500), None]);
+        seen.attempts[1].connect_us = 40_000;
+
+        assert_eq!(of(&seen).len(), 1);
+        seen.attempts[1].connect_us = 1_300_000;
+        assert_eq!(of(&seen).len(), 2);
+    }
+
+    #[test]
+    fn a_series_that_is_not_granted_says_nothing_of_the_network() {
+        let denied = testkit::failure(Phase::Socket, Reason::Denied("no".to_owned()), 0);
+        let attempts = of(&TcpSeries { attempts: vec![], outcome: Err(denied), ..testkit::series(1, &[]) });
+
+        assert!(attempts.len() == 1 && attempts[0].is_our_own());
+    }
+
+    #[test]
+    fn a_host_header_goes_where_the_requests_host_is() {
+        let given = sonde_sdk::check::Argument { name: "headers".to_owned(), value: "Host: a.example".to_owned() };
+        let arguments = Arguments::of(crate::request::parameters(), vec![given]).expect("it is right");
+        let target = testkit::target(TargetKind::Http, "192.0.2.1", 80, &["192.0.2.1"]);
+        let wish = crate::request::wish(&target, &arguments, MS(3500), MS(10_000)).expect("it is right");
+        let Speak::Http(wanted) = &wish.speak else { panic!("{wish:?} is no request") };
+
+        let request = http_request(&Endpoint::new("192.0.2.1", 80), &wish, wanted, MS(1));
+
+        assert_eq!(request.host, "a.example");
+        assert!(!request.headers.iter().any(|field| field.name.eq_ignore_ascii_case("host")));
+    }
 }

@@ -1,8 +1,8 @@
 //! What programs that try one address after another would have seen, in one line each.
 
-use sonde_sdk::dial::experience::{self, Candidate, Experience, Fate};
+use sonde_sdk::dial::experience::{self, Candidate, Experience};
 
-use crate::attempt::{Attempt, Series};
+use crate::attempt::Series;
 
 /// By Happy Eyeballs, by Go's dialer, and in plain order; none where no address was really dialled.
 pub(crate) fn notes(series: &[Series]) -> Vec<(&'static str, String)> {
@@ -19,8 +19,7 @@ pub(crate) fn notes(series: &[Series]) -> Vec<(&'static str, String)> {
 
 /// How the first dial of an address went.
 fn candidate(series: &Series) -> Option<Candidate> {
-    let Attempt { connect, fate, .. } = series.attempts.first()?;
-    let fate = connect.map(Fate::Connected).or_else(|| fate.clone())?;
+    let fate = series.attempts.first()?.fate.clone()?;
     Some(Candidate { address: series.endpoint.address.clone(), fate })
 }
 
@@ -39,18 +38,21 @@ fn sentence(seen: &Experience) -> String {
 mod tests {
     use std::time::Duration;
 
+    use sonde_sdk::dial::experience::Fate;
     use sonde_sdk::types::Endpoint;
 
     use super::*;
+    use crate::attempt::Attempt;
 
-    fn series(address: &str, connect: Option<u64>, fate: Option<Fate>) -> Series {
-        let attempt = Attempt { connect: connect.map(Duration::from_millis), whole: None, trouble: None, fate };
+    fn series(address: &str, fate: Option<Fate>) -> Series {
+        let attempt = Attempt { fate, whole: None, trouble: None };
         Series { endpoint: Endpoint::new(address, 80), attempts: vec![attempt], exchange: None }
     }
 
     #[test]
     fn a_silent_first_address_costs_each_kind_of_program_another_wait() {
-        let notes = notes(&[series("2001:db8::1", None, Some(Fate::Silent)), series("192.0.2.1", Some(10), None)]);
+        let connected = Fate::Connected(Duration::from_millis(10));
+        let notes = notes(&[series("2001:db8::1", Some(Fate::Silent)), series("192.0.2.1", Some(connected))]);
 
         assert_eq!(notes[0].1, "connects to 192.0.2.1 after 260.0ms, 2 tries");
         assert_eq!(notes[1].1, "connects to 192.0.2.1 after 310.0ms, 2 tries");
@@ -59,6 +61,6 @@ mod tests {
 
     #[test]
     fn an_address_that_was_not_dialled_says_nothing() {
-        assert_eq!(notes(&[series("192.0.2.1", None, None)]), []);
+        assert_eq!(notes(&[series("192.0.2.1", None)]), []);
     }
 }

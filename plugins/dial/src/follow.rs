@@ -26,7 +26,7 @@ pub(crate) async fn redirects(
         let from = wanted.place.clone();
         let place = match from.follow(location) {
             Ok(place) => place,
-            Err(problem) => return Some(problem),
+            Err(astray) => return Some(astray.to_string()),
         };
         if visited.len() > usize::from(wanted.redirects) {
             return (wanted.redirects > 0)
@@ -66,7 +66,12 @@ pub(crate) async fn redirects(
 async fn addresses(target: &Target, wish: &Wish, host: &str, deadline: Duration) -> Result<String, String> {
     let takes = |address: &&String| wish.family.takes(&Endpoint::new(address, 1));
     if host.parse::<std::net::IpAddr>().is_ok() {
-        return Ok(host.to_owned());
+        let address = host.to_owned();
+        return if takes(&&address) {
+            Ok(address)
+        } else {
+            Err(format!("{host} is not of the family that is dialled"))
+        };
     }
     if target.host.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(host)) {
         let known = target.addresses.iter().find(takes);

@@ -4,7 +4,6 @@
 mod attempt;
 mod experience;
 mod follow;
-mod place;
 mod request;
 mod spread;
 
@@ -33,23 +32,27 @@ impl Check for Dial {
     }
 
     async fn run(target: Target, arguments: Arguments, budget: Budget) -> Result<Outcome, String> {
-        let deadline = timer::now() + budget.remaining().saturating_sub(RESERVE);
-        let wish = request::wish(&target, &arguments, budget)?;
+        let time = budget.remaining().saturating_sub(RESERVE);
+        let deadline = timer::now() + time;
+        let wish = request::wish(&target, &arguments, budget.probe_timeout(), time)?;
         let all: Vec<Endpoint> = target.endpoints().collect();
         let chosen: Vec<Endpoint> = all.iter().filter(|endpoint| wish.family.takes(endpoint)).cloned().collect();
         if chosen.is_empty() {
             return Ok(Outcome::unclear(nothing_to_dial(&target, &wish, all.len())));
         }
+        wish.afford(chosen.len())?;
         let mut series = wait::all(chosen.into_iter().map(|endpoint| attempt::repeat(endpoint, &wish, deadline))).await;
         let ended = match &wish.speak {
             Speak::Http(wanted) => follow::redirects(&target, &wish, wanted, &mut series, deadline).await,
             Speak::Tcp | Speak::Tls(_) => None,
         };
         let outcome = conclude(&target, &series);
-        let outcome = series
-            .iter()
-            .filter(|series| series.attempts.len() > 1)
-            .fold(outcome, |outcome, series| outcome.noting(series.endpoint.to_string(), spread::sentence(series)));
+        let outcome = series.iter().fold(outcome, |outcome, series| {
+            match spread::sentence(series, wish.count, wish.is_one_call()) {
+                Some(said) => outcome.noting(series.endpoint.to_string(), said),
+                None => outcome,
+            }
+        });
         let outcome =
             experience::notes(&series).into_iter().fold(outcome, |outcome, (who, said)| outcome.noting(who, said));
         Ok(match ended {
@@ -63,24 +66,71 @@ sonde_sdk::export!(Dial);
 
 fn nothing_to_dial(target: &Target, wish: &Wish, known: usize) -> String {
     let host = target.host.as_deref().unwrap_or_default();
+    let from = wish.bind.as_ref().map_or_else(String::new, |address| format!(" from {address}"));
     match (known, wish.family.word()) {
         (0, _) | (_, None) => format!("{host} has no address to dial"),
-        (_, Some(family)) => format!("{host} has no {family} address to dial"),
+        (_, Some(family)) => format!("{host} has no {family} address to dial{from}"),
     }
 }
 
 fn conclude(target: &Target, series: &[Series]) -> Outcome {
-    let good = series.iter().filter(|series| series.attempts.iter().all(Attempt::is_good)).count();
-    let trouble = series.iter().flat_map(|series| &series.attempts).find_map(|attempt| attempt.trouble.as_deref());
-    match (trouble, series.len()) {
-        (None, 1) => Outcome::works(format!("the address of {} answers", target.text)),
-        (None, all) => Outcome::works(format!("all {all} addresses of {} answer", target.text)),
+    let good = |series: &&Series| !series.attempts.is_empty() && series.attempts.iter().all(Attempt::is_good);
+    let (good, all) = (series.iter().filter(good).count(), series.len());
+    let text = &target.text;
+    let attempts = || series.iter().flat_map(|series| &series.attempts);
+    let trouble = attempts().find_map(|attempt| attempt.trouble.as_deref());
+    match (trouble, all) {
+        (Some(trouble), _) if attempts().all(Attempt::is_our_own) => Outcome::unclear(trouble),
         (Some(trouble), 1) => Outcome::broken(trouble),
-        (Some(trouble), all) => {
-            Outcome::broken(format!("{good} of {all} addresses of {} answer: {trouble}", target.text))
-        }
+        (Some(trouble), _) => Outcome::broken(format!("{good} of {all} addresses of {text} answer: {trouble}")),
+        (None, _) if good < all => Outcome::unclear(format!("no time was left to dial {text}"))
+            .next("give the run more time: looking the name up and reporting take some of it"),
+        (None, 1) => Outcome::works(format!("the address of {text} answers")),
+        (None, _) => Outcome::works(format!("all {all} addresses of {text} answer")),
     }
 }
 
 /// Kept back to report.
 const RESERVE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use sonde_sdk::check::Conclusion;
+    use sonde_sdk::dial::experience::Fate;
+    use sonde_sdk::testkit;
+
+    use super::*;
+
+    const CONNECTED: Attempt =
+        Attempt { fate: Some(Fate::Connected(Duration::ZERO)), whole: Some(Duration::ZERO), trouble: None };
+
+    fn concluded(attempts: &[&[Attempt]]) -> Outcome {
+        let target = testkit::target(TargetKind::Tcp, "shop.example", 80, &["192.0.2.1"]);
+        let series = |attempts: &&[Attempt]| Series {
+            endpoint: Endpoint::new("192.0.2.1", 80),
+            attempts: attempts.to_vec(),
+            exchange: None,
+        };
+        conclude(&target, &attempts.iter().map(series).collect::<Vec<_>>())
+    }
+
+    fn failed(fate: Option<Fate>) -> Attempt {
+        Attempt { fate, whole: None, trouble: Some("no".to_owned()) }
+    }
+
+    #[test]
+    fn what_was_not_dialled_does_not_answer() {
+        for none in [&[&[][..]][..], &[&[CONNECTED][..], &[]]] {
+            let outcome = concluded(none);
+            assert_eq!(outcome.conclusion, Conclusion::Unclear);
+            assert_eq!(outcome.summary, "no time was left to dial shop.example:80");
+        }
+    }
+
+    #[test]
+    fn one_that_fails_is_broken_and_our_own_refusal_is_not() {
+        assert_eq!(concluded(&[&[CONNECTED], &[CONNECTED]]).conclusion, Conclusion::Works);
+        assert_eq!(concluded(&[&[CONNECTED, failed(Some(Fate::Silent))]]).conclusion, Conclusion::Broken);
+        assert_eq!(concluded(&[&[failed(None)]]).conclusion, Conclusion::Unclear);
+    }
+}

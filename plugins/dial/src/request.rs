@@ -1,30 +1,42 @@
 //! The arguments as a wish. Every message quotes the value and ends with what would be right.
 
+mod family;
+mod http;
+mod meaning;
+
+use std::net::IpAddr;
 use std::time::Duration;
 
-use sonde_sdk::dial::{DEFAULT_TIMEOUT, HttpProtocol, Starttls};
+use sonde_sdk::dial::Starttls;
 use sonde_sdk::prelude::*;
 
-use crate::place::Place;
+pub(crate) use self::family::Family;
+pub(crate) use self::http::{HttpWish, is_redirect};
 
 /// What the check takes.
 pub(crate) fn parameters() -> Vec<Parameter> {
     use ParameterType::{Address, Boolean, Integer, Text};
     let new = Parameter::new;
     vec![
-        new("count", Integer, "dials of each address, one after another").with_default("1"),
-        new("interval", ParameterType::Duration, "the pause between two of them").with_default("200ms"),
-        new("family", Text, "any, 4 or 6").with_default("any"),
+        new("count", Integer, "dials of each address, one after another; at most 10000 of tcp targets, 1000 of others")
+            .with_default("1"),
+        new(
+            "interval",
+            ParameterType::Duration,
+            "from the begin of one to the begin of the next, or until it has ended",
+        )
+        .with_default("200ms"),
+        new("family", Text, "any, 4 or 6; any is that of bind, where it is given").with_default("any"),
         new("bind", Address, "the local address to dial from"),
         new("device", Text, "the network device to dial through"),
         new("close", Text, "fin or rst: how an established connection ends; of tcp targets"),
         new("hold", ParameterType::Duration, "keep the connection open so long before it ends; of tcp targets"),
-        new("timeout", ParameterType::Duration, "of each dial"),
+        new("timeout", ParameterType::Duration, "of each dial; of several at most half of the run's time"),
         new("deltas", Boolean, "take counter deltas around each dial; they then run one at a time")
             .with_default("false"),
-        new("sni", Text, "the server name to send and to verify; the target's host when absent"),
-        new("send-sni", Boolean, "false verifies the name without sending it").with_default("true"),
-        new("alpn", Text, "protocols to offer by tls, separated by commas"),
+        new("sni", Text, "of tls and https: the server name to send and to verify; the target's host when absent"),
+        new("send-sni", Boolean, "of tls: false verifies the name without sending it").with_default("true"),
+        new("alpn", Text, "of tls: protocols to offer, separated by commas"),
         new("hello", Text, "of tls: post-quantum (with X25519MLKEM768, two packets) or classical (one)"),
         new("starttls", Text, "of tls: ask for it first as postgres, mysql, smtp, imap or ldap do"),
         new("protocol", Text, "of http: auto, 1 or 2").with_default("auto"),
@@ -74,148 +86,78 @@ pub(crate) struct TlsWish {
     pub(crate) starttls: Option<Starttls>,
 }
 
-/// A request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HttpWish {
-    pub(crate) place: Place,
-    /// Instead of the place's own host.
-    pub(crate) server_name: Option<String>,
-    pub(crate) protocol: HttpProtocol,
-    pub(crate) method: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body_limit: u32,
-    pub(crate) redirects: u8,
-}
+impl Wish {
+    /// The host repeats the dial by itself, which no guest's scheduling disturbs. A held connection it does not repeat, and deltas
+    /// belong to one dial.
+    pub(crate) fn is_one_call(&self) -> bool {
+        matches!(self.speak, Speak::Tcp) && self.count > 1 && self.tcp.hold.is_zero() && !self.deltas
+    }
 
-impl HttpWish {
-    /// The request that a redirect of this status makes of it (RFC 9110 section 15.4). Credentials stay with their server.
-    pub(crate) fn at(&self, place: Place, status: u16) -> Self {
-        let turns = status == 303 && self.method != "HEAD" || matches!(status, 301 | 302) && self.method == "POST";
-        let stays = place.host == self.place.host && place.port == self.place.port && place.https == self.place.https;
-        let secret = |name: &str| ["authorization", "cookie", "proxy-authorization"].contains(&name);
-        Self {
-            method: if turns { "GET".to_owned() } else { self.method.clone() },
-            headers: self
-                .headers
-                .iter()
-                .filter(|(name, _)| stays || !(secret(&name.to_ascii_lowercase()) || name.eq_ignore_ascii_case("host")))
-                .cloned()
-                .collect(),
-            server_name: self.server_name.clone().filter(|_| stays),
-            place,
-            ..self.clone()
+    /// What would be beyond the calls of a run would fail one by one, as if the network had refused it.
+    pub(crate) fn afford(&self, addresses: usize) -> Result<(), String> {
+        let Self { count, .. } = self;
+        let each = MOST_CALLS.checked_div(u32::try_from(addresses).unwrap_or(u32::MAX)).unwrap_or(MOST_CALLS);
+        if self.is_one_call() || *count <= each {
+            return Ok(());
         }
+        Err(format!(
+            "count {count} on {addresses} addresses is more than the {MOST_CALLS} dials of a run: write at most {each}"
+        ))
     }
 }
 
-/// The statuses that a client follows by itself.
-pub(crate) fn is_redirect(status: u16) -> bool {
-    matches!(status, 301 | 302 | 303 | 307 | 308)
-}
-
-/// Which addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
-    Any,
-    Ipv4,
-    Ipv6,
-}
-
-impl Family {
-    /// It dials this one.
-    pub(crate) fn takes(self, endpoint: &Endpoint) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Ipv4 => !endpoint.is_ipv6(),
-            Self::Ipv6 => endpoint.is_ipv6(),
-        }
+/// The wish that the arguments spell for this target, of dials that may take `time` in all.
+pub(crate) fn wish(
+    target: &Target,
+    arguments: &Arguments,
+    probe_timeout: Duration,
+    time: Duration,
+) -> Result<Wish, String> {
+    meaning::refuse_useless(arguments, target.kind)?;
+    let count: u32 = arguments.required("count")?;
+    let bind: Option<IpAddr> = arguments.optional("bind")?;
+    let timeout: Duration = arguments.optional("timeout")?.unwrap_or(probe_timeout);
+    if timeout.is_zero() {
+        return Err("timeout 0s leaves no time for a dial: write a longer one, such as 3s".to_owned());
     }
-
-    /// For people; none of any.
-    pub(crate) fn word(self) -> Option<&'static str> {
-        match self {
-            Self::Any => None,
-            Self::Ipv4 => Some("IPv4"),
-            Self::Ipv6 => Some("IPv6"),
-        }
-    }
-}
-
-/// The wish that the arguments spell for this target.
-pub(crate) fn wish(target: &Target, arguments: &Arguments, budget: Budget) -> Result<Wish, String> {
-    let count = arguments.required("count")?;
-    if !(1..=MOST).contains(&count) {
-        return Err(format!("count {count}: write a number from 1 to {MOST}"));
-    }
-    let speak = speak(target, arguments)?;
-    refuse_meaningless(arguments, &speak)?;
-    Ok(Wish {
+    // None is begun that has not all of its timeout left: of several, the first must leave some time.
+    let longest = if count > 1 { time / 2 } else { time };
+    let wish = Wish {
         count,
         interval: arguments.required("interval")?,
-        family: family(&arguments.required::<String>("family")?)?,
-        bind: arguments.optional("bind")?,
+        family: Family::chosen(&arguments.required::<String>("family")?, bind)?,
+        bind: bind.map(|address| address.to_string()),
         device: arguments.optional("device")?,
         tcp: TcpWish {
             reset: close(arguments.optional::<String>("close")?.as_deref())?,
             hold: arguments.optional("hold")?.unwrap_or_default(),
         },
-        timeout: arguments.optional("timeout")?.unwrap_or(DEFAULT_TIMEOUT).min(budget.remaining()),
+        timeout: timeout.min(longest),
         deltas: arguments.required("deltas")?,
-        speak,
-    })
+        speak: speak(target, arguments)?,
+    };
+    let most = if wish.is_one_call() { MOST_IN_ONE_CALL } else { MOST };
+    if !(1..=most).contains(&count) {
+        return Err(format!("count {count}: write a number from 1 to {most}"));
+    }
+    Ok(wish)
 }
 
 fn speak(target: &Target, arguments: &Arguments) -> Result<Speak, String> {
-    let host = target.host.as_deref().unwrap_or_default();
-    let sni = arguments.optional::<String>("sni")?;
     Ok(match target.kind {
         TargetKind::Tls => Speak::Tls(TlsWish {
-            server_name: sni.unwrap_or_else(|| host.to_owned()),
+            server_name: match arguments.optional("sni")? {
+                Some(name) => name,
+                None => target.host.clone().unwrap_or_default(),
+            },
             send_sni: arguments.required("send-sni")?,
             alpn: words(&arguments.optional::<String>("alpn")?.unwrap_or_default()),
             small_hello: hello(arguments.optional::<String>("hello")?.as_deref())?,
             starttls: starttls(arguments.optional::<String>("starttls")?.as_deref())?,
         }),
-        TargetKind::Https | TargetKind::Http => {
-            let https = target.kind == TargetKind::Https;
-            let port = target.port.unwrap_or(crate::place::default_port(https));
-            let path = target.path.clone().unwrap_or_else(|| "/".to_owned());
-            Speak::Http(HttpWish {
-                place: Place { https, host: host.to_ascii_lowercase(), port, path },
-                server_name: sni,
-                protocol: protocol(&arguments.required::<String>("protocol")?)?,
-                method: method(&arguments.required::<String>("method")?)?,
-                headers: headers(&arguments.optional::<String>("headers")?.unwrap_or_default())?,
-                body_limit: arguments.required("body-limit")?,
-                redirects: redirects(arguments.required("redirects")?)?,
-            })
-        }
+        TargetKind::Https | TargetKind::Http => Speak::Http(HttpWish::of(target, arguments)?),
         _ => Speak::Tcp,
     })
-}
-
-/// An argument that the target's protocol has no use for, dropped in silence, would be taken for obeyed.
-fn refuse_meaningless(arguments: &Arguments, speak: &Speak) -> Result<(), String> {
-    let (useless, kinds): (&[&str], _) = match speak {
-        Speak::Tcp => (&["sni", "alpn", "hello", "starttls", "headers"], "a tls, http or https target"),
-        Speak::Tls(_) => (&["close", "hold", "headers"], "a tcp target, or headers for an http one"),
-        Speak::Http(_) => (&["close", "hold", "alpn", "hello", "starttls"], "a tcp or tls target"),
-    };
-    for name in useless {
-        if let Some(value) = arguments.optional::<String>(name)? {
-            return Err(format!("argument {name}={value:?} means nothing to this target: it is for {kinds}"));
-        }
-    }
-    Ok(())
-}
-
-fn family(text: &str) -> Result<Family, String> {
-    match text {
-        "any" => Ok(Family::Any),
-        "4" => Ok(Family::Ipv4),
-        "6" => Ok(Family::Ipv6),
-        other => Err(format!("family {other:?}: write any, 4 or 6")),
-    }
 }
 
 /// Whether it is the small one.
@@ -239,15 +181,6 @@ fn starttls(text: Option<&str>) -> Result<Option<Starttls>, String> {
     }))
 }
 
-fn protocol(text: &str) -> Result<HttpProtocol, String> {
-    match text {
-        "auto" => Ok(HttpProtocol::Auto),
-        "1" => Ok(HttpProtocol::Http1),
-        "2" => Ok(HttpProtocol::Http2),
-        other => Err(format!("protocol {other:?}: write auto, 1 or 2")),
-    }
-}
-
 /// Whether by RST.
 fn close(text: Option<&str>) -> Result<bool, String> {
     match text {
@@ -257,50 +190,32 @@ fn close(text: Option<&str>) -> Result<bool, String> {
     }
 }
 
-fn redirects(number: u32) -> Result<u8, String> {
-    let right = || format!("redirects {number}: write a number from 0 to {MOST_HOPS}");
-    u8::try_from(number).ok().filter(|number| *number <= MOST_HOPS).ok_or_else(right)
-}
-
-/// RFC 9110 section 9.1: a token.
-fn method(text: &str) -> Result<String, String> {
-    let token =
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
-    if token { Ok(text.to_owned()) } else { Err(format!("method {text:?}: write a token such as GET or HEAD")) }
-}
-
-fn headers(text: &str) -> Result<Vec<(String, String)>, String> {
-    let field = |line: &str| {
-        let (name, value) = line
-            .split_once(':')
-            .filter(|(name, _)| method(name).is_ok())
-            .ok_or_else(|| format!("header {line:?}: write NAME: VALUE"))?;
-        Ok((name.to_owned(), value.trim().to_owned()))
-    };
-    text.lines().filter(|line| !line.trim().is_empty()).map(field).collect()
-}
-
 fn words(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// A run may make 2,000 host calls.
+/// Of dials that are a host call each.
 const MOST: u32 = 1_000;
-/// As many as browsers follow.
-const MOST_HOPS: u8 = 20;
+/// As many as the host repeats in one call.
+const MOST_IN_ONE_CALL: u32 = 10_000;
+/// A run may make 2,000, and each hop of a redirect takes two.
+const MOST_CALLS: u32 = 2_000 - 2 * http::MOST_HOPS as u32;
 
 #[cfg(test)]
 mod tests {
     use sonde_sdk::check::Argument;
+    use sonde_sdk::location::Place;
     use sonde_sdk::testkit;
 
     use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
 
     fn wished(kind: TargetKind, given: &[(&str, &str)]) -> Result<Wish, String> {
         let given =
             given.iter().map(|(name, value)| Argument { name: (*name).into(), value: (*value).into() }).collect();
         let arguments = Arguments::of(parameters(), given)?;
-        wish(&testkit::target(kind, "Shop.example", 8443, &["192.0.2.1"]), &arguments, testkit::budget())
+        wish(&testkit::target(kind, "Shop.example", 8443, &["192.0.2.1"]), &arguments, MS(3500), MS(10_000))
     }
 
     fn http(given: &[(&str, &str)]) -> HttpWish {
@@ -321,8 +236,11 @@ mod tests {
 
     #[test]
     fn a_redirect_to_another_server_takes_no_credentials_along() {
-        let first =
-            http(&[("headers", "Cookie: a=b\nAccept: text/html"), ("sni", "other.example"), ("method", "POST")]);
+        let first = http(&[
+            ("headers", "Cookie: a=b\nHost: a.example\nAccept: text/html"),
+            ("sni", "other.example"),
+            ("method", "POST"),
+        ]);
 
         let away = first.at(Place { host: "away.example".to_owned(), ..first.place.clone() }, 302);
         let here = first.at(Place { path: "/x".to_owned(), ..first.place.clone() }, 307);
@@ -330,14 +248,44 @@ mod tests {
         assert_eq!(away.headers, [("Accept".to_owned(), "text/html".to_owned())]);
         assert_eq!((away.method.as_str(), away.server_name.as_deref()), ("GET", None));
         assert_eq!((here.method.as_str(), here.headers.len()), ("POST", 2));
+        assert_eq!((away.host.as_deref(), here.host.as_deref()), (None, Some("a.example")));
         assert_eq!(here.server_name.as_deref(), Some("other.example"));
+    }
+
+    #[test]
+    fn a_dial_waits_as_long_as_a_probe_of_this_daemon_and_several_leave_time_for_each_other() {
+        let timeout = |given: &[(&str, &str)]| wished(TargetKind::Tls, given).expect("it is right").timeout;
+        assert_eq!(timeout(&[]), MS(3500));
+        assert_eq!(timeout(&[("timeout", "20s")]), MS(10_000));
+        assert_eq!(timeout(&[("timeout", "20s"), ("count", "2")]), MS(5000));
+    }
+
+    #[test]
+    fn tcp_dials_are_repeated_in_one_call_unless_each_has_more_to_tell() {
+        let one_call = |kind, given: &[(&str, &str)]| wished(kind, given).expect("it is right").is_one_call();
+        assert!(one_call(TargetKind::Tcp, &[("count", "10000"), ("close", "rst")]));
+        assert!(!one_call(TargetKind::Tcp, &[]));
+        assert!(!one_call(TargetKind::Tcp, &[("count", "3"), ("hold", "1s")]));
+        assert!(!one_call(TargetKind::Tcp, &[("count", "3"), ("deltas", "true")]));
+        assert!(!one_call(TargetKind::Tls, &[("count", "3")]));
+    }
+
+    #[test]
+    fn more_dials_than_a_run_may_make_are_refused() {
+        let afford = |kind, count, addresses| wished(kind, &[("count", count)]).expect("it is right").afford(addresses);
+        assert_eq!(afford(TargetKind::Tls, "980", 2), Ok(()));
+        assert_eq!(afford(TargetKind::Tcp, "10000", 20), Ok(()));
+        let problem = afford(TargetKind::Tls, "1000", 4).expect_err("they are too many");
+        assert!(problem.ends_with("write at most 490"), "{problem}");
     }
 
     #[test]
     fn what_makes_no_sense_is_quoted() {
         for (kind, name, value) in [
             (TargetKind::Tcp, "count", "0"),
-            (TargetKind::Tcp, "count", "1001"),
+            (TargetKind::Tcp, "count", "10001"),
+            (TargetKind::Tls, "count", "1001"),
+            (TargetKind::Tcp, "timeout", "0s"),
             (TargetKind::Tcp, "family", "5"),
             (TargetKind::Tcp, "sni", "a.example"),
             (TargetKind::Tcp, "close", "ack"),

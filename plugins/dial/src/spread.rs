@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::attempt::Series;
+use crate::attempt::{Attempt, Series};
 
 /// Of the durations that were measured. Percentiles are by nearest rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,24 +37,41 @@ impl Spread {
     }
 }
 
-/// How many failed, and how long the others took.
-pub(crate) fn sentence(series: &Series) -> String {
-    let all = &series.attempts;
-    let lost = all.iter().filter(|attempt| attempt.whole.is_none()).count();
-    let connects: Vec<Duration> = all.iter().filter_map(|attempt| attempt.connect).collect();
-    let wholes: Vec<Duration> = all.iter().filter_map(|attempt| attempt.whole).collect();
-    let mut parts = vec![format!("{lost} of {} failed", all.len())];
+/// How many of the wished dials were made, how many of these failed, and how long the others took; none where that says nothing
+/// beyond `recorded` statistics.
+pub(crate) fn sentence(series: &Series, wished: u32, recorded: bool) -> Option<String> {
+    let made = series.attempts.len();
+    let mut parts = Vec::new();
+    if (1..usize::try_from(wished).unwrap_or(usize::MAX)).contains(&made) {
+        parts.push(format!("{made} of {wished} were made; the time was up"));
+    }
+    if made > 1 && !recorded {
+        parts.extend(statistics(&series.attempts));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// Our own refusals are no losses of the network.
+fn statistics(all: &[Attempt]) -> Vec<String> {
+    let (own, dialled): (Vec<_>, Vec<_>) = all.iter().partition(|attempt| attempt.is_our_own());
+    let lost = dialled.iter().filter(|attempt| attempt.whole.is_none()).count();
+    let connects: Vec<Duration> = dialled.iter().filter_map(|attempt| attempt.connect()).collect();
+    let wholes: Vec<Duration> = dialled.iter().filter_map(|attempt| attempt.whole).collect();
+    let mut parts = vec![format!("{lost} of {} failed", dialled.len())];
+    if !own.is_empty() {
+        parts.push(format!("{} say nothing of the network", own.len()));
+    }
     parts.extend(Spread::of(&connects).map(|spread| format!("connect {}", spread.words())));
     parts.extend(Spread::of(&wholes).map(|spread| format!("whole {}", spread.words())));
-    parts.join("; ")
+    parts
 }
 
 #[cfg(test)]
 mod tests {
+    use sonde_sdk::dial::experience::Fate;
     use sonde_sdk::types::Endpoint;
 
     use super::*;
-    use crate::attempt::Attempt;
 
     fn ms(measured: &[u64]) -> Vec<Duration> {
         measured.iter().copied().map(Duration::from_millis).collect()
@@ -74,19 +91,39 @@ mod tests {
         assert_eq!(Spread::of(&[]), None);
     }
 
+    fn series(attempts: Vec<Attempt>) -> Series {
+        Series { endpoint: Endpoint::new("192.0.2.1", 80), attempts, exchange: None }
+    }
+
+    fn connected(ms: u64) -> Attempt {
+        let took = Duration::from_millis(ms);
+        Attempt { fate: Some(Fate::Connected(took)), whole: Some(took), trouble: None }
+    }
+
+    fn failed(fate: Option<Fate>) -> Attempt {
+        Attempt { fate, whole: None, trouble: Some("no".to_owned()) }
+    }
+
     #[test]
     fn losses_are_counted_and_take_no_part_in_the_times() {
-        let attempt = |connect: Option<u64>| Attempt {
-            connect: connect.map(Duration::from_millis),
-            whole: connect.map(Duration::from_millis),
-            trouble: connect.is_none().then(|| "timed out".to_owned()),
-            fate: None,
-        };
-        let attempts = vec![attempt(Some(2)), attempt(None), attempt(Some(4))];
-        let series = Series { endpoint: Endpoint::new("192.0.2.1", 80), attempts, exchange: None };
+        let series = series(vec![connected(2), failed(Some(Fate::Silent)), connected(4)]);
 
-        let text = sentence(&series);
+        let text = sentence(&series, 3, false).expect("three were made");
 
         assert!(text.starts_with("1 of 3 failed; connect min 2.0ms, median 2.0ms, p99 4.0ms, max 4.0ms, jitter 2.0ms"));
+    }
+
+    #[test]
+    fn our_own_refusals_are_no_losses() {
+        let text = sentence(&series(vec![connected(2), failed(None)]), 2, false).expect("two were made");
+        assert!(text.starts_with("0 of 1 failed; 1 say nothing of the network; connect min 2.0ms"), "{text}");
+    }
+
+    #[test]
+    fn dials_that_time_did_not_allow_are_told() {
+        let two = || series(vec![connected(2), connected(2)]);
+        assert_eq!(sentence(&two(), 5, true).as_deref(), Some("2 of 5 were made; the time was up"));
+        assert_eq!(sentence(&two(), 2, true), None);
+        assert_eq!(sentence(&series(vec![]), 5, false), None);
     }
 }
