@@ -90,11 +90,12 @@ pub(crate) async fn observe(endpoints: Vec<Endpoint>, latency: Duration, budget:
     }
     wait::all(work.into_iter().map(|work| async move {
         match work {
-            Work::Timing(path) => sample::time_again(path, alone, latency, clock).await,
+            Work::Timing(path) => sample::time_again(path, latency, clock).await,
             Work::Failure { path, elsewhere } => look_closer(path, elsewhere, clock).await,
         }
     }))
     .await;
+    sample::several(&mut paths, clock).await;
     observed.paths = paths;
     observed
 }

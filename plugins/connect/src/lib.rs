@@ -49,7 +49,7 @@ impl Check for Connect {
     }
 }
 
-const CAUSES: [&str; 41] = [
+const CAUSES: [&str; 43] = [
     "host.ephemeral_ports_connect",
     "host.fd_system_limit",
     "host.source_addr_missing",
@@ -88,6 +88,8 @@ const CAUSES: [&str; 41] = [
     "tcp.timewait_storm",
     "lb.backend_blackholed",
     "lb.backend_refused",
+    "app.not_responding",
+    "k8s.hairpin",
     "k8s.netpol_drop",
     "k8s.service_no_endpoints",
     "k8s.target_port_mismatch",

@@ -53,6 +53,8 @@ pub(crate) struct Path {
     pub(crate) counters: Option<CountersAnswer>,
     /// The links before and after a sample that lost packets.
     pub(crate) around: Option<(LinksAnswer, LinksAnswer)>,
+    /// Dials of the endpoint one after the other, after those made together lost something here and nothing elsewhere.
+    pub(crate) singly: Vec<TcpDial>,
 }
 
 /// A dial from an address that the kernel did not choose.
@@ -93,6 +95,7 @@ impl Path {
             flows: vec![],
             counters: None,
             around: None,
+            singly: vec![],
         }
     }
 
@@ -119,6 +122,12 @@ impl Path {
     /// Every dial of the endpoint ended without any answer.
     pub(crate) fn is_silent(&self) -> bool {
         self.dials.iter().all(|d| d.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut))
+    }
+
+    /// The dials that began after the first silent one had ended; none where nothing was silent.
+    pub(crate) fn after_silence(&self) -> impl Iterator<Item = &TcpDial> {
+        let ended = self.dials.iter().filter(|d| is_silent(d)).map(|d| d.timing.at() + d.timing.elapsed()).min();
+        self.dials.iter().filter(move |d| ended.is_some_and(|ended| d.timing.at() >= ended))
     }
 
     /// The route the kernel chose, with its evidence.

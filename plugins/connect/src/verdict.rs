@@ -15,6 +15,7 @@ mod shares;
 mod silent;
 mod slow;
 mod source;
+mod stuck;
 #[cfg(test)]
 mod tests;
 mod tracking;
@@ -26,6 +27,7 @@ use sonde_sdk::types::{EvidenceId, Failure, Reason};
 
 use crate::observe::{Judgement, Observations, Path};
 pub(crate) use case::Case;
+pub(crate) use shares::{DEAD, SINGLY};
 
 /// The judgement.
 pub(crate) fn judge(observed: &Observations) -> Judgement {

@@ -1,5 +1,6 @@
 //! An open address: does it accept each time, at once, and over a path of steady length?
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sonde_sdk::dial::{TcpDial, tcp};
@@ -10,6 +11,7 @@ use sonde_sdk::{timer, wait};
 
 use super::{Clock, FIRST, aside, is_loopback};
 use crate::observe::{Control, Path, has_lost, has_lost_before, is_loaded, is_silent, is_steady};
+use crate::verdict::{DEAD, SINGLY};
 
 /// Between the repetitions that a round trip is judged by: a queue fills and drains meanwhile.
 const PAUSE: Duration = Duration::from_millis(120);
@@ -20,6 +22,7 @@ const LOADED_MEASURES: u32 = 7;
 /// An address so near is dialled a few times more: one of several backends behind it may fail, or the path lose packets.
 const NEAR: Duration = Duration::from_millis(50);
 const SAMPLE: usize = 3;
+const SAMPLED_OF_A_FAMILY: usize = 2;
 /// Where the namespace has lost packets before, so many handshakes in so many rounds, until one of them loses one.
 const SUSPECTED: usize = 8;
 const SUSPECTED_ROUNDS: usize = 3;
@@ -34,14 +37,35 @@ const LOSS_PORT: u16 = 1;
 /// Flows looked up in connection tracking.
 const FLOWS: usize = 16;
 
-/// Looks again at an address that accepted.
-pub(super) async fn time_again(path: &mut Path, alone: bool, latency: Duration, clock: Clock) {
+/// Measures an address that accepted over a long path.
+pub(super) async fn time_again(path: &mut Path, latency: Duration, clock: Clock) {
     let trips = || path.dials.iter().filter_map(|d| d.connection.rtt());
     let loaded = path.dials.iter().any(is_loaded);
     if trips().any(|rtt| rtt > latency || (loaded && rtt > NEAR)) {
-        return measure(path, latency, clock).await;
+        measure(path, latency, clock).await;
     }
-    if alone && trips().all(|rtt| rtt < NEAR) && !is_loopback(&path.endpoint.address) {
+}
+
+/// Dials the open addresses a few times more, one address after the other so that they do not disturb each other.
+pub(super) async fn several(paths: &mut [Path], clock: Clock) {
+    let mut sampled: HashMap<bool, usize> = HashMap::new();
+    for path in paths.iter_mut().filter(|p| p.is_open() && p.dials.len() == 1) {
+        let count = sampled.entry(path.endpoint.is_ipv6()).or_default();
+        *count += 1;
+        if *count > SAMPLED_OF_A_FAMILY {
+            continue;
+        }
+        again(path, clock).await;
+        // What fails once it is dialled more often fails at the other addresses too, or there is enough to say of this one.
+        if path.dials.iter().any(|d| has_lost(d) || is_refused(d)) {
+            return;
+        }
+    }
+}
+
+async fn again(path: &mut Path, clock: Clock) {
+    let near = path.dials.iter().filter_map(|d| d.connection.rtt()).all(|rtt| rtt < NEAR);
+    if near && !is_loopback(&path.endpoint.address) {
         dial_together(path, SAMPLE, clock).await;
         if !path.dials.iter().any(|d| has_lost(d) || is_refused(d)) {
             suspect(path, clock).await;
@@ -91,16 +115,39 @@ async fn lossy(path: &mut Path, clock: Clock) {
         path.controls.extend(others.into_iter().map(|dial| Control { port: LOSS_PORT, dial }));
     }
     path.around = Some((before, links().await));
+    singly(path, clock).await;
     if path.dials.iter().any(is_silent) {
         track(path).await;
     }
 }
 
-/// More rounds would say nothing new: both ports have lost something, or whole flows stay silent.
+/// A small server drops what comes many at a time: where only this port loses, it is dialled one at a time.
+async fn singly(path: &mut Path, clock: Clock) {
+    let elsewhere = path.controls.iter().any(|c| has_lost(&c.dial));
+    let recovers =
+        path.dials.iter().any(|d| d.outcome.is_ok() && has_lost(d)) || path.after_silence().any(|d| d.outcome.is_ok());
+    if elsewhere || !recovers || is_dead_backend(path) {
+        return;
+    }
+    while path.singly.len() < SINGLY && clock.has(FIRST) && path.singly.iter().filter(|d| has_lost(d)).count() < 2 {
+        timer::sleep(PAUSE).await;
+        path.singly.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
+    }
+}
+
+/// More rounds would say nothing new: both ports have lost something, or whole flows stay silent beside later ones that are
+/// answered, or everything has been silent since.
 fn is_decided(path: &Path) -> bool {
     let here = path.dials.iter().filter(|d| has_lost(d)).count();
     let elsewhere = path.controls.iter().filter(|c| has_lost(&c.dial)).count();
-    (here > 0 && elsewhere > 0 && here + elsewhere > 2) || path.dials.iter().filter(|d| is_silent(d)).count() > 2
+    let ended = path.after_silence().count() >= LOSSES && path.after_silence().all(is_silent);
+    (here > 0 && elsewhere > 0 && here + elsewhere > 2) || is_dead_backend(path) || ended
+}
+
+fn is_dead_backend(path: &Path) -> bool {
+    let silent = path.dials.iter().filter(|d| is_silent(d)).count();
+    let later = path.after_silence().filter(|d| d.outcome.is_ok() && !has_lost(d)).count();
+    silent >= DEAD && later >= DEAD && !path.dials.iter().any(|d| d.outcome.is_ok() && has_lost(d))
 }
 
 /// To which backend did each flow go? Known only where this namespace itself translates.

@@ -1,8 +1,9 @@
 //! An open address, some of whose handshakes lose a packet: a path that loses, a link that damages, or one dead backend of several.
 //!
-//! A lost SYN heals by its repetition, which is the same flow: what is silent however often its flow repeats, beside flows that
-//! are answered at once, went to a backend that is dead. Another port, whose RST comes from the kernel, tells the path's losses
-//! from a listener's.
+//! A lost SYN heals by its repetition, which is the same flow: what is silent however often its flow repeats, beside later flows
+//! that are answered at once, went to a backend that is dead. Silence that has come to stay is a queue that has filled up (see
+//! `stuck`). Another port, whose RST comes from the kernel, tells the path's losses from a listener's; and a listener that only
+//! loses what comes many at a time is a small one, and healthy.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +11,7 @@ use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{Draft, refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure, Reason};
 
+use super::stuck;
 use crate::observe::{Path, has_lost, is_silent};
 
 /// Failures among many, from which on they are no accident.
@@ -17,9 +19,13 @@ const REPEATED: usize = 2;
 /// Losses on both ports together, from which on they are a share.
 const SHARE: usize = 3;
 /// Flows that stay silent through all their SYNs: at a loss of one packet in five, three of them are one chance in thousands.
-const DEAD: usize = 3;
+pub(crate) const DEAD: usize = 3;
 /// Handshakes that a share is told from.
 const MANY: usize = 8;
+/// One in so many lost handshakes is too many, however few were made.
+const LARGE: usize = 4;
+/// Handshakes one at a time, none of which may be lost.
+pub(crate) const SINGLY: usize = 6;
 /// Statistics of a link that count damaged or lost frames.
 const DAMAGE: [&str; 4] = ["rx_errors", "rx_crc_errors", "rx_frame_errors", "rx_missed_errors"];
 
@@ -35,10 +41,10 @@ pub(super) struct Share {
 /// None where no handshake lost anything.
 pub(super) fn judge(path: &Path) -> Option<Share> {
     let seen = Seen::of(path);
-    if seen.lost.is_empty() {
+    if seen.lost.is_empty() || seen.is_a_burst(path) {
         return None;
     }
-    Some(seen.dead_backend(path).unwrap_or_else(|| seen.losses(path)))
+    Some(seen.dead_backend(path).or_else(|| stuck::judge(path)).unwrap_or_else(|| seen.losses(path)))
 }
 
 /// The dials by what became of them.
@@ -47,6 +53,8 @@ struct Seen {
     silent: Vec<EvidenceId>,
     healed: usize,
     at_once: Vec<EvidenceId>,
+    /// Of those, the ones that began after the first silence had ended.
+    at_once_later: Vec<EvidenceId>,
     /// Of the other port.
     lost_elsewhere: Vec<EvidenceId>,
     answered_elsewhere: Vec<EvidenceId>,
@@ -64,15 +72,22 @@ impl Seen {
             silent: ids(&mut dials().filter(|d| is_silent(d))),
             healed: dials().filter(|d| d.outcome.is_ok() && has_lost(d)).count(),
             at_once: ids(&mut dials().filter(|d| d.outcome.is_ok() && !has_lost(d))),
+            at_once_later: ids(&mut path.after_silence().filter(|d| d.outcome.is_ok() && !has_lost(d))),
             lost_elsewhere: ids(&mut others().filter(|d| d.connection.syn_retransmits > 0)),
             answered_elsewhere: ids(&mut others().filter(answered)),
         }
     }
 
+    /// What was lost came together with others; one at a time, nothing is.
+    fn is_a_burst(&self, path: &Path) -> bool {
+        let one_at_a_time = path.singly.len() >= SINGLY && !path.singly.iter().any(has_lost);
+        one_at_a_time && self.lost_elsewhere.is_empty()
+    }
+
     /// One of several backends behind the address.
     fn dead_backend(&self, path: &Path) -> Option<Share> {
         let answered_and_lost = !self.answered_elsewhere.is_empty() && !self.lost_elsewhere.is_empty();
-        if self.silent.len() < DEAD || self.healed > 0 || self.at_once.len() < DEAD || answered_and_lost {
+        if self.silent.len() < DEAD || self.healed > 0 || self.at_once_later.len() < DEAD || answered_and_lost {
             return None;
         }
         let (backend, flows) = backend(path, &self.silent).unzip();
@@ -91,7 +106,7 @@ impl Seen {
         let not_filtered = refutes("fw.drop_remote")
             .proof()
             .because("a filter drops every SYN to the port; other connections were accepted in between")
-            .citing(self.at_once.iter().copied());
+            .citing(self.at_once_later.iter().copied());
         let not_lost = refutes("l3.packet_loss")
             .strong()
             .because(
@@ -111,7 +126,9 @@ impl Seen {
             let finding = supports("l3.packet_loss").because(&remark).citing(self.lost.iter().copied());
             let repeated = self.lost.len() >= REPEATED;
             let finding = if repeated { finding.strong() } else { finding };
-            return Share { drafts: vec![finding], remark, broken: false, unclear: share && repeated };
+            // Of many handshakes a few may be lost; where it is a quarter, nobody would call the port healthy.
+            let large = self.lost.len() * LARGE >= all;
+            return Share { drafts: vec![finding], remark, broken: false, unclear: repeated && (share || large) };
         }
         let lost = || self.lost.iter().chain(&self.lost_elsewhere).copied();
         let at_once = refutes("fw.drop_remote")

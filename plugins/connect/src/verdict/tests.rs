@@ -60,6 +60,12 @@ fn after(mut dial: TcpDial, elapsed_ms: u64) -> TcpDial {
     dial
 }
 
+/// Begun so long after the run.
+fn at(mut dial: TcpDial, begun_ms: u64) -> TcpDial {
+    dial.timing.at_us = begun_ms * 1000;
+    dial
+}
+
 fn with_icmp(mut dial: TcpDial, sender: &str, icmp_type: u8, code: u8) -> TcpDial {
     if let Err(failure) = &mut dial.outcome {
         failure.icmp = Some(icmp(sender, icmp_type, code));

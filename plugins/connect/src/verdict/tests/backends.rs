@@ -36,16 +36,26 @@ fn share(dials: Vec<TcpDial>, elsewhere: impl Iterator<Item = TcpDial>) -> Path 
     path
 }
 
+/// Four together, and eight more once those have ended: each accepted or silent.
+fn rounds(accepted: impl Fn(u64) -> bool) -> Vec<TcpDial> {
+    let dial = |n: u64| {
+        let dial = if accepted(n) { testkit::dial(n, &endpoint(V4), 900) } else { failing(n, Reason::TimedOut) };
+        at(dial, if n <= 4 { 0 } else { 2000 })
+    };
+    (1..=12).map(dial).collect()
+}
+
 /// Every third of twelve is silent through all its SYNs.
 fn dead_third() -> Vec<TcpDial> {
-    let dial =
-        |n: u64| if n.is_multiple_of(3) { failing(n, Reason::TimedOut) } else { testkit::dial(n, &endpoint(V4), 900) };
-    (1..=12).map(dial).collect()
+    rounds(|n| !n.is_multiple_of(3))
+}
+
+fn refused() -> impl Iterator<Item = TcpDial> {
+    (20..28).map(|n| failing(n, Reason::Refused))
 }
 
 #[test]
 fn flows_that_stay_silent_beside_flows_that_are_answered_are_a_dead_backend() {
-    let refused = || (20..28).map(|n| failing(n, Reason::Refused));
     let judgement = judge(&seen(vec![share(dead_third(), refused())]));
     assert_proven(&judgement, "lb.backend_blackholed", "l3.packet_loss");
     // A virtual address hardly answers on any other port.
@@ -74,4 +84,52 @@ fn connection_tracking_names_the_backend_of_the_silent_flows() {
     let judgement = judge(&seen(vec![path]));
     assert_proven(&judgement, "lb.backend_blackholed", "fw.drop_remote");
     assert!(judgement.outcome.summary.contains("10.1.0.9:8443"), "{}", judgement.outcome.summary);
+}
+
+#[test]
+fn a_port_that_accepts_until_its_places_are_used_up_is_no_dead_backend() {
+    for accepted in [1, 2, 3] {
+        let judgement = judge(&seen(vec![share(rounds(|n| n <= accepted), refused())]));
+        assert_undecided(&judgement);
+        assert_eq!(supported(&judgement.findings, Strength::Strong), ["tcp.accept_queue_overflow"], "{judgement:#?}");
+    }
+}
+
+#[test]
+fn silences_that_all_came_together_and_last_are_no_dead_backend() {
+    let judgement = judge(&seen(vec![share(rounds(|n| n <= 9), refused())]));
+    assert!(supported(&judgement.findings, Strength::Proof).is_empty(), "{judgement:#?}");
+}
+
+#[test]
+fn a_host_that_falls_silent_on_every_port_has_no_full_queue() {
+    let silent = (20..28).map(|n| failing(n, Reason::TimedOut));
+    let judgement = judge(&seen(vec![share(rounds(|n| n <= 2), silent)]));
+    assert_undecided(&judgement);
+    assert!(!supported(&judgement.findings, Strength::Strong).contains(&"tcp.accept_queue_overflow"));
+}
+
+/// A server of few places, to which every other handshake of many at a time has to repeat its SYN.
+fn small_server(one_at_a_time: impl Fn(u64) -> TcpDial) -> Path {
+    let mut dials = rounds(|_| true);
+    for dial in dials.iter_mut().skip(1).step_by(2) {
+        dial.connection.syn_retransmits = 1;
+    }
+    let mut path = share(dials, refused());
+    path.singly = (60..66).map(one_at_a_time).collect();
+    path
+}
+
+#[test]
+fn losses_of_a_burst_that_one_connection_at_a_time_does_not_suffer_are_healthy() {
+    assert_healthy(&judge(&seen(vec![small_server(|n| testkit::dial(n, &endpoint(V4), 900))])));
+}
+
+#[test]
+fn losses_that_one_connection_at_a_time_suffers_too_are_undecided() {
+    assert_undecided(&judge(&seen(vec![small_server(|n| {
+        let mut dial = testkit::dial(n, &endpoint(V4), 900);
+        dial.connection.syn_retransmits = u32::from(n == 62);
+        dial
+    })])));
 }

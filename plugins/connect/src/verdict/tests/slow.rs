@@ -91,6 +91,13 @@ fn one_lost_packet_is_no_lossy_path() {
 }
 
 #[test]
+fn a_port_that_loses_nearly_everything_does_not_work() {
+    for lost in [11, 12] {
+        assert_undecided(&judge(&seen(vec![losing(lost, 0)])));
+    }
+}
+
+#[test]
 fn one_slow_handshake_among_fast_ones_is_healthy() {
     let mut path = open(1, V4, 200_000);
     path.dials.extend([testkit::dial(2, &endpoint(V4), 900), testkit::dial(3, &endpoint(V4), 900)]);
