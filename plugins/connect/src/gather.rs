@@ -207,6 +207,10 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
     }
     if path.is_local() {
         path.listeners = Some(listeners(Some(path.endpoint.port)).await);
+        if path.is_silent() {
+            let filter = CensusFilter::all().local_port(path.endpoint.port).in_states(["SYN-RECV"]);
+            path.half_open = Some(census(vec![CensusKey::PeerAddress, CensusKey::PeerPort], filter).await);
+        }
     } else {
         aside::claims(path).await;
     }

@@ -43,6 +43,8 @@ pub(crate) struct Path {
     pub(crate) census: Option<CensusAnswer>,
     /// Listeners of the port; read only where the address is one of this host.
     pub(crate) listeners: Option<ListenersAnswer>,
+    /// Half-open connections of the port by peer; read only where an address of this host is silent.
+    pub(crate) half_open: Option<CensusAnswer>,
     /// Dials from other addresses of the same link.
     pub(crate) bound: Vec<Bound>,
     /// Who claims the next hop and this host's own address.
@@ -90,6 +92,7 @@ impl Path {
             trace: None,
             census: None,
             listeners: None,
+            half_open: None,
             bound: vec![],
             arp: None,
             flows: vec![],
@@ -253,6 +256,17 @@ pub(crate) fn answered_by_host(dial: &TcpDial) -> bool {
         Ok(()) => true,
         Err(f) => f.reason == Reason::Refused && f.icmp.is_none() && dial.connection.icmp_visible,
     }
+}
+
+/// Packets that came in during the dial and that IP neither delivered nor forwarded; none where the window was shared.
+pub(crate) fn undelivered(dial: &TcpDial, ipv6: bool) -> Option<i64> {
+    let window = dial.deltas.as_ref()?;
+    let [received, delivered, forwarded] = if ipv6 {
+        ["Ip6.InReceives", "Ip6.InDelivers", "Ip6.OutForwDatagrams"]
+    } else {
+        ["Ip.InReceives", "Ip.InDelivers", "Ip.ForwDatagrams"]
+    };
+    Some(window.moved(received)? - window.moved(delivered)? - window.moved(forwarded)?)
 }
 
 /// Packets came in while the dial waited, and none of them was delivered: this host itself drops the answers.

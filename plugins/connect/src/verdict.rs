@@ -10,6 +10,7 @@ mod icmp;
 mod inbound;
 mod local;
 mod neighbour;
+mod own;
 mod refused;
 mod shares;
 mod silent;

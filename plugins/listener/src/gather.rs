@@ -9,7 +9,7 @@ use sonde_sdk::system::links;
 use sonde_sdk::types::Endpoint;
 use sonde_sdk::{timer, wait};
 
-use crate::observe::{Dial, Look, Observations, is_silent, serves};
+use crate::observe::{Dial, Look, Observations, is_silent, is_turned_away, serves};
 
 /// Between two looks. Together more than a second: what is unread or unclosed for so long is not in flight.
 const INTERVAL: Duration = Duration::from_millis(550);
@@ -31,7 +31,6 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
         table: None,
         links: Some(links),
     };
-    let begun = timer::now();
     if let Some(port) = port {
         let addresses = addresses(&observed);
         observed.dials = wait::all(addresses.into_iter().map(|address| async move {
@@ -39,7 +38,7 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
             Dial { dial: tcp(request).await, address }
         }))
         .await;
-        if let Some(address) = silent(&observed) {
+        for address in silent(&observed).into_iter().chain(turned_away(&observed)) {
             let request = TcpRequest::to(Endpoint::new(&address, port)).within(REPEATED).with_deltas();
             observed.dials.push(Dial { dial: tcp(request).await, address });
         }
@@ -48,6 +47,8 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
             observed.table = Some(listeners(None).await);
         }
     }
+    // The dials may have taken longer than an interval: what keeps growing is told from whole intervals only.
+    let begun = timer::now();
     for n in 1..=2_u32 {
         timer::sleep((interval * n).saturating_sub(timer::now().saturating_sub(begun))).await;
         let seen = look(port).await;
@@ -81,6 +82,13 @@ fn silent(observed: &Observations) -> Option<String> {
     let silent = observed.dials.iter().filter(|d| is_silent(&d.dial));
     let has_room = |d: &&Dial| listeners.iter().any(|l| serves(l, &d.address) && l.queued <= l.backlog);
     silent.filter(has_room).map(|d| d.address.clone()).next()
+}
+
+/// A bound address that turned us away.
+fn turned_away(observed: &Observations) -> Option<String> {
+    let listeners = observed.looks[0].listeners.outcome.as_ref().ok()?;
+    let served = |d: &&Dial| listeners.iter().any(|l| serves(l, &d.address));
+    observed.dials.iter().filter(|d| is_turned_away(&d.dial)).find(served).map(|d| d.address.clone())
 }
 
 /// What to dial: the bound addresses, loopback for "any"; and one address that others would use.

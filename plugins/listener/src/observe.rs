@@ -117,6 +117,16 @@ impl Observations {
         self.looks[n.min(2)].sockets.as_ref().map(|s| s.evidence)
     }
 
+    /// Somebody from outside this host is connected to the port, in some look.
+    pub(crate) fn is_reached_from_outside(&self) -> bool {
+        (0..3).any(|n| self.sockets(n, "ESTAB").keys().any(|(peer, _)| !self.is_own(peer)))
+    }
+
+    /// An address of this host.
+    pub(crate) fn is_own(&self, peer: &str) -> bool {
+        peer.parse::<IpAddr>().is_ok_and(|peer| peer.is_loopback() || self.reachable_addresses().contains(&peer))
+    }
+
     /// Addresses of this host that others can reach, on links that are up.
     pub(crate) fn reachable_addresses(&self) -> Vec<IpAddr> {
         let links = self.links.as_ref().and_then(|l| l.outcome.as_ref().ok());
@@ -200,6 +210,21 @@ pub(crate) fn serves(listener: &Listener, address: &str) -> bool {
 /// Nothing came back.
 pub(crate) fn is_silent(dial: &TcpDial) -> bool {
     dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut)
+}
+
+/// A RST came, or an ICMP error.
+pub(crate) fn is_turned_away(dial: &TcpDial) -> bool {
+    dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::Refused || f.icmp.is_some())
+}
+
+/// Packets that came in during the dial, and that IP did not deliver; none where the window was shared.
+pub(crate) fn undelivered(dial: &TcpDial, address: &str) -> Option<i64> {
+    let window = dial.deltas.as_ref()?;
+    let ipv6 = address.contains(':');
+    let (received, delivered) =
+        if ipv6 { ("Ip6.InReceives", "Ip6.InDelivers") } else { ("Ip.InReceives", "Ip.InDelivers") };
+    let forwarded = if ipv6 { "Ip6.OutForwDatagrams" } else { "Ip.ForwDatagrams" };
+    Some(window.moved(received)? - window.moved(delivered)? - window.moved(forwarded)?)
 }
 
 /// Only processes of this host reach it.

@@ -1,9 +1,11 @@
 //! Judges the listeners. Pure.
 
+mod answers;
 mod bound;
 mod filtered;
 mod half_open;
 mod process;
+mod rejected;
 #[cfg(test)]
 mod tests;
 mod unread;
@@ -50,9 +52,13 @@ fn one(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
     for listener in watched {
         process::judge(observed, listener, verdict);
     }
-    half_open::judge(observed, watched, verdict);
     if verdict.faults.is_empty() {
+        answers::judge(observed, watched, verdict);
+    }
+    half_open::judge(observed, watched, verdict);
+    if verdict.faults.is_empty() && verdict.doubts.is_empty() {
         filtered::judge(observed, watched, verdict);
+        rejected::judge(observed, watched, verdict);
     }
     if verdict.faults.is_empty() {
         unread::judge(observed, watched, verdict);

@@ -104,17 +104,7 @@ fn own<'a>(path: &'a Path, dial: &TcpDial, again: &[EvidenceId]) -> Case<'a> {
         return not_icmp(case, again);
     }
     if on_port.iter().any(|l| serves(l, &path.endpoint.address)) {
-        return Case::unclear(path, format!("{} refuses although a socket listens there", path.endpoint))
-            .with(
-                supports("fw.reject_rst")
-                    .strong()
-                    .because(format!("{} refuses although a socket listens there", path.endpoint))
-                    .citing([dial.evidence, table]),
-            )
-            .with(
-                refutes("tcp.port_closed").proof().because("a socket listens on this address and port").citing([table]),
-            )
-            .next("list this host's packet filter rules");
+        return despite_listener(path, dial, table);
     }
     let bound: Vec<String> = on_port.iter().map(|l| l.address.clone()).collect();
     let sentence =
@@ -127,6 +117,25 @@ fn own<'a>(path: &'a Path, dial: &TcpDial, again: &[EvidenceId]) -> Case<'a> {
                 .because("a socket does listen on the port; only this address refuses")
                 .citing([table, dial.evidence]),
         )
+}
+
+/// A RST that the kernel sends itself is counted; one that a filter sends in its name is not.
+fn despite_listener<'a>(path: &'a Path, dial: &TcpDial, table: EvidenceId) -> Case<'a> {
+    let sentence = format!("{} refuses although a socket listens there", path.endpoint);
+    let sent = |d: &TcpDial| d.deltas.as_ref().and_then(|w| w.moved("Tcp.OutRsts"));
+    let refused = || refusals(path).map(|(d, _)| d);
+    let by_filter = refused().count() >= 2 && sent(dial) == Some(0) && !refused().filter_map(sent).any(|n| n > 0);
+    let (case, finding) = if by_filter {
+        let sentence = format!("{sentence}, with a RST that its TCP did not send: a filter rejects it");
+        let finding = supports("fw.reject_rst").proof().because(&sentence).citing(refused().map(|d| d.evidence));
+        (Case::proven(path, "fw.reject_rst", sentence), finding)
+    } else {
+        let finding = supports("fw.reject_rst").strong().because(&sentence).citing([dial.evidence, table]);
+        (Case::unclear(path, sentence), finding)
+    };
+    case.with(finding)
+        .with(refutes("tcp.port_closed").proof().because("a socket listens on this address and port").citing([table]))
+        .next("list this host's packet filter rules: nft list ruleset, iptables -S")
 }
 
 /// The listener takes connections to this address.

@@ -7,7 +7,7 @@ use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure};
 
-use super::{Case, conflict, inbound, neighbour, source, tracking};
+use super::{Case, conflict, inbound, neighbour, own, source, tracking};
 use crate::gather::keeps_packets_here;
 use crate::observe::{Control, Observations, Path, is_resolved};
 
@@ -19,7 +19,7 @@ pub(super) fn judge<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
         return neighbour::judge(observed, path, dial, failure);
     }
     if path.is_local() {
-        return own(path);
+        return own::judge(path);
     }
     let kept: Vec<&TcpDial> = path.dials.iter().filter(|d| keeps_packets_here(d)).collect();
     if !kept.is_empty() {
@@ -133,46 +133,6 @@ fn kept_here<'a>(path: &'a Path, kept: &[&TcpDial]) -> Case<'a> {
                 .citing(others.iter().map(|d| d.evidence).chain(next_hop)),
         )
         .next("list this host's output rules: nft list ruleset, iptables -S OUTPUT, cgroup programs")
-}
-
-/// A silent port of this very host.
-fn own(path: &Path) -> Case<'_> {
-    let silent: Vec<EvidenceId> = path.dials.iter().map(|d| d.evidence).collect();
-    let moved = |name: &str| path.dials.iter().filter_map(|d| d.deltas.as_ref()?.moved(name)).max();
-    let case = Case::unclear(path, format!("{} is this host, and yet it does not answer", path.endpoint));
-    let Some((table, listeners)) = path.listeners() else { return case };
-    if let Some(full) = listeners.iter().find(|l| l.queued > l.backlog)
-        && moved("TcpExt.ListenOverflows").is_some_and(|n| n > 0)
-    {
-        let sentence =
-            format!("the accept queue of {} is full: {} wait, {} may", path.endpoint, full.queued, full.backlog);
-        return Case::proven(path, "tcp.accept_queue_overflow", sentence.clone())
-            .with(supports("tcp.accept_queue_overflow").proof().because(&sentence).citing(silent))
-            .with(
-                refutes("tcp.syn_queue_full")
-                    .strong()
-                    .because("connections wait to be accepted; half-open ones do not fill the queue")
-                    .citing([table]),
-            );
-    }
-    if moved("TcpExt.TCPRetransFail").is_some_and(|n| n > 0) {
-        return case.with(
-            supports("fw.drop_local_output").strong().because("the kernel fails to send the SYN").citing(silent),
-        );
-    }
-    let still = ["TcpExt.ListenDrops", "TcpExt.IPReversePathFilter"].iter().all(|name| moved(name) == Some(0));
-    if !still {
-        return case;
-    }
-    let sentence = format!("this host's own input filter drops SYNs to {}", path.endpoint);
-    Case::proven(path, "fw.drop_local_input", sentence.clone())
-        .with(supports("fw.drop_local_input").proof().because(&sentence).citing(silent))
-        .with(
-            refutes("tcp.accept_queue_overflow")
-                .proof()
-                .because("no listener's queue is full, and no SYN was dropped at a listener")
-                .citing([table]),
-        )
 }
 
 /// The fault is not on this segment.

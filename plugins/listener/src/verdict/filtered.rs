@@ -38,6 +38,13 @@ pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut 
         return;
     }
     let sentence = format!("a SYN from this host to its own listener {name} vanishes: its input filter drops it");
+    if observed.is_reached_from_outside() {
+        // The rule may be about connections of this host to itself only.
+        let finding = supports("fw.drop_local_input").strong().about(&name).because(&sentence).citing(same);
+        verdict.findings.push(finding.build());
+        verdict.doubts.push(sentence);
+        return;
+    }
     verdict.findings.push(supports("fw.drop_local_input").proof().about(&name).because(&sentence).citing(same).build());
     verdict.findings.push(
         refutes("tcp.accept_queue_overflow")

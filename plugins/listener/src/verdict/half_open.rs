@@ -155,7 +155,7 @@ fn reverse_path(observed: &Observations, listener: &Watched, verdict: &mut Verdi
     let dropped = observed.grew("TcpExt.IPReversePathFilter").unwrap_or(0);
     let nobody = observed.sees_all_sockets()
         && (0..3).all(|n| {
-            let outside = |state| observed.sockets(n, state).keys().any(|(peer, _)| !is_own(observed, peer));
+            let outside = |state| observed.sockets(n, state).keys().any(|(peer, _)| !observed.is_own(peer));
             !outside("ESTAB") && !outside("SYN-RECV")
         });
     if dropped < REVERSE
@@ -191,8 +191,4 @@ fn reverse_path(observed: &Observations, listener: &Watched, verdict: &mut Verdi
             .build(),
     );
     verdict.faults.push(sentence);
-}
-
-fn is_own(observed: &Observations, peer: &str) -> bool {
-    peer.parse::<IpAddr>().is_ok_and(|peer| peer.is_loopback() || observed.reachable_addresses().contains(&peer))
 }

@@ -376,6 +376,91 @@ fn a_local_syn_that_vanishes_in_a_shared_window_is_undecided() {
     assert_undecided(&judge(&observed));
 }
 
+/// The SYN of the watched dial is half open at the listener in the last looks.
+fn half_open_at_home(moved: &[(&str, i64)]) -> Observations {
+    let mut observed = vanishing(moved);
+    observed.dials[1].dial.connection.local = Some(Endpoint::new("127.0.0.1", 40_007));
+    for n in [1, 2] {
+        observed.looks[n].sockets = Some(census(30 + n as u64, &[("SYN-RECV", "127.0.0.1", "40007", 0)]));
+    }
+    observed
+}
+
+#[test]
+fn a_local_syn_that_arrives_and_whose_answer_never_leaves_is_the_output_filter() {
+    let moved = [("TcpExt.TCPSynRetrans", 1), ("Ip.InReceives", 2), ("Ip.InDelivers", 2)];
+    assert_proven(&judge(&half_open_at_home(&moved)), "fw.drop_local_output", "fw.drop_remote");
+}
+
+#[test]
+fn an_answer_that_is_dropped_on_its_way_back_in_accuses_no_output_filter() {
+    let judgement = judge(&half_open_at_home(&[("Ip.InReceives", 5), ("Ip.InDelivers", 2)]));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["fw.drop_local_input"]);
+}
+
+#[test]
+fn a_rule_against_local_connections_is_no_fault_while_others_are_served() {
+    let mut observed = vanishing(&[("TcpExt.TCPSynRetrans", 1)]);
+    observed.looks[1].sockets = Some(census(31, &[("ESTAB", "198.51.100.1", "40001", 0)]));
+    assert_undecided(&judge(&observed));
+}
+
+fn turned_away(icmp: Option<(u8, u8)>, moved: &[(&str, i64)]) -> Observations {
+    let mut observed = steady(&[queue(0, 128)], &[], &[]);
+    let dial = |n| {
+        let mut dial = failed(n, "127.0.0.1", Reason::Refused);
+        if let (Err(failure), Some((icmp_type, code))) = (&mut dial.dial.outcome, icmp) {
+            failure.icmp = Some(testkit::icmp("127.0.0.1", icmp_type, code));
+        }
+        dial
+    };
+    let mut watched = dial(2);
+    watched.dial.deltas = Some(testkit::deltas(moved));
+    observed.dials = vec![dial(1), watched];
+    observed
+}
+
+const KEPT_OUT: [(&str, i64); 2] = [("Ip.InReceives", 2), ("Ip.InDelivers", 1)];
+
+#[test]
+fn a_listener_that_is_there_and_yet_refuses_is_behind_a_filter_that_resets() {
+    assert_proven(&judge(&turned_away(None, &KEPT_OUT)), "fw.reject_rst", "tcp.port_closed");
+}
+
+#[test]
+fn a_listener_in_front_of_which_icmp_answers_is_behind_a_filter() {
+    assert_proven(&judge(&turned_away(Some((3, 3)), &KEPT_OUT)), "fw.reject_icmp", "tcp.port_closed");
+}
+
+#[test]
+fn a_rst_of_the_kernel_itself_accuses_no_filter() {
+    let moved = [("Ip.InReceives", 2), ("Ip.InDelivers", 2), ("Tcp.OutRsts", 1)];
+    assert_healthy(&judge(&turned_away(None, &moved)));
+}
+
+#[test]
+fn what_is_rejected_on_its_way_out_or_while_others_are_served_is_undecided() {
+    assert_undecided(&judge(&turned_away(None, &[("Ip.InReceives", 1), ("Ip.InDelivers", 1)])));
+    let mut served = turned_away(Some((3, 13)), &KEPT_OUT);
+    served.looks[1].sockets = Some(census(31, &[("ESTAB", "198.51.100.1", "40001", 0)]));
+    assert_undecided(&judge(&served));
+}
+
+#[test]
+fn a_listener_that_was_not_there_all_the_time_may_refuse() {
+    let mut observed = turned_away(None, &KEPT_OUT);
+    observed.looks[0].listeners = testkit::listeners_answer(10, vec![]);
+    assert!(!is_proven(&judge(&observed).findings, "fw.reject_rst"));
+}
+
+#[test]
+fn an_address_that_accepts_now_was_refused_by_a_restart() {
+    let mut observed = turned_away(None, &KEPT_OUT);
+    observed.dials[1].dial.outcome = Ok(());
+    assert_healthy(&judge(&observed));
+}
+
 #[test]
 fn a_port_without_listener_is_closed() {
     let mut observed = steady(&[], &[], &[]);

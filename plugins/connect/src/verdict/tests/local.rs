@@ -171,3 +171,26 @@ fn a_silent_port_of_this_host_with_a_full_queue_is_that_queue() {
     path.listeners = Some(testkit::listeners_answer(5, vec![full]));
     assert_proven(&judge(&seen(vec![path])), "tcp.accept_queue_overflow", "tcp.syn_queue_full");
 }
+
+/// The SYNs are half open at the own listener.
+fn half_open_at_home(moved: &[(&str, i64)]) -> Path {
+    let mut dials = vec![moving(failing(1, Reason::TimedOut), moved), failing(2, Reason::TimedOut)];
+    dials[0].connection.local = Some(Endpoint::new("192.0.2.100", 40_007));
+    let mut path = with_route(path(dials), RouteKind::Local);
+    path.listeners = Some(testkit::listeners_answer(5, vec![testkit::listener("0.0.0.0", 443)]));
+    path.half_open = Some(testkit::census_answer(6, &[(&["192.0.2.100", "40007"], 1)]));
+    path
+}
+
+#[test]
+fn a_syn_to_this_host_that_arrives_and_whose_answer_never_leaves_is_the_output_filter() {
+    let path = half_open_at_home(&[("Ip.InReceives", 2), ("Ip.InDelivers", 2)]);
+    assert_proven(&judge(&seen(vec![path])), "fw.drop_local_output", "fw.drop_remote");
+}
+
+#[test]
+fn an_answer_that_is_received_and_not_delivered_accuses_no_output_filter() {
+    let judgement = judge(&seen(vec![half_open_at_home(&[("Ip.InReceives", 5), ("Ip.InDelivers", 2)])]));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["fw.drop_local_input"]);
+}

@@ -118,3 +118,15 @@ fn a_refusal_by_this_host_despite_a_listener_is_no_closed_port() {
     assert_undecided(&judgement);
     assert!(refuted(&judgement.findings).contains(&"tcp.port_closed"));
 }
+
+#[test]
+fn a_refusal_despite_a_listener_whose_rst_the_kernel_did_not_send_is_a_filter() {
+    let own = |moved: &[(&str, i64)]| {
+        let dials = vec![moving(failing(1, Reason::Refused), moved), moving(failing(2, Reason::Refused), moved)];
+        let mut path = with_route(path(dials), RouteKind::Local);
+        path.listeners = Some(testkit::listeners_answer(3, vec![testkit::listener("0.0.0.0", 443)]));
+        judge(&seen(vec![path]))
+    };
+    assert_proven(&own(&[("Tcp.AttemptFails", 1)]), "fw.reject_rst", "tcp.port_closed");
+    assert_undecided(&own(&[("Tcp.AttemptFails", 1), ("Tcp.OutRsts", 1)]));
+}
