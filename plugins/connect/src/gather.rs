@@ -19,7 +19,7 @@ use sonde_sdk::timer;
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait::{self, Either, select};
 
-use crate::observe::{Control, Observations, Path, answers_are_dropped_here, is_unresolved};
+use crate::observe::{Control, Observations, Path, answers_are_dropped_here, is_time_exceeded, is_unresolved};
 
 /// At most so many addresses, at most so many of one family.
 const ADDRESSES: usize = 6;
@@ -39,6 +39,8 @@ const AHEAD: Duration = Duration::from_millis(30);
 /// Ports that hosts often have open, and one that they hardly have: a host that is alive accepts or refuses, unless filtered.
 const CONTROL_PORTS: [u16; 4] = [443, 80, 22, 1];
 const CONTROLS: usize = 3;
+/// Of a port that fails with an error.
+const ELSEWHERE: usize = 2;
 /// Of the way to a silent port: two rounds of probes fit into the time of one dial.
 const HOPS: u8 = 20;
 const HOP: Duration = Duration::from_millis(600);
@@ -193,7 +195,18 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
         }
         Reason::Denied(_) | Reason::BudgetExhausted(_) | Reason::InvalidRequest(_) | Reason::Unavailable(_) => return,
         _ if gave_up => {}
-        _ => path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await),
+        Reason::Refused => path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await),
+        // A route, a rule, a filter, or a router's word: is it about this port only?
+        _ => {
+            path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
+            path.controls = controls(path, ELSEWHERE, clock).await;
+            if path
+                .failures()
+                .any(|(_, f)| f.icmp.as_ref().is_some_and(|e| is_time_exceeded(e, path.endpoint.is_ipv6())))
+            {
+                path.trace = Some(way(path).await);
+            }
+        }
     }
     if path.is_open() {
         return sample::shares(path, clock).await;

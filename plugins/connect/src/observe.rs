@@ -215,6 +215,11 @@ impl Observations {
     }
 }
 
+/// A router let the packet die of its age.
+pub(crate) fn is_time_exceeded(error: &IcmpError, ipv6: bool) -> bool {
+    error.icmp_type == if ipv6 { 3 } else { 11 }
+}
+
 /// A SYN or its answer was lost: it had to be repeated, or nothing came.
 pub(crate) fn has_lost(dial: &TcpDial) -> bool {
     dial.connection.syn_retransmits > 0 || is_silent(dial)

@@ -2,10 +2,10 @@
 
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::system::{Link, RouteKind};
+use sonde_sdk::system::RouteKind;
 use sonde_sdk::types::{EvidenceId, Failure, Measure, Reason};
 
-use super::Case;
+use super::{Case, no_route, rule};
 use crate::observe::{Control, Observations, Path};
 
 /// From so many sockets towards one endpoint on, running out of ports is believable: the smallest useful range is tens.
@@ -62,8 +62,18 @@ pub(super) fn judge<'a>(observed: &Observations, path: &'a Path, dial: &TcpDial,
                         .citing(again.iter().copied().chain([dial.evidence])),
                 )
         }
-        (Reason::NetworkUnreachable, Some((lookup, RouteKind::None))) => no_route(observed, path, dial, lookup, &again),
+        (Reason::NetworkUnreachable, Some((lookup, RouteKind::None))) => {
+            no_route::judge(observed, path, dial, lookup, &again)
+        }
+        (Reason::NotPermitted, fate) if failure.errno_name.as_deref() == Some("EACCES") => match fate {
+            Some((lookup, RouteKind::Unicast)) => rule::judge(path, dial, failure, lookup),
+            _ => Case::unclear(path, format!("connecting to {} is not permitted: {}", path.endpoint, failure.detail)),
+        },
         (Reason::NotPermitted, _) => not_permitted(path, dial, &again),
+        (
+            Reason::InvalidArgument | Reason::HostUnreachable | Reason::NetworkUnreachable,
+            Some((lookup, RouteKind::Unicast)),
+        ) if failure.icmp.is_none() => rule::judge(path, dial, failure, lookup),
         _ => Case::unclear(path, format!("connecting to {} fails at once: {}", path.endpoint, failure.detail)),
     }
 }
@@ -84,108 +94,7 @@ fn fate(path: &Path) -> Option<(EvidenceId, RouteKind)> {
     Some((answer.evidence, kind))
 }
 
-fn no_route<'a>(
-    observed: &Observations,
-    path: &'a Path,
-    dial: &TcpDial,
-    lookup: EvidenceId,
-    again: &[EvidenceId],
-) -> Case<'a> {
-    if let Some((dump, link)) = switched_off(observed, path) {
-        return link_down(path, dial, dump, link, lookup);
-    }
-    let ipv6 = path.endpoint.is_ipv6();
-    let default_of = |v6: bool| {
-        let answer = observed.defaults.as_ref()?;
-        let routes = answer.outcome.as_ref().ok()?;
-        let found = routes.iter().any(|r| {
-            r.kind == RouteKind::Unicast
-                && is_ipv6_route(r.gateway.as_deref(), r.source.as_deref(), r.prefix.as_deref()) == v6
-        });
-        Some((answer.evidence, found))
-    };
-    let only_ipv6 = ipv6 && matches!((default_of(false), default_of(true)), (Some((_, true)), Some((_, false))));
-    let id = if only_ipv6 { "l3.ipv6_no_route" } else { "l3.no_route" };
-    let sentence = if only_ipv6 {
-        format!("this host has no IPv6 route to {}, while it has a default route for IPv4", path.endpoint.address)
-    } else {
-        format!("this host has no route to {}", path.endpoint.address)
-    };
-    let counter = if ipv6 { "Ip6.OutNoRoutes" } else { "Ip.OutNoRoutes" };
-    let refused = dial.deltas.as_ref().and_then(|d| d.moved(counter)).unwrap_or(0);
-    let dump = observed.links().map(|(id, _)| id);
-    let case = Case::proven(path, id, sentence.clone())
-        .with(
-            supports(id).proof().because(&sentence).citing([dial.evidence]).measuring(Measure::count(counter, refused)),
-        )
-        .with(
-            refutes("l3.icmp_unreachable")
-                .proof()
-                .because("no router was asked: this kernel finds no route, and no ICMP error came")
-                .citing([lookup].into_iter().chain(again.iter().copied())),
-        );
-    let case = match dump {
-        Some(dump) => case.with(
-            refutes("l2.link_admin_down")
-                .strong()
-                .because("no interface that would carry the route is switched off")
-                .citing([dump]),
-        ),
-        None => case,
-    };
-    if only_ipv6 {
-        case.with(
-            refutes("l3.ipv6_blackhole")
-                .proof()
-                .because("it fails at once, without a route; a black hole takes a timeout")
-                .citing([lookup]),
-        )
-    } else {
-        case
-    }
-}
-
-/// An interface that is off and whose own prefix holds the target, or the only one there is besides loopback.
-fn switched_off<'a>(observed: &'a Observations, path: &Path) -> Option<(EvidenceId, &'a Link)> {
-    let (dump, links) = observed.links()?;
-    let family =
-        |link: &&Link| !link.loopback && link.addresses.iter().any(|a| a.contains(':') == path.endpoint.is_ipv6());
-    let holds = links
-        .iter()
-        .filter(|l| !l.up && !l.loopback)
-        .find(|l| l.addresses.iter().any(|a| contains(a, &path.endpoint.address)));
-    if let Some(link) = holds {
-        return Some((dump, link));
-    }
-    let addressed: Vec<&Link> = links.iter().filter(family).collect();
-    match addressed.as_slice() {
-        [only] if !only.up => Some((dump, only)),
-        _ => None,
-    }
-}
-
-fn link_down<'a>(path: &'a Path, dial: &TcpDial, dump: EvidenceId, link: &Link, lookup: EvidenceId) -> Case<'a> {
-    let sentence = format!(
-        "the interface {} towards {} is switched off, and its routes are gone",
-        link.name, path.endpoint.address
-    );
-    Case::proven(path, "l2.link_admin_down", sentence.clone())
-        .with(supports("l2.link_admin_down").proof().because(&sentence).citing([dump]))
-        .with(
-            refutes("l2.carrier_lost")
-                .proof()
-                .because("without carrier the route stays and connecting takes time; here it is gone, and the error comes at once")
-                .citing([dial.evidence, lookup]),
-        )
-        .with(
-            refutes("l3.no_route")
-                .strong()
-                .because("the missing route is a consequence of the interface")
-                .citing([lookup, dump]),
-        )
-}
-
-/// EPERM or EACCES, and no route that says so.
+/// EPERM: routes say EACCES.
 fn not_permitted<'a>(path: &'a Path, dial: &TcpDial, again: &[EvidenceId]) -> Case<'a> {
     let sentence = format!("this host forbids connecting to {}: a local filter or policy", path.endpoint);
     let case = Case::proven(path, "fw.drop_local_output", sentence.clone())
@@ -262,23 +171,4 @@ fn no_port<'a>(path: &'a Path, dial: &TcpDial) -> Case<'a> {
 #[expect(clippy::cast_precision_loss, reason = "a socket count; shown to people")]
 fn count(n: u64) -> f64 {
     n as f64
-}
-
-fn is_ipv6_route(gateway: Option<&str>, source: Option<&str>, prefix: Option<&str>) -> bool {
-    [gateway, source, prefix].into_iter().flatten().any(|text| text.contains(':'))
-}
-
-/// `10.0.0.5/24` holds `10.0.0.7`.
-fn contains(own: &str, address: &str) -> bool {
-    use std::net::IpAddr;
-    let Some((net, length)) = own.split_once('/') else { return false };
-    let (Ok(net), Ok(length), Ok(address)) = (net.parse::<IpAddr>(), length.parse::<u32>(), address.parse::<IpAddr>())
-    else {
-        return false;
-    };
-    match (net, address) {
-        (IpAddr::V4(net), IpAddr::V4(address)) => (net.to_bits() ^ address.to_bits()).leading_zeros() >= length,
-        (IpAddr::V6(net), IpAddr::V6(address)) => (net.to_bits() ^ address.to_bits()).leading_zeros() >= length,
-        _ => false,
-    }
 }

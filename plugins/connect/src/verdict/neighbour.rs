@@ -60,7 +60,7 @@ pub(super) fn judge<'a>(observed: &Observations, path: &'a Path, dial: &TcpDial,
     }
 }
 
-fn carrier<'a>(path: &'a Path, dial: &TcpDial, dump: EvidenceId, link: &Link) -> Case<'a> {
+pub(super) fn carrier<'a>(path: &'a Path, dial: &TcpDial, dump: EvidenceId, link: &Link) -> Case<'a> {
     let sentence = format!("the interface {} towards {} is on but has no carrier", link.name, path.endpoint.address);
     let route = path.route().map(|(id, _)| id);
     let others = path.neighbour().map(|(id, _)| id).into_iter().chain(path.other_dials(dial.evidence));

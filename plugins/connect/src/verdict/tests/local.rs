@@ -61,7 +61,125 @@ fn an_unused_interface_that_is_off_is_not_blamed() {
     off.up = false;
     let links = vec![testkit::link("lo", &["127.0.0.1/8"]), testkit::link("eth0", &["192.0.2.100/24"]), off];
     observed.links = Some(testkit::links_answer(90, links));
-    assert_proven(&judge(&observed), "l3.no_route", "l3.icmp_unreachable");
+    let judgement = judge(&observed);
+    assert_proven(&judgement, "l3.no_route", "l3.icmp_unreachable");
+    // It may have been the one that mattered, so the engine is told to doubt.
+    assert!(refuted(&judgement.findings).contains(&"l3.no_route"), "{judgement:#?}");
+    assert!(!refuted(&judgement.findings).contains(&"l2.link_admin_down"), "{judgement:#?}");
+}
+
+fn unreachable_network(address: &str) -> Path {
+    let dials = vec![failing(1, Reason::NetworkUnreachable), failing(2, Reason::NetworkUnreachable)];
+    with_route(path_to(address, dials), RouteKind::None)
+}
+
+/// Links as name, whether it is on, whether it has carrier, addresses; and the gateways of the default routes.
+fn among(address: &str, links: &[(&str, bool, bool, &[&str])], gateways: &[&str]) -> Judgement {
+    let mut observed = seen(vec![unreachable_network(address)]);
+    let links = links.iter().map(|(name, up, carrier, addresses)| {
+        let mut link = testkit::link(name, addresses);
+        (link.up, link.carrier) = (*up, *carrier);
+        link
+    });
+    observed.links = Some(testkit::links_answer(90, links.collect()));
+    observed.defaults = Some(defaults(gateways.iter().map(|g| testkit::route(Some(g))).collect()));
+    judge(&observed)
+}
+
+fn defaults(routes: Vec<sonde_sdk::system::Route>) -> sonde_sdk::system::DefaultRoutesAnswer {
+    sonde_sdk::system::DefaultRoutesAnswer {
+        evidence: testkit::evidence(70),
+        timing: testkit::timing(0),
+        outcome: Ok(routes),
+    }
+}
+
+const FAR: &str = "198.51.100.9";
+
+#[test]
+fn an_interface_that_is_off_has_lost_its_ipv6_addresses_and_is_named_all_the_same() {
+    let links: [(&str, bool, bool, &[&str]); 2] =
+        [("sit0", false, false, &[]), ("eth0", false, false, &["192.0.2.100/24"])];
+    assert_proven(&among(V6, &links, &[]), "l2.link_admin_down", "l2.carrier_lost");
+}
+
+#[test]
+fn a_bridge_of_containers_is_no_way_out_beside_an_interface_that_is_off() {
+    let links: [(&str, bool, bool, &[&str]); 3] = [
+        ("eth0", false, false, &["192.0.2.100/24"]),
+        ("docker0", true, true, &["172.17.0.1/16"]),
+        ("dummy0", true, true, &["10.9.9.9/32", "fe80::1/64"]),
+    ];
+    assert_proven(&among(FAR, &links, &[]), "l2.link_admin_down", "l2.carrier_lost");
+}
+
+#[test]
+fn an_interface_that_is_off_is_not_blamed_for_missing_ipv6_beside_an_ipv4_default() {
+    let links: [(&str, bool, bool, &[&str]); 2] =
+        [("eth0", true, true, &["192.0.2.100/24"]), ("eth9", false, false, &[])];
+    assert_proven(&among(V6, &links, &["192.0.2.1"]), "l3.ipv6_no_route", "l3.ipv6_blackhole");
+}
+
+#[test]
+fn a_route_that_the_kernel_ignores_for_want_of_carrier_is_the_carrier() {
+    let links: [(&str, bool, bool, &[&str]); 1] = [("eth0", true, false, &["192.0.2.100/24"])];
+    assert_proven(&among(FAR, &links, &["192.0.2.1"]), "l2.carrier_lost", "l2.gateway_unresolved");
+    assert_proven(&among(FAR, &links, &[]), "l2.carrier_lost", "l2.gateway_unresolved");
+}
+
+#[test]
+fn an_idle_bridge_without_carrier_is_not_blamed() {
+    let links: [(&str, bool, bool, &[&str]); 2] =
+        [("eth0", true, true, &["192.0.2.100/24"]), ("docker0", true, false, &["172.17.0.1/16"])];
+    assert_proven(&among(FAR, &links, &[]), "l3.no_route", "l3.icmp_unreachable");
+}
+
+#[test]
+fn no_route_although_there_is_a_default_is_a_rule_with_a_doubt() {
+    let links: [(&str, bool, bool, &[&str]); 1] = [("eth0", true, true, &["192.0.2.100/24"])];
+    let judgement = among(FAR, &links, &["192.0.2.1"]);
+    assert_proven(&judgement, "l3.route_policy_reject", "fw.reject_icmp");
+    assert!(refuted(&judgement.findings).contains(&"l3.route_policy_reject"), "{judgement:#?}");
+    assert!(!supported(&judgement.findings, Strength::Weak).contains(&"l3.no_route"));
+}
+
+/// The lookup finds a way, connecting fails at once, and another port meets `elsewhere`.
+fn by_a_rule(reason: &Reason, name: &str, elsewhere: Option<Reason>) -> Judgement {
+    let dial = |n| {
+        let mut dial = failing(n, reason.clone());
+        if let Err(failure) = &mut dial.outcome {
+            failure.errno_name = Some(name.to_owned());
+        }
+        dial
+    };
+    let mut path = path(vec![dial(1), dial(2)]);
+    path.controls = elsewhere.into_iter().map(|reason| control(4, 80, failing(4, reason))).collect();
+    judge(&seen(vec![path]))
+}
+
+#[test]
+fn a_rule_for_one_port_that_no_lookup_shows_is_told_from_a_filter() {
+    let prohibited = by_a_rule(&Reason::NotPermitted, "EACCES", None);
+    assert_proven(&prohibited, "l3.route_policy_reject", "fw.reject_icmp");
+    for (reason, name, cause) in [
+        (Reason::InvalidArgument, "EINVAL", "l3.route_blackhole"),
+        (Reason::HostUnreachable, "EHOSTUNREACH", "l3.route_policy_reject"),
+        (Reason::NetworkUnreachable, "ENETUNREACH", "l3.route_policy_reject"),
+    ] {
+        for elsewhere in [Reason::Refused, Reason::TimedOut] {
+            let judgement = by_a_rule(&reason, name, Some(elsewhere));
+            assert_eq!(supported(&judgement.findings, Strength::Proof), [cause], "{judgement:#?}");
+            assert!(is_proven(&judgement.findings, cause), "{judgement:#?}");
+        }
+        assert_undecided(&by_a_rule(&reason, name, None));
+        assert_undecided(&by_a_rule(&reason, name, Some(reason.clone())));
+    }
+}
+
+#[test]
+fn a_program_that_forbids_connecting_is_no_rule() {
+    let judgement = by_a_rule(&Reason::NotPermitted, "EPERM", Some(Reason::Refused));
+    assert_proven(&judgement, "fw.drop_local_output", "fw.drop_remote");
 }
 
 #[test]
@@ -69,11 +187,7 @@ fn an_ipv6_target_without_ipv6_route_beside_an_ipv4_default_is_named_so() {
     let dials = vec![failing(1, Reason::NetworkUnreachable), failing(2, Reason::NetworkUnreachable)];
     let mut observed = seen(vec![with_route(path_to(V6, dials), RouteKind::None)]);
     let default = testkit::route(Some("192.0.2.1"));
-    observed.defaults = Some(sonde_sdk::system::DefaultRoutesAnswer {
-        evidence: testkit::evidence(70),
-        timing: testkit::timing(0),
-        outcome: Ok(vec![default]),
-    });
+    observed.defaults = Some(defaults(vec![default]));
     assert_proven(&judge(&observed), "l3.ipv6_no_route", "l3.ipv6_blackhole");
 }
 
