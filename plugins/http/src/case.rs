@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sonde_sdk::dial::{Connection, HttpExchange, HttpResponse, TlsDial};
+use sonde_sdk::dial::{Connection, HttpExchange, HttpResponse, PathMtuResult, TlsDial};
 use sonde_sdk::grpc::{self, Serving};
 use sonde_sdk::proxy::{self, Client, Destination, Proxy};
 use sonde_sdk::system::ProxiesAnswer;
@@ -19,12 +19,25 @@ pub(crate) struct Get {
     pub(crate) path: String,
     /// What redirects asked to be sent back, as a Cookie header; empty for none.
     pub(crate) cookies: String,
-    /// With a header that makes the request span segments.
-    pub(crate) padded: bool,
-    /// In HTTP/1.1, whatever TLS would agree on.
-    pub(crate) http1: bool,
+    pub(crate) form: Form,
     /// The same request again; from 0.
     pub(crate) attempt: u8,
+}
+
+/// In which form the page is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As any client would.
+    #[default]
+    Usual,
+    /// With a header that makes the request span segments.
+    Padded,
+    /// In HTTP/1.1, whatever TLS would agree on.
+    Http1,
+    /// HEAD: the answer fits into one small packet, whatever the page.
+    Head,
+    /// With the kernel's counters before and after, while no other probe runs.
+    Counted,
 }
 
 /// What the caller wants to know beside whether the page comes.
@@ -66,6 +79,8 @@ pub(crate) enum Step {
     Tls(String),
     /// A request, and the same again on the connection after this pause; the attempt tells equal ones apart.
     Idle(Get, Duration),
+    /// How large the packets are that come to this address and back.
+    Mtu(String),
     /// The proxy variables of an environment.
     Proxies(Owner),
     /// The request by way of this proxy.
@@ -78,8 +93,11 @@ pub(crate) struct Case {
     pub(crate) origin: Origin,
     pub(crate) path: String,
     pub(crate) addresses: Vec<String>,
+    /// `connect` left these addresses answering: a dial that gets no answer now is news.
+    pub(crate) answering: bool,
     pub(crate) exchanges: Vec<(Get, HttpExchange)>,
     pub(crate) handshakes: Vec<(String, TlsDial)>,
+    pub(crate) mtus: Vec<(String, PathMtuResult)>,
     pub(crate) idles: Vec<(Get, Duration, HttpExchange)>,
     pub(crate) proxies: Option<ProxiesAnswer>,
     pub(crate) detours: Vec<Detour>,
@@ -117,6 +135,16 @@ pub(crate) enum End {
     Untested,
 }
 
+impl End {
+    /// As a backend ends an exchange only if something is wrong with it.
+    pub(crate) fn fails(&self) -> bool {
+        matches!(
+            self,
+            Self::Answered(500..) | Self::Empty | Self::Reset(_) | Self::Truncated | Self::Silent | Self::Stuck
+        )
+    }
+}
+
 /// Where the redirects lead.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Walk<'a> {
@@ -136,8 +164,10 @@ impl Case {
             origin,
             path: path.to_owned(),
             addresses: addresses.iter().take(MOST_ADDRESSES).cloned().collect(),
+            answering: false,
             exchanges: Vec::new(),
             handshakes: Vec::new(),
+            mtus: Vec::new(),
             idles: Vec::new(),
             proxies: None,
             detours: Vec::new(),
@@ -153,6 +183,7 @@ impl Case {
         match step {
             Step::Get(get) | Step::Later(get, _) => self.find(get).is_some(),
             Step::Tls(address) => self.handshake(address).is_some(),
+            Step::Mtu(address) => self.mtu(address).is_some(),
             Step::Proxies(_) => self.proxies.is_some(),
             Step::Via(get, proxy) => self.detours.iter().any(|done| done.get == *get && done.proxy == *proxy),
             Step::Idle(get, pause) => self.idles.iter().any(|(done, paused, _)| done == get && paused == pause),
@@ -167,19 +198,22 @@ impl Case {
         self.handshakes.iter().find(|(at, _)| at == address).map(|(_, dial)| dial)
     }
 
+    pub(crate) fn mtu(&self, address: &str) -> Option<&PathMtuResult> {
+        self.mtus.iter().find(|(at, _)| at == address).map(|(_, result)| result)
+    }
+
     /// The first request to an address.
     pub(crate) fn opening(&self, address: &str) -> Get {
         Get {
             address: address.to_owned(),
             path: self.path.clone(),
             cookies: String::new(),
-            padded: false,
-            http1: false,
+            form: Form::Usual,
             attempt: 0,
         }
     }
 
-    /// Every exchange of the same request, padded ones aside, oldest first.
+    /// Every exchange of the same request in the same form, oldest first.
     pub(crate) fn repeats<'a>(&'a self, get: &'a Get) -> impl Iterator<Item = &'a HttpExchange> {
         self.exchanges
             .iter()
@@ -187,14 +221,14 @@ impl Case {
             .map(|(_, e)| e)
     }
 
-    /// The padded form of a request.
-    pub(crate) fn padded(&self, get: &Get) -> Option<&HttpExchange> {
-        self.find(&Get { padded: true, attempt: 0, ..get.clone() })
+    /// The request in another form.
+    pub(crate) fn formed(&self, get: &Get, form: Form) -> Option<&HttpExchange> {
+        self.find(&Get { form, attempt: 0, ..get.clone() })
     }
 
     /// Follows the redirects as far as the exchanges go.
     pub(crate) fn walk(&self) -> Option<Walk<'_>> {
-        let mut get = self.opening(self.reachable()?);
+        let mut get = self.opening(self.suspect()?);
         let mut passed: Vec<(&Get, &HttpExchange)> = Vec::new();
         loop {
             let Some((done, exchange)) = self.exchanges.iter().find(|(done, _)| *done == get).map(|(g, e)| (g, e))
@@ -233,13 +267,22 @@ impl Case {
         chosen(Client::Curl).or_else(|| chosen(Client::Go))
     }
 
-    /// The first address that may be spoken to, given what was tried.
-    pub(crate) fn reachable(&self) -> Option<&str> {
-        let failed = |address: &&String| {
-            self.find(&self.opening(address))
-                .is_some_and(|exchange| matches!(end(exchange), End::NoConnection | End::Untested))
+    /// The address that the verdict is about: the first that fails where another does not, else the first that can be reached.
+    pub(crate) fn suspect(&self) -> Option<&str> {
+        let opened = |address: &str| self.find(&self.opening(address)).map(end);
+        let reachable = || {
+            let unreached = |address: &&String| matches!(opened(address), Some(End::NoConnection | End::Untested));
+            self.addresses.iter().filter(move |address| !unreached(address)).map(String::as_str)
         };
-        self.addresses.iter().find(|address| !failed(address)).map(String::as_str)
+        reachable().find(|address| opened(address).is_some_and(|end| end.fails())).or_else(|| reachable().next())
+    }
+
+    /// Where another address answers the same request well: that answer.
+    pub(crate) fn elsewhere(&self, address: &str) -> impl Iterator<Item = &HttpExchange> {
+        let others = self.addresses.iter().filter(move |other| *other != address);
+        others
+            .filter_map(|other| self.find(&self.opening(other)))
+            .filter(|exchange| matches!(end(exchange), End::Answered(..400)))
     }
 }
 
@@ -273,12 +316,20 @@ pub(crate) fn end(exchange: &HttpExchange) -> End {
     match (&failure.reason, response) {
         (Reason::Reset, _) => End::Reset(response.is_some()),
         (Reason::TimedOut, None) => End::Silent,
+        (Reason::TimedOut, Some(response)) if streams(response) => End::Answered(response.status),
         (Reason::TimedOut, Some(_)) => End::Stuck,
         (Reason::Closed, None) => End::Empty,
         (Reason::Closed | Reason::Malformed(_) | Reason::Other(_), Some(_)) => End::Truncated,
         (Reason::Malformed(_), None) => End::NotHttp,
         _ => End::Untested,
     }
+}
+
+/// An answer that is not meant to end.
+pub(crate) fn streams(response: &HttpResponse) -> bool {
+    let endless =
+        |value: &str| ["text/event-stream", "multipart/x-mixed-replace"].iter().any(|kind| value.starts_with(kind));
+    response.header("content-type").is_some_and(endless)
 }
 
 /// The server's own frames say that there are too many streams, or allow none (RFC 9113 sections 6.5.2 and 7).

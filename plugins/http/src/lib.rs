@@ -3,6 +3,7 @@
 //!
 //! This file only carries steps to the host; `plan` decides what to request and `verdict` what it means.
 
+mod body;
 mod case;
 mod location;
 mod plan;
@@ -15,7 +16,7 @@ use sonde_sdk::prelude::*;
 use sonde_sdk::proxy::Proxy;
 use sonde_sdk::{deadline, grpc};
 
-use case::{Case, Detour, Get, Owner, Step, Wishes};
+use case::{Case, Detour, End, Form, Get, Owner, Step, Wishes};
 use location::Origin;
 
 /// The check.
@@ -68,24 +69,27 @@ impl Check for Http {
         if addresses.is_empty() && !target.addresses.is_empty() && wishes == Wishes::default() {
             return Ok(Outcome::skipped(verdict::NO_CONNECTION));
         }
+        let answering = !addresses.is_empty();
         // What the caller wishes to know can be known of a silent address too.
         let addresses = if addresses.is_empty() { &target.addresses } else { &addresses };
         let mut case = Case::new(origin, &path, addresses);
         case.wishes = wishes;
+        case.answering = answering;
         for _ in 0..MOST_ROUNDS {
             let steps = plan::next(&case);
             let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);
             if steps.is_empty() || left.is_zero() {
                 break;
             }
-            let longest = left.min(budget.probe_timeout());
-            for seen in wait::all(steps.into_iter().map(|step| take(&case, step, longest))).await {
+            let usual = budget.probe_timeout();
+            for seen in wait::all(steps.into_iter().map(|step| take(&case, step, usual, left))).await {
                 match seen {
                     Seen::Exchange(get, exchange) => case.exchanges.push((get, *exchange)),
                     Seen::Proxies(answer) => case.proxies = Some(answer),
                     Seen::Detour(detour) => case.detours.push(*detour),
                     Seen::Idled(get, pause, exchange) => case.idles.push((get, pause, *exchange)),
                     Seen::Handshake(address, dial) => case.handshakes.push((address, *dial)),
+                    Seen::Mtu(address, result) => case.mtus.push((address, *result)),
                 }
             }
         }
@@ -129,16 +133,28 @@ enum Seen {
     Detour(Box<Detour>),
     Idled(Get, Duration, Box<dial::HttpExchange>),
     Handshake(String, Box<dial::TlsDial>),
+    Mtu(String, Box<dial::PathMtuResult>),
+}
+
+/// How long a request is waited for: `usual`, less of the first, and much more of one that was silent before.
+fn patience(case: &Case, get: &Get, usual: Duration) -> Duration {
+    let first = Get { attempt: 0, ..get.clone() };
+    match (get.form, get.attempt) {
+        (Form::Usual, 0) => FIRST.min(usual),
+        (Form::Usual, 1) if case.find(&first).is_some_and(|e| matches!(case::end(e), End::Silent | End::Stuck)) => {
+            verdict::LAST
+        }
+        _ => usual,
+    }
 }
 
 /// Builds the call at once, so that the future owns what it needs.
-fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen> + use<> {
+fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future<Output = Seen> + use<> {
+    let longest = left.min(usual);
     let pause = if let Step::Later(_, pause) = &step { *pause } else { Duration::ZERO };
     let call = match step {
         Step::Get(get) | Step::Later(get, _) => {
-            // The first try is given up early; the second gets the whole patience.
-            let patience = if get.attempt == 0 && !get.padded { FIRST.min(longest) } else { longest };
-            let request = request(case, &get).within(patience);
+            let request = request(case, &get).within(patience(case, &get, usual).min(left));
             Call::Http(get, request)
         }
         Step::Idle(get, pause) => {
@@ -163,6 +179,13 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
                 dial::TlsRequest::to(case.endpoint(&address), &case.origin.host).within(GREETING.min(longest));
             Call::Tls(address, request)
         }
+        Step::Mtu(address) => {
+            let request = dial::PathMtuRequest::to(case.endpoint(&address))
+                .attempting(2)
+                .without_tcp()
+                .within(verdict::LAST.min(left));
+            Call::Mtu(address, request)
+        }
     };
     async move {
         if !pause.is_zero() {
@@ -174,6 +197,7 @@ fn take(case: &Case, step: Step, longest: Duration) -> impl Future<Output = Seen
             Call::Via(get, proxy, request) => Seen::Detour(Box::new(detour(get, proxy, request).await)),
             Call::Idle(get, pause, request) => Seen::Idled(get, pause, Box::new(dial::http(request).await)),
             Call::Tls(address, request) => Seen::Handshake(address, Box::new(dial::tls(request).await)),
+            Call::Mtu(address, request) => Seen::Mtu(address, Box::new(dial::path_mtu(request).await)),
         }
     }
 }
@@ -184,6 +208,7 @@ enum Call {
     Proxies(Option<u32>),
     Via(Get, Proxy, dial::HttpRequest),
     Tls(String, dial::TlsRequest),
+    Mtu(String, dial::PathMtuRequest),
 }
 
 /// Looks the proxy up as a program here would, and asks by way of it.
@@ -212,19 +237,19 @@ fn request(case: &Case, get: &Get) -> dial::HttpRequest {
             .header("user-agent", concat!("sonde/", env!("CARGO_PKG_VERSION")))
             .header("accept", "*/*")
     };
-    if get.http1 {
-        request = request.speaking(dial::HttpProtocol::Http1);
-    }
     if case.origin.https {
         request = request.over_tls(&case.origin.host);
     }
     if !get.cookies.is_empty() {
         request = request.header("cookie", &get.cookies);
     }
-    if get.padded {
-        request = request.header("x-sonde-padding", &"x".repeat(PADDING));
+    match get.form {
+        Form::Usual => request,
+        Form::Padded => request.header("x-sonde-padding", &"x".repeat(PADDING)),
+        Form::Http1 => request.speaking(dial::HttpProtocol::Http1),
+        Form::Head => request.method("HEAD"),
+        Form::Counted => request.with_deltas(),
     }
-    request
 }
 
 /// Causes that this check can support or refute.
@@ -253,18 +278,22 @@ const CAUSES: &[&str] = &[
     "app.deadline_budget",
     "lb.backend_erroring",
     "lb.backend_refused",
+    "lb.backend_blackholed",
     "tcp.port_closed",
     "app.not_responding",
     "app.dependency_hung",
     "tcp.rst_linger0",
     "tcp.rst_unread_data",
     "tcp.peer_zero_window",
+    "tcp.established_blackhole",
+    "tcp.accept_queue_overflow",
+    "tcp.small_window",
     "tls.default_cert_served",
     "l3.packet_loss",
     "l3.pmtu_blackhole",
 ];
 
-/// Five redirects, two addresses without a connection and three rounds of follow-ups.
+/// The openings, five redirects, and rounds of follow-ups.
 const MOST_ROUNDS: usize = 12;
 /// Kept back to judge and report.
 const RESERVE: Duration = Duration::from_millis(200);

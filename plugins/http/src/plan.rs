@@ -1,33 +1,54 @@
 //! What to request next, given what is known: a pure function, so that a whole run can be played natively.
 //!
-//! First the page itself, along its redirects; then, by what came, the requests that separate one cause from another. A good
-//! answer is asked for a few times more, because one bad backend of several shows only in a share of the answers. How long an
-//! idle connection lives is asked only where the caller wants to know.
+//! First the page itself, at each address, along its redirects at one; then, by what came, the requests that separate one cause
+//! from another. A good answer is asked for a few times more, because one bad backend of several shows only in a share of the
+//! answers. How long an idle connection lives is asked only where the caller wants to know.
 
 use std::time::Duration;
 
+use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::types::Reason;
 
-use crate::case::{self, Case, End, Get, Step, Walk};
+use crate::body;
+use crate::case::{self, Case, End, Form, Get, Step, Walk};
 
 /// The steps not yet taken that the case wants now; empty when it is ready to be judged.
 pub(crate) fn next(case: &Case) -> Vec<Step> {
+    let openings: Vec<Step> = case.addresses.iter().map(|address| Step::Get(case.opening(address))).collect();
+    let mut wanted: Vec<Step> = openings.into_iter().filter(|step| !case.done(step)).collect();
+    if !wanted.is_empty() {
+        return wanted;
+    }
     let Some(walk) = case.walk() else { return refused(case) };
-    let mut wanted = match walk {
+    wanted = match walk {
         Walk::Next(get) => vec![Step::Get(get)],
         Walk::Ends(get, exchange) => match patience(exchange) {
             Some(pause) => vec![Step::Later(Get { attempt: 1, ..get.clone() }, pause)],
-            None => follow_up(case, get, &case::end(exchange), case::wait_us(exchange)),
+            None => follow_up(case, get, exchange),
         },
         Walk::Leaves(get, ..) => repeats(get, 1..=SAMPLE),
         Walk::Circles(passed) => passed.first().map_or_else(Vec::new, |(get, _)| repeats(get, 1..=1)),
     };
+    wanted.extend(beside(case));
     wanted.retain(|step| !case.done(step));
     if wanted.is_empty() {
         wanted = idle(case);
         wanted.extend(detour(case));
     }
     wanted
+}
+
+/// At the other addresses: again where the dial got no answer, and where the answer was good while this address fails.
+fn beside(case: &Case) -> Vec<Step> {
+    let Some(suspect) = case.suspect() else { return Vec::new() };
+    let fails = case.find(&case.opening(suspect)).is_some_and(|exchange| case::end(exchange).fails());
+    let wanted = |get: &Get| {
+        case.find(get).is_some_and(|exchange| {
+            (case.answering && drops(exchange)) || (fails && matches!(case::end(exchange), End::Answered(..400)))
+        })
+    };
+    let others = case.addresses.iter().filter(|address| *address != suspect).map(|address| case.opening(address));
+    others.filter(wanted).flat_map(|get| repeats(&get, 1..=1)).collect()
 }
 
 /// By way of the proxy that an environment names, twice.
@@ -62,10 +83,12 @@ fn idle(case: &Case) -> Vec<Step> {
     [again, half].into_iter().filter(|step| !case.done(step)).collect()
 }
 
-/// No address accepted a connection. Where one refused, another backend behind it may not.
+/// No address accepted a connection. Where one refused, another backend behind it may not; nor where one was silent that
+/// answered `connect`.
 fn refused(case: &Case) -> Vec<Step> {
+    let worth = |exchange: &HttpExchange| refuses(exchange) || (case.answering && drops(exchange));
     let refusing =
-        case.addresses.iter().map(|address| case.opening(address)).find(|get| case.find(get).is_some_and(refuses));
+        case.addresses.iter().map(|address| case.opening(address)).find(|get| case.find(get).is_some_and(worth));
     let mut wanted = refusing.map_or_else(Vec::new, |get| {
         let some = case.repeats(&get).any(|exchange| matches!(case::end(exchange), End::Answered(_)));
         repeats(&get, 1..=if some { SAMPLE + 5 } else { SAMPLE })
@@ -75,9 +98,18 @@ fn refused(case: &Case) -> Vec<Step> {
 }
 
 /// The connection was refused.
-pub(crate) fn refuses(exchange: &sonde_sdk::dial::HttpExchange) -> bool {
+pub(crate) fn refuses(exchange: &HttpExchange) -> bool {
+    unconnected_by(exchange, &Reason::Refused)
+}
+
+/// The dial got no answer.
+pub(crate) fn drops(exchange: &HttpExchange) -> bool {
+    unconnected_by(exchange, &Reason::TimedOut)
+}
+
+fn unconnected_by(exchange: &HttpExchange, reason: &Reason) -> bool {
     matches!(case::end(exchange), End::NoConnection)
-        && exchange.outcome.as_ref().is_err_and(|failure| failure.reason == Reason::Refused)
+        && exchange.outcome.as_ref().is_err_and(|failure| failure.reason == *reason)
 }
 
 fn repeats(get: &Get, attempts: std::ops::RangeInclusive<u8>) -> Vec<Step> {
@@ -85,30 +117,36 @@ fn repeats(get: &Get, attempts: std::ops::RangeInclusive<u8>) -> Vec<Step> {
 }
 
 /// How long a server that throttles asks to wait, where a run can.
-fn patience(exchange: &sonde_sdk::dial::HttpExchange) -> Option<Duration> {
+fn patience(exchange: &HttpExchange) -> Option<Duration> {
     let throttled = case::end(exchange) == End::Answered(429);
     exchange.response.as_ref().filter(|_| throttled)?.retry_after().filter(|wait| *wait <= LONGEST_PATIENCE)
 }
 
-fn follow_up(case: &Case, get: &Get, end: &End, wait_us: Option<u64>) -> Vec<Step> {
+fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
+    let end = case::end(exchange);
+    let in_form = |form| Step::Get(Get { form, attempt: 0, ..get.clone() });
     let tls = || Step::Tls(get.address.clone());
     let plain = !case.origin.https;
     let mut steps = match end {
         End::Answered(500..) => repeats(get, 1..=SAMPLE + 1),
         End::Answered(400) if plain => vec![tls()],
         End::Answered(401 | 403 | 404 | 407 | 410 | 429 | 431) => repeats(get, 1..=1),
-        End::NoConnection | End::NoSession | End::Untested | End::Http2 | End::Answered(400..) => Vec::new(),
-        End::Answered(_) if wait_us.is_some_and(|wait| wait > BRISK_US) => repeats(get, 1..=1),
-        End::Answered(_) => repeats(get, 1..=SAMPLE),
+        End::NoSession | End::Untested | End::Http2 | End::Answered(400..) => Vec::new(),
+        End::Answered(_) if case::wait_us(exchange).is_some_and(|wait| wait > BRISK_US) => repeats(get, 1..=1),
+        End::Answered(_) if body::drips(exchange) => repeats(get, 1..=2),
+        End::NoConnection | End::Answered(_) => repeats(get, 1..=SAMPLE),
         End::Silent | End::Stuck => {
             let mut steps = repeats(get, 1..=1);
-            steps.push(Step::Get(Get { padded: true, attempt: 0, ..get.clone() }));
+            steps.extend([in_form(Form::Padded), Step::Mtu(get.address.clone())]);
+            if !case.origin.grpc {
+                steps.push(in_form(Form::Head));
+            }
             steps
         }
         End::Limited => {
             let mut steps = repeats(get, 1..=1);
             if !case.origin.grpc {
-                steps.push(Step::Get(Get { http1: true, attempt: 0, ..get.clone() }));
+                steps.push(in_form(Form::Http1));
             }
             steps
         }
@@ -120,8 +158,12 @@ fn follow_up(case: &Case, get: &Get, end: &End, wait_us: Option<u64>) -> Vec<Ste
             steps
         }
     };
+    // In a round of its own: no other probe may run meanwhile.
+    if body::trickles(case, get) && steps.iter().all(|step| case.done(step)) {
+        steps.push(in_form(Form::Counted));
+    }
     // Some fail and some do not: how many?
-    let failed = case.repeats(get).filter(|exchange| fails(exchange) || refuses(exchange)).count();
+    let failed = case.repeats(get).filter(|exchange| fails(exchange) || refuses(exchange) || drops(exchange)).count();
     if failed > 0 && failed < case.repeats(get).count() {
         steps.extend(repeats(get, SAMPLE + 1..=SAMPLE + 5));
     }
@@ -129,7 +171,7 @@ fn follow_up(case: &Case, get: &Get, end: &End, wait_us: Option<u64>) -> Vec<Ste
 }
 
 /// An answer that a backend would give only if something is wrong with it.
-pub(crate) fn fails(exchange: &sonde_sdk::dial::HttpExchange) -> bool {
+pub(crate) fn fails(exchange: &HttpExchange) -> bool {
     matches!(case::end(exchange), End::Answered(500..) | End::Empty | End::Reset(_) | End::Truncated)
 }
 

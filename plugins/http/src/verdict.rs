@@ -3,14 +3,19 @@
 //! Pure. A cause is called proven only where a second, separate exchange rules a look-alike out.
 
 mod budget;
+mod connecting;
 mod detour;
 mod idle;
 mod latency;
 mod silence;
 mod status;
+mod trickle;
+mod vanishing;
 mod wire;
 
-use sonde_sdk::check::Outcome;
+use std::time::Duration;
+
+use sonde_sdk::check::{Conclusion, Outcome};
 use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::{Finding, Stance, Strength};
@@ -19,6 +24,9 @@ use crate::case::{self, Case, End, Get, Walk};
 
 /// What `connect` judges.
 pub(crate) const NO_CONNECTION: &str = "no TCP connection, so no request";
+
+/// How long a server that was silent is waited for when it is asked again.
+pub(crate) const LAST: Duration = Duration::from_secs(8);
 
 /// What the run says.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +39,10 @@ pub(crate) struct Judgement {
 pub(crate) fn judge(case: &Case) -> Judgement {
     let silent = |outcome| Judgement { findings: Vec::new(), outcome };
     let (get, exchange, works) = match case.walk() {
-        None => return status::refusing_backend(case).unwrap_or_else(|| silent(unreached(case))),
+        None => {
+            let judged = status::refusing_backend(case).or_else(|| connecting::silent(case));
+            return judged.unwrap_or_else(|| silent(unreached(case)));
+        }
         Some(Walk::Next(_)) => return silent(Outcome::unclear("the budget ended before the page could be fetched")),
         Some(Walk::Circles(passed)) => return circles(case, &passed),
         Some(Walk::Ends(get, exchange)) => (get, exchange, sentence(case, get, exchange)),
@@ -39,14 +50,19 @@ pub(crate) fn judge(case: &Case) -> Judgement {
             (get, exchange, format!("{} redirects to {location}", case.endpoint(&get.address)))
         }
     };
-    let findings = match case::end(exchange) {
-        End::NoConnection => return silent(Outcome::skipped(NO_CONNECTION)),
-        End::NoSession => return silent(Outcome::skipped("no TLS session, so no request")),
+    let mut findings = match case::end(exchange) {
+        // It answered before, at the latest when it redirected.
+        End::NoConnection => status::refusals(case, get).unwrap_or_else(|| connecting::share(case, get)),
+        End::NoSession => {
+            return silent(Outcome::unclear(format!("no TLS session, so no request: {}", detail(exchange))));
+        }
         End::Untested => return silent(Outcome::unclear(format!("no request could be made: {}", detail(exchange)))),
         End::Http2 => return silent(Outcome::works(format!("{} speaks HTTP/2 only", case.endpoint(&get.address)))),
         End::Answered(code) => {
             let mut findings = status::judge(case, get, exchange, code);
             findings.extend(latency::judge(case, get));
+            findings.extend(connecting::share(case, get));
+            findings.extend(trickle::judge(case, get));
             findings.extend(idle::judge(case, get));
             findings.extend(budget::judge(case, get));
             findings.extend(detour::judge(case, get, exchange));
@@ -55,7 +71,14 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         End::Silent | End::Stuck => silence::judge(case, get, exchange),
         _ => wire::judge(case, get, exchange),
     };
-    conclude(case, get, exchange, findings, works)
+    let beside = connecting::beside(case, &get.address);
+    let doubtful = !beside.is_empty();
+    findings.extend(beside);
+    let mut judgement = conclude(case, get, exchange, findings, works);
+    if doubtful && judgement.outcome.conclusion == Conclusion::Works {
+        judgement.outcome.conclusion = Conclusion::Unclear;
+    }
+    judgement
 }
 
 fn conclude(case: &Case, get: &Get, exchange: &HttpExchange, findings: Vec<Finding>, works: String) -> Judgement {

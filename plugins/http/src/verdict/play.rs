@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use sonde_sdk::dial::{HttpExchange, TlsDial, TlsSession, Verification};
+use sonde_sdk::dial::{HttpExchange, MtuConclusion, PathMtuResult, TlsDial, TlsSession, Verification};
 use sonde_sdk::system::ProxiesAnswer;
 use sonde_sdk::testkit;
 use sonde_sdk::types::{Endpoint, Phase, Property, Reason};
@@ -17,9 +17,15 @@ use crate::plan;
 type Exchange<'a> = Box<dyn Fn(&Get, usize) -> HttpExchange + 'a>;
 
 /// A modelled server. It is told how many requests came before.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a model")]
 pub(crate) struct Net<'a> {
     pub(crate) http: Exchange<'a>,
     pub(crate) speaks_tls: bool,
+    /// What `connect` found.
+    pub(crate) answering: bool,
+    /// How long a silent server is waited for when asked again.
+    pub(crate) patience_ms: u64,
+    pub(crate) mtu: Box<dyn Fn() -> PathMtuResult + 'a>,
     pub(crate) https: bool,
     pub(crate) path: &'static str,
     pub(crate) addresses: Vec<&'static str>,
@@ -36,6 +42,9 @@ impl<'a> Net<'a> {
         Self {
             http: Box::new(http),
             speaks_tls: false,
+            answering: true,
+            patience_ms: 8000,
+            mtu: Box::new(unanswered_echoes),
             https: false,
             path: "/",
             addresses: vec!["192.0.2.80"],
@@ -53,6 +62,7 @@ impl<'a> Net<'a> {
         let origin = Origin { https: self.https, grpc: self.grpc, host: "shop.example".to_owned(), port };
         let mut case = Case::new(origin, self.path, &addresses);
         case.wishes = self.wishes.clone();
+        case.answering = self.answering;
         let ids = Cell::new(0);
         let id = || {
             ids.set(ids.get() + 1);
@@ -62,7 +72,12 @@ impl<'a> Net<'a> {
             for step in plan::next(&case) {
                 match step {
                     Step::Get(get) | Step::Later(get, _) => {
-                        let exchange = HttpExchange { evidence: id(), ..(self.http)(&get, case.exchanges.len()) };
+                        let mut exchange = HttpExchange { evidence: id(), ..(self.http)(&get, case.exchanges.len()) };
+                        if let (1, Err(failure)) = (get.attempt, &mut exchange.outcome)
+                            && failure.reason == Reason::TimedOut
+                        {
+                            failure.elapsed_us = self.patience_ms * 1000;
+                        }
                         case.exchanges.push((get, exchange));
                     }
                     Step::Idle(get, pause) => {
@@ -83,6 +98,10 @@ impl<'a> Net<'a> {
                     Step::Via(get, proxy) => {
                         let exchange = Some(HttpExchange { evidence: id(), ..(self.via)() });
                         case.detours.push(Detour { get, proxy, exchange });
+                    }
+                    Step::Mtu(address) => {
+                        let result = PathMtuResult { evidence: id(), ..(self.mtu)() };
+                        case.mtus.push((address, result));
                     }
                     Step::Tls(address) => {
                         let dial = TlsDial { evidence: id(), ..self.handshake() };
@@ -155,6 +174,9 @@ pub(crate) fn broken_off(reason: Reason) -> HttpExchange {
         (response.body_complete, response.content_length, response.body_bytes) = (false, Some(1000), 10);
     }
     exchange.outcome = Err(testkit::failure(Phase::Receive, reason, 10));
+    if let Some(info) = &mut exchange.connection.info {
+        info.bytes_acked = 120;
+    }
     exchange
 }
 
@@ -165,11 +187,37 @@ pub(crate) fn bytes(bytes: &[u8]) -> HttpExchange {
     exchange
 }
 
+/// A page that began at once and took this long, of so many bytes; nothing came out of order.
+pub(crate) fn dripping(receive_ms: u64, bytes: u64) -> HttpExchange {
+    let mut exchange = answer(200);
+    exchange.phases.receive = Some(testkit::timing(receive_ms));
+    if let Some(response) = &mut exchange.response {
+        response.body_bytes = bytes;
+    }
+    exchange.deltas = Some(testkit::deltas(&[]));
+    exchange
+}
+
+/// No echo comes back.
+pub(crate) fn unanswered_echoes() -> PathMtuResult {
+    let silent = testkit::path_mtu_result(0, 1500);
+    PathMtuResult { conclusion: MtuConclusion::Unanswered, mtu_bytes: None, ..silent }
+}
+
+/// Echoes up to this size come back.
+pub(crate) fn black_hole(passed: u32) -> PathMtuResult {
+    PathMtuResult {
+        conclusion: MtuConclusion::BlackHole,
+        lost_from_bytes: Some(passed + 1),
+        ..testkit::path_mtu_result(0, passed)
+    }
+}
+
 /// The request was sent, and its packets were lost again and again.
 pub(crate) fn lost() -> HttpExchange {
     let mut exchange = unanswered(Reason::TimedOut);
     if let Some(info) = &mut exchange.connection.info {
-        (info.unacked, info.backoff, info.lost) = (3, 3, 1);
+        (info.unacked, info.backoff, info.lost, info.bytes_acked) = (3, 3, 1, 1);
     }
     exchange
 }

@@ -1,74 +1,66 @@
-//! The request was sent and no answer, or only its beginning, came: the server, or a path that takes only small packets?
+//! The request was sent and no answer, or only its beginning, came: the server, or a path that loses packets?
+
+use std::time::Duration;
 
 use sonde_sdk::dial::{Connection, HttpExchange};
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
+use sonde_sdk::types::Failure;
 
-use super::latency;
-use crate::case::{self, Case, End, Get};
+use super::vanishing::{everything, large_answers, large_requests, lost, whole};
+use super::{latency, trickle};
+use crate::case::{self, Case, End, Form, Get};
 
 /// Judges a request that ran into its timeout.
 pub(super) fn judge(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
-    let at = case.endpoint(&get.address);
-    let padded = case.padded(get);
-    let small: Vec<&HttpExchange> = case.repeats(get).collect();
-    let acknowledged: Vec<u64> =
-        small.iter().filter(|exchange| delivered(&exchange.connection)).map(|exchange| exchange.evidence).collect();
-    if let Some(large) = padded.filter(|large| lost(&large.connection) && waits(large) && !acknowledged.is_empty()) {
-        return vec![
-            supports("l3.pmtu_blackhole")
-                .proof()
-                .about(&at)
-                .because(format!(
-                    "small requests to {at} are acknowledged, full-sized packets are lost without any ICMP message"
-                ))
-                .citing([large.evidence])
-                .build(),
-            refutes("app.not_responding")
-                .proof()
-                .about(&at)
-                .because("what is missing is the acknowledgement of large packets; those of small ones come at once")
-                .citing(acknowledged.iter().copied())
-                .build(),
-            refutes("tcp.peer_zero_window")
-                .proof()
-                .about(&at)
-                .because("the server's window is open")
-                .citing(acknowledged)
-                .build(),
-        ];
+    let path = large_requests(case, get).or_else(|| everything(case, get)).or_else(|| large_answers(case, get));
+    if let Some(findings) = path {
+        return findings;
     }
-    let late: Vec<&HttpExchange> = small
-        .iter()
-        .copied()
-        .chain(padded)
+    if case::end(first) == End::Stuck {
+        return stuck(case, get, first);
+    }
+    let answered: Vec<&HttpExchange> = case
+        .repeats(get)
+        .chain(case.formed(get, Form::Padded))
         .filter(|exchange| matches!(case::end(exchange), End::Answered(_)) && exchange.response.is_some())
         .collect();
-    if !late.is_empty() {
+    if !answered.is_empty() {
         let unanswered: Vec<u64> =
-            small.iter().filter(|exchange| waits(exchange)).map(|exchange| exchange.evidence).collect();
-        let slow: Vec<&HttpExchange> = late.iter().copied().filter(|exchange| case::slow(exchange)).collect();
+            case.repeats(get).filter(|exchange| waits(exchange)).map(|exchange| exchange.evidence).collect();
+        let slow: Vec<&HttpExchange> = answered.into_iter().filter(|exchange| case::slow(exchange)).collect();
         if !slow.is_empty() {
             return latency::from_answers(case, get, &unanswered, &slow);
         }
         return vec![not_responding(case, get, first).build()];
     }
-    if case::end(first) == End::Stuck {
-        return vec![
-            supports("http.slow_body")
-                .about(case.origin.url(&get.path))
-                .because(format!("{at} begins its answer and then stops sending"))
-                .citing(std::iter::once(first.evidence).chain(acknowledged))
-                .strong()
-                .build(),
-        ];
+    never(case, get, first)
+}
+
+/// The answer began and did not end.
+fn stuck(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
+    let trickle = trickle::judge(case, get);
+    if !trickle.is_empty() {
+        return trickle;
     }
+    let at = case.endpoint(&get.address);
+    let support = supports("http.slow_body")
+        .about(case.origin.url(&get.path))
+        .because(format!("{at} begins its answer and then stops sending"))
+        .citing(std::iter::once(first.evidence).chain(acknowledged(case, get)));
+    let healed = case.repeats(get).any(|exchange| !waits(exchange));
+    vec![if healed { support } else { support.strong() }.build()]
+}
+
+/// Nothing came, however long it was waited for.
+fn never(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
+    let at = case.endpoint(&get.address);
+    let small: Vec<&HttpExchange> = case.repeats(get).collect();
+    let acknowledged = acknowledged(case, get);
     if acknowledged.is_empty() {
         return vec![not_responding(case, get, first).build()];
     }
     // Why the server is silent - stopped, out of descriptors, or waiting itself - shows only on the server.
-    let again: Vec<u64> =
-        small.iter().skip(1).filter(|exchange| waits(exchange)).map(|exchange| exchange.evidence).collect();
     let mut findings = vec![
         supports("app.dependency_hung")
             .about(&at)
@@ -76,45 +68,67 @@ pub(super) fn judge(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding
             .citing([first.evidence])
             .build(),
     ];
-    let large = padded.filter(|large| delivered(&large.connection));
-    if let Some(large) = large {
-        findings.push(
-            refutes("l3.pmtu_blackhole")
-                .proof()
-                .about(&at)
-                .because("a request of several full-sized packets is acknowledged as well")
-                .citing([large.evidence])
-                .build(),
-        );
-    }
-    if !again.is_empty() {
+    findings.extend(fits(case, get));
+    let again: Vec<&HttpExchange> = small.iter().skip(1).copied().filter(|exchange| waits(exchange)).collect();
+    let patient = again.iter().any(|exchange| waited(exchange) >= ENOUGH);
+    if patient {
         findings.push(
             refutes("http.server_slow")
                 .strong()
                 .about(case.origin.url(&get.path))
                 .because("asked again, with more patience, there is still no answer")
-                .citing(again.iter().copied())
+                .citing(again.iter().map(|exchange| exchange.evidence))
                 .build(),
         );
     }
     let support = not_responding(case, get, first);
     // Answered never, however often, and delivered always; a large request that was lost would say something else.
-    let stuck = padded.is_some_and(|large| lost(&large.connection));
-    let proven = !again.is_empty() && acknowledged.len() == small.len() && !stuck;
+    let stuck = case.formed(get, Form::Padded).is_some_and(|large| lost(&large.connection));
+    let proven = patient && acknowledged.len() == small.len() && !stuck;
     findings.insert(0, if proven { support.proof() } else { support.strong().citing(acknowledged) }.build());
     findings
 }
 
+/// What says that the size of packets is not the matter: echoes both ways, else a large request beside a small answer.
+fn fits(case: &Case, get: &Get) -> Option<Finding> {
+    let refutation = refutes("l3.pmtu_blackhole").about(case.endpoint(&get.address));
+    if let Some(evidence) = whole(case, get) {
+        let why = "full-sized packets come to it and back";
+        return Some(refutation.proof().because(why).citing([evidence]).build());
+    }
+    let large = case.formed(get, Form::Padded).filter(|large| waits(large) && delivered(&large.connection))?;
+    let head = case.formed(get, Form::Head).filter(|head| waits(head) && delivered(&head.connection));
+    let refutation = refutation.citing([large.evidence]).citing(head.map(|head| head.evidence));
+    Some(match head {
+        Some(_) => refutation.strong().because(
+            "a request of several full-sized packets is acknowledged as well, and one whose answer is small is not answered either",
+        ),
+        None => refutation.strong().because("a request of several full-sized packets is acknowledged as well"),
+    }
+    .build())
+}
+
 fn not_responding(case: &Case, get: &Get, first: &HttpExchange) -> sonde_sdk::finding::Draft {
     let at = case.endpoint(&get.address);
+    let taken = delivered(&first.connection);
+    let how = if taken { "accepts the connection and takes the request" } else { "accepts the connection" };
     supports("app.not_responding")
         .about(&at)
-        .because(format!("{at} accepts the connection and takes the request, but never answers it"))
+        .because(format!("{at} {how}, but never answers it"))
         .citing([first.evidence])
 }
 
-fn waits(exchange: &HttpExchange) -> bool {
+/// The usual requests that were acknowledged.
+pub(super) fn acknowledged(case: &Case, get: &Get) -> Vec<u64> {
+    case.repeats(get).filter(|exchange| delivered(&exchange.connection)).map(|exchange| exchange.evidence).collect()
+}
+
+pub(super) fn waits(exchange: &HttpExchange) -> bool {
     matches!(case::end(exchange), End::Silent | End::Stuck)
+}
+
+fn waited(exchange: &HttpExchange) -> Duration {
+    exchange.outcome.as_ref().err().map_or(Duration::ZERO, Failure::elapsed)
 }
 
 /// Everything sent was acknowledged, and it was more than the SYN.
@@ -122,12 +136,7 @@ fn delivered(connection: &Connection) -> bool {
     connection.info.as_ref().is_some_and(|info| info.unacked == 0 && info.lost == 0 && info.bytes_acked >= SOME_BYTES)
 }
 
-/// Sent, sent again, and not acknowledged, with the path MTU unchanged.
-fn lost(connection: &Connection) -> bool {
-    connection.info.as_ref().is_some_and(|info| {
-        info.unacked > 0 && (info.backoff > 0 || info.retransmits > 0 || info.lost > 0) && info.snd_wnd > 0
-    })
-}
-
 /// Any request is larger than this.
 const SOME_BYTES: u64 = 40;
+/// Waited for less than this, a server may only be slow. A little below [`super::LAST`], which ends a request.
+const ENOUGH: Duration = Duration::from_millis(7500);

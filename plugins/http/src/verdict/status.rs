@@ -24,6 +24,9 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) 
     if !bad.is_empty() && !good.is_empty() {
         return share(case, get, &bad, &good);
     }
+    if let Some(findings) = one_address(case, get, &bad) {
+        return findings;
+    }
     match code {
         400 => super::wire::tls_required(case, get, exchange).unwrap_or_default(),
         401 | 403 | 407 => pair(case, get, exchange, code, "http.unauthorized", "wants credentials", &NOT_FOUND),
@@ -206,6 +209,33 @@ fn share(case: &Case, get: &Get, bad: &[&HttpExchange], good: &[&HttpExchange]) 
     ]
 }
 
+/// This address fails every time while another of the name's answers.
+pub(super) fn one_address(case: &Case, get: &Get, bad: &[&HttpExchange]) -> Option<Vec<Finding>> {
+    // The same request, so not one that only this address redirected to.
+    let elsewhere = case.elsewhere(&get.address).filter(|_| *get == case.opening(&get.address));
+    let good: Vec<u64> = elsewhere.map(|exchange| exchange.evidence).collect();
+    let (first, [_, ..]) = (bad.first()?, good.as_slice()) else { return None };
+    let at = case.endpoint(&get.address);
+    let how = match case::end(first) {
+        End::Answered(_) => format!("answers {}", case::spoken(first)),
+        _ => "ends the connection without a whole answer".to_owned(),
+    };
+    let support = supports("lb.backend_erroring")
+        .about(&at)
+        .because(format!("{at} {how} for {}, while another address of {} answers it", get.path, case.origin.host))
+        .citing(bad.iter().map(|exchange| exchange.evidence))
+        .measuring(Measure::count("failed requests", i64::try_from(bad.len()).unwrap_or(i64::MAX)));
+    Some(vec![
+        if bad.len() > 1 { support.proof() } else { support.strong() }.build(),
+        refutes("http.unavailable")
+            .proof()
+            .about(&at)
+            .because("the same request at another address is answered, so it is not the whole service")
+            .citing(good)
+            .build(),
+    ])
+}
+
 /// The first try was refused, and others were not.
 pub(super) fn refusing_backend(case: &Case) -> Option<Judgement> {
     let findings = case.addresses.iter().map(|address| case.opening(address)).find_map(|get| refusals(case, &get))?;
@@ -214,7 +244,7 @@ pub(super) fn refusing_backend(case: &Case) -> Option<Judgement> {
 }
 
 /// Some connections are refused and some are not: one backend of several.
-fn refusals(case: &Case, get: &Get) -> Option<Vec<Finding>> {
+pub(super) fn refusals(case: &Case, get: &Get) -> Option<Vec<Finding>> {
     let at = case.endpoint(&get.address);
     let (bad, good): (Vec<&HttpExchange>, Vec<&HttpExchange>) =
         case.repeats(get).partition(|exchange| plan::refuses(exchange));

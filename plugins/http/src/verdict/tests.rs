@@ -1,6 +1,9 @@
 //! Whole runs, from the first request to the verdict.
 
+mod addresses;
 mod asked;
+mod body;
+mod vanishing;
 
 use sonde_sdk::check::Conclusion;
 use sonde_sdk::dial::Verification;
@@ -10,7 +13,7 @@ use sonde_sdk::types::{Phase, Reason};
 
 use super::Judgement;
 use super::play::{Net, after, answer, broken_off, bytes, lost, unanswered, unconnected, verified, with};
-use crate::case;
+use crate::case::{self, Form};
 
 #[track_caller]
 fn names(judgement: &Judgement, cause: &str, look_alike: &str) {
@@ -175,21 +178,28 @@ fn a_server_that_takes_every_request_and_answers_none_is_not_responding() {
 
 #[test]
 fn a_silent_server_whose_queue_is_full_by_the_third_connection_is_not_responding() {
-    let net = Net::new(|get, _| if get.padded { unconnected(Reason::TimedOut) } else { unanswered(Reason::TimedOut) });
+    let net =
+        Net::new(
+            |get, _| {
+                if get.form == Form::Padded { unconnected(Reason::TimedOut) } else { unanswered(Reason::TimedOut) }
+            },
+        );
     names(&net.run(), "app.not_responding", "http.server_slow");
 }
 
 #[test]
 fn large_requests_that_are_lost_where_small_ones_are_not_meet_a_small_mtu() {
-    let judgement = Net::new(|get, _| if get.padded { lost() } else { unanswered(Reason::TimedOut) }).run();
+    let judgement =
+        Net::new(|get, _| if get.form == Form::Padded { lost() } else { unanswered(Reason::TimedOut) }).run();
     names(&judgement, "l3.pmtu_blackhole", "app.not_responding");
     assert!(refuted(&judgement.findings).contains(&"tcp.peer_zero_window"));
 }
 
 #[test]
-fn a_path_that_loses_small_requests_too_proves_no_small_mtu() {
+fn an_open_connection_on_which_small_requests_are_lost_too_is_a_black_hole() {
     let judgement = Net::new(|_, _| lost()).run();
-    assert!(supported(&judgement.findings, Strength::Strong).is_empty(), "{judgement:#?}");
+    names(&judgement, "tcp.established_blackhole", "http.server_slow");
+    assert!(refuted(&judgement.findings).contains(&"l3.pmtu_blackhole"));
 }
 
 #[test]
@@ -307,7 +317,7 @@ fn a_long_way_of_redirects_is_given_up_without_a_cause() {
 #[test]
 fn the_second_address_is_used_where_the_first_cannot_be_reached() {
     let mut net =
-        Net::new(|get, _| if get.address == "192.0.2.80" { unconnected(Reason::TimedOut) } else { answer(200) });
+        Net::new(|get, _| if get.address == "192.0.2.80" { unconnected(Reason::Refused) } else { answer(200) });
     net.addresses.push("192.0.2.81");
     is_healthy(&net.run());
 }
@@ -318,25 +328,25 @@ fn a_target_without_a_connection_is_left_to_others() {
 }
 
 #[test]
-fn a_target_without_a_session_is_left_to_others() {
+fn a_target_without_a_session_does_not_work() {
     let mut net = Net::new(|_, _| {
         let mut exchange = unanswered(Reason::TlsAlert(70));
         exchange.outcome = Err(testkit::failure(Phase::Tls, Reason::TlsAlert(70), 1));
         exchange
     });
     net.https = true;
-    assert_eq!(net.run().outcome.conclusion, Conclusion::Skipped);
+    assert_eq!(net.run().outcome.conclusion, Conclusion::Unclear);
 }
 
 #[test]
-fn a_session_that_ends_after_a_demand_for_a_certificate_is_left_to_others() {
+fn a_session_that_ends_after_a_demand_for_a_certificate_does_not_work() {
     let mut net = Net::new(|_, _| {
         let mut session = testkit::session(vec![], Verification::Accepted);
         session.client_certificate_requested = true;
         sonde_sdk::dial::HttpExchange { session: Some(session), ..unanswered(Reason::Closed) }
     });
     net.https = true;
-    assert_eq!(net.run().outcome.conclusion, Conclusion::Skipped);
+    assert_eq!(net.run().outcome.conclusion, Conclusion::Unclear);
 }
 
 #[test]

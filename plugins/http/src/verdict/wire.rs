@@ -4,8 +4,9 @@ use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 
-use super::same_again;
-use crate::case::{self, Case, End, Get};
+use super::{same_again, status};
+use crate::case::{self, Case, End, Form, Get};
+use crate::plan;
 
 /// Judges an exchange that did not end in an answer.
 pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Finding> {
@@ -14,6 +15,14 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Find
     }
     let at = case.endpoint(&get.address);
     let again = same_again(case, get, exchange);
+    if case::end(exchange).fails() {
+        let all: Vec<&HttpExchange> = case.repeats(get).collect();
+        // One that healed here is no rule of this address.
+        let bad = if all.iter().all(|exchange| plan::fails(exchange)) { all } else { Vec::new() };
+        if let Some(findings) = status::one_address(case, get, &bad) {
+            return findings;
+        }
+    }
     let pair = |cause: &str, sentence: String, look_alike: &str, why: &str| {
         let support = supports(cause).about(&at).because(sentence).citing([exchange.evidence]);
         if again.is_empty() {
@@ -69,8 +78,10 @@ fn limited(case: &Case, get: &Get, exchange: &HttpExchange, again: &[u64]) -> Ve
         .about(&at)
         .because(format!("{at} takes the HTTP/2 connection but {how}"))
         .citing([exchange.evidence]);
-    let plain = case.find(&Get { http1: true, attempt: 0, ..get.clone() });
-    let plain = plain.filter(|plain| matches!(case::end(plain), End::Answered(..400))).map(|plain| plain.evidence);
+    let plain = case
+        .formed(get, Form::Http1)
+        .filter(|plain| matches!(case::end(plain), End::Answered(..400)))
+        .map(|plain| plain.evidence);
     if again.is_empty() {
         return vec![support.strong().build()];
     }

@@ -9,7 +9,7 @@ use sonde_sdk::report::Strength;
 use sonde_sdk::testkit::{self, supported};
 use sonde_sdk::types::{Phase, Property, Reason};
 
-use crate::case::Owner;
+use crate::case::{Form, Owner};
 
 use super::super::play::{Net, after, answer, unanswered, with};
 use super::{is_healthy, names, suspects};
@@ -124,7 +124,7 @@ fn refused_stream() -> HttpExchange {
 
 #[test]
 fn a_refused_stream_beside_an_answer_in_http_1_is_the_stream_limit() {
-    let mut net = Net::new(|get, _| if get.http1 { answer(200) } else { refused_stream() });
+    let mut net = Net::new(|get, _| if get.form == Form::Http1 { answer(200) } else { refused_stream() });
     net.https = true;
     names(&net.run(), "http.h2_stream_limit", "http.pool_exhausted");
 }

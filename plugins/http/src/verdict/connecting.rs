@@ -1,0 +1,86 @@
+//! Connections that get no answer at an address that answered `connect` a moment ago: one backend of several, a limit on new
+//! connections, a full queue.
+
+use sonde_sdk::check::Outcome;
+use sonde_sdk::dial::HttpExchange;
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::report::{Finding, Strength};
+use sonde_sdk::types::Measure;
+
+use super::Judgement;
+use crate::case::{self, Case, End, Get};
+use crate::plan;
+
+/// Some connections for this request are silent and some are not.
+pub(super) fn share(case: &Case, get: &Get) -> Vec<Finding> {
+    let silent: Vec<&HttpExchange> = case.repeats(get).filter(|exchange| plan::drops(exchange)).collect();
+    let good: Vec<u64> = case
+        .repeats(get)
+        .filter(|exchange| matches!(case::end(exchange), End::Answered(_)))
+        .map(|exchange| exchange.evidence)
+        .collect();
+    if silent.is_empty() || good.is_empty() {
+        return Vec::new();
+    }
+    let at = case.endpoint(&get.address);
+    let total = silent.len() + good.len();
+    // A limit on new connections drops some as well: which it is, only the backends or the filter tell.
+    let strength = if silent.len() > 1 { Strength::Strong } else { Strength::Weak };
+    vec![
+        supports("lb.backend_blackholed")
+            .strength(strength)
+            .about(&at)
+            .because(format!("{} of {total} connections to {at} get no answer, the others do", silent.len()))
+            .citing(silent.iter().map(|exchange| exchange.evidence))
+            .measuring(Measure::count("silent connections", i64::try_from(silent.len()).unwrap_or(i64::MAX)))
+            .build(),
+        refutes("fw.drop_remote")
+            .about(&at)
+            .because(format!("{} of {total} connections are accepted", good.len()))
+            .citing(good)
+            .build(),
+    ]
+}
+
+/// No request could be made although `connect` reached the address: that is not for `connect` to judge.
+pub(super) fn silent(case: &Case) -> Option<Judgement> {
+    let dropped = |get: &Get| -> Vec<u64> {
+        case.repeats(get).filter(|exchange| plan::drops(exchange)).map(|exchange| exchange.evidence).collect()
+    };
+    let (get, evidence) = case
+        .addresses
+        .iter()
+        .filter(|_| case.answering)
+        .map(|address| case.opening(address))
+        .map(|get| (get.clone(), dropped(&get)))
+        .find(|(_, evidence)| !evidence.is_empty())?;
+    let mut findings = share(case, &get);
+    if findings.is_empty() {
+        findings = suspicions(case, &get, &evidence);
+    }
+    let outcome = Outcome::unclear(findings.first().map_or_else(String::new, |finding| finding.summary.clone()))
+        .next(format!("on the server {}: sonde diagnose :{}", get.address, case.origin.port));
+    Some(Judgement { findings, outcome })
+}
+
+/// An address beside the one that was judged, which answered `connect` and twice not here.
+pub(super) fn beside(case: &Case, judged: &str) -> Vec<Finding> {
+    let twice = |get: &Get| {
+        let all: Vec<&HttpExchange> = case.repeats(get).collect();
+        (all.len() > 1 && all.iter().all(|exchange| plan::drops(exchange)))
+            .then(|| all.iter().map(|exchange| exchange.evidence).collect::<Vec<u64>>())
+    };
+    let others = case.addresses.iter().filter(|address| case.answering && *address != judged);
+    others
+        .map(|address| case.opening(address))
+        .find_map(|get| twice(&get).map(|evidence| suspicions(case, &get, &evidence)))
+        .unwrap_or_default()
+}
+
+fn suspicions(case: &Case, get: &Get, evidence: &[u64]) -> Vec<Finding> {
+    let at = case.endpoint(&get.address);
+    let because = format!("{at} accepted connections a moment ago, and now gives {} no answer", evidence.len());
+    ["fw.drop_remote", "tcp.accept_queue_overflow", "lb.backend_blackholed"]
+        .map(|cause| supports(cause).about(&at).because(&because).citing(evidence.iter().copied()).build())
+        .into()
+}
