@@ -3,6 +3,7 @@
 //! Each failing address is a [`Case`] of its own first. Then the addresses are seen together: one that fails beside one that
 //! works is another fault (or none) than the same failure of all.
 
+mod aged;
 mod case;
 mod cluster;
 mod conflict;
@@ -52,6 +53,13 @@ fn alone<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
     }
     if let Some((sender, message)) = observed.foreign_icmp(failure, path) {
         return icmp::judge(path, dial, failure, sender, message);
+    }
+    if let Some(error) = failure.icmp.as_ref().filter(|e| e.sender.is_some())
+        && failure.reason != Reason::Refused
+        && !neighbour::is_broken(observed, path)
+        && let Some(case) = icmp::own(path, dial, failure, error)
+    {
+        return case;
     }
     match failure.reason {
         Reason::TimedOut => silent::judge(observed, path),

@@ -8,8 +8,8 @@ use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Failure, IcmpError, Measure, Reason};
 
-use super::Case;
-use crate::observe::Path;
+use super::{Case, aged};
+use crate::observe::{Path, is_resolved, is_time_exceeded};
 
 /// An error that waits for a neighbour takes three seconds from the first packet; one at once takes a round trip, or on the
 /// shortest paths the second SYN.
@@ -35,7 +35,7 @@ pub(super) fn message(error: &IcmpError, ipv6: bool) -> Message {
         (false, 3, 9 | 10 | 13 | 14 | 15) | (true, 1, 1 | 5 | 6) => Message::Prohibited,
         (false, 3, 0 | 6 | 11) | (true, 1, 0) => Message::Network,
         (false, 3, 1 | 7 | 8 | 12) | (true, 1, 3) => Message::Host,
-        (false, 11, _) | (true, 3, _) => Message::TimeExceeded,
+        _ if is_time_exceeded(error, ipv6) => Message::TimeExceeded,
         _ => Message::Other,
     }
 }
@@ -68,35 +68,78 @@ pub(super) fn judge<'a>(
                 );
             not_closed(case, &again)
         }
+        Message::Network | Message::Host if path.answered_controls().next().is_some() => {
+            one_port(path, dial, sender, &code, elapsed)
+        }
         Message::Network => {
             let sentence =
                 format!("{sender} answers that it cannot reach the network of {} ({code})", path.endpoint.address);
             no_route_there(path, dial, &sentence, elapsed, &again)
         }
         Message::Host => host(path, dial, sender, &code, elapsed, &again),
-        Message::TimeExceeded => {
-            let sentence = format!(
-                "packets to {} circle until their time to live ends; {sender} reports it ({code})",
-                path.endpoint.address
-            );
-            let case = Case::proven(path, "l3.routing_loop", sentence.clone()).with(
-                supports("l3.routing_loop").proof().because(&sentence).citing([dial.evidence]).measuring(elapsed),
-            );
-            if again.is_empty() {
-                return case;
-            }
-            case.with(
-                refutes("l3.icmp_unreachable")
-                    .proof()
-                    .because("repeated, it is time exceeded again: no router says that it lacks a route")
-                    .citing(again),
-            )
-        }
+        Message::TimeExceeded => aged::judge(path, dial, sender, &code, elapsed),
         Message::Other => Case::unclear(
             path,
             format!("{sender} answers the SYN to {} with {code}, which no known cause explains", path.endpoint),
         ),
     }
+}
+
+/// The error speaks of a host or its network, and yet the host answers on other ports: a filter uses the words of a router.
+fn one_port<'a>(path: &'a Path, dial: &TcpDial, sender: &str, code: &str, elapsed: Measure) -> Case<'a> {
+    let answering: Vec<EvidenceId> = path.answered_controls().map(|c| c.dial.evidence).collect();
+    let ports: Vec<String> = path.answered_controls().map(|c| c.port.to_string()).collect();
+    let sentence = format!(
+        "{sender} answers the SYN to {} with {code}, while the host answers on port {}: a filter rejects this port",
+        path.endpoint,
+        ports.join(", ")
+    );
+    Case::proven(path, "fw.reject_icmp", sentence.clone())
+        .with(supports("fw.reject_icmp").proof().because(&sentence).citing([dial.evidence]).measuring(elapsed))
+        .with(
+            refutes("l3.icmp_unreachable")
+                .proof()
+                .because(format!("the host is reached: it answers on port {}", ports.join(", ")))
+                .citing(answering),
+        )
+}
+
+/// This host's own ICMP error; the kernel's own word on a silent neighbour is host unreachable. None where it may be that.
+pub(super) fn own<'a>(path: &'a Path, dial: &TcpDial, failure: &Failure, error: &IcmpError) -> Option<Case<'a>> {
+    let said = message(error, path.endpoint.is_ipv6());
+    let code = format!("type {} code {}", error.icmp_type, error.code);
+    let sentence =
+        format!("this host itself answers the SYN to {} with ICMP {code}: its own filter rejects it", path.endpoint);
+    let finding = supports("fw.reject_icmp")
+        .because(&sentence)
+        .citing([dial.evidence])
+        .measuring(Measure::duration("connect", failure.elapsed()));
+    let next = "list this host's output rules: nft list ruleset, iptables -S OUTPUT";
+    if said == Message::Host {
+        let (entry, _) = path.neighbour().filter(|(_, n)| is_resolved(n))?;
+        return Some(Case::unclear(path, sentence).with(finding.citing([entry]).strong()).next(next));
+    }
+    let again = repeated(path, dial.evidence, said);
+    if again.is_empty() || said == Message::Other || said == Message::TimeExceeded {
+        return Some(Case::unclear(path, sentence).with(finding.strong()).next(next));
+    }
+    Some(
+        Case::proven(path, "fw.reject_icmp", sentence)
+            .with(finding.proof())
+            .with(
+                refutes("tcp.port_closed")
+                    .proof()
+                    .because("repeated, an ICMP error of this host comes again: the SYN never leaves it")
+                    .citing(again.iter().copied()),
+            )
+            .with(
+                refutes("l3.icmp_unreachable")
+                    .strong()
+                    .because("the error comes from this host itself, not from a router")
+                    .citing(again),
+            )
+            .next(next),
+    )
 }
 
 /// Host unreachable: by a router without a route at once, by the last router only when its neighbour stayed silent.

@@ -49,11 +49,49 @@ fn host_unreachable_once_early_and_then_silence_is_no_router_without_route() {
     assert!(!is_proven(&judgement.findings, "l3.icmp_unreachable"), "{judgement:#?}");
 }
 
-#[test]
-fn time_exceeded_is_a_loop() {
-    let dials = vec![
+fn aged() -> Path {
+    path(vec![
         with_icmp(failing(1, Reason::HostUnreachable), "198.51.100.1", 11, 0),
         with_icmp(failing(2, Reason::HostUnreachable), "198.51.100.1", 11, 0),
-    ];
-    assert_proven(&judge(&seen(vec![path(dials)])), "l3.routing_loop", "l3.icmp_unreachable");
+    ])
+}
+
+#[test]
+fn time_exceeded_on_a_way_whose_hops_repeat_is_a_loop() {
+    let mut path = aged();
+    let routers = ["192.0.2.1", "198.51.100.1", "192.0.2.1", "198.51.100.1"];
+    path.trace =
+        Some(testkit::trace_result(9, routers.into_iter().zip(1..).map(|(r, n)| testkit::exceeded(n, r)).collect()));
+    assert_proven(&judge(&seen(vec![path])), "l3.routing_loop", "l3.icmp_unreachable");
+}
+
+#[test]
+fn time_exceeded_on_a_way_without_repetition_is_no_loop() {
+    assert_undecided(&judge(&seen(vec![aged()])));
+    let mut path = aged();
+    let hops = [testkit::exceeded(1, "198.51.100.1"), testkit::hop(2, &sonde_sdk::dial::ProbeAnswer::Answered)];
+    path.trace = Some(testkit::trace_result(9, hops.to_vec()));
+    assert_undecided(&judge(&seen(vec![path])));
+}
+
+#[test]
+fn a_routers_words_about_one_port_of_a_host_that_answers_on_others_are_a_filters() {
+    for (reason, code) in [(Reason::HostUnreachable, 1), (Reason::NetworkUnreachable, 0)] {
+        let rejected = |n| with_icmp(failing(n, reason.clone()), "198.51.100.1", 3, code);
+        let mut path = path(vec![rejected(1), rejected(2)]);
+        path.controls = vec![control(4, 80, failing(4, Reason::Refused))];
+        assert_proven(&judge(&seen(vec![path.clone()])), "fw.reject_icmp", "l3.icmp_unreachable");
+        path.controls = vec![control(4, 80, with_icmp(failing(4, reason), "198.51.100.1", 3, code))];
+        assert!(is_proven(&judge(&seen(vec![path])).findings, "l3.icmp_unreachable"));
+    }
+}
+
+#[test]
+fn an_error_of_this_host_itself_is_its_own_filters_word_unless_the_neighbour_is_silent() {
+    let own = |n, code| with_icmp(after(failing(n, Reason::HostUnreachable), 1020), "192.0.2.100", 3, code);
+    let judgement = judge(&seen(vec![path(vec![own(1, 13), own(2, 13)])]));
+    assert_proven(&judgement, "fw.reject_icmp", "tcp.port_closed");
+    let judgement = judge(&seen(vec![path(vec![own(1, 1), own(2, 1)])]));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["fw.reject_icmp"]);
 }
