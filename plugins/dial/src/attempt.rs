@@ -71,7 +71,9 @@ pub(crate) async fn repeat(endpoint: Endpoint, wish: &Wish, deadline: Duration) 
         return series;
     }
     if wish.is_one_call() {
-        series.attempts = repeated(&series.endpoint, wish, patience, left).await;
+        let request = tcp_request(&series.endpoint, wish, patience).times(wish.count).every(wish.interval);
+        let seen = dial::tcp_repeat(request.within(left)).await;
+        series.attempts = of_series(&series.endpoint, &seen);
         return series;
     }
     for number in 0..wish.count {
@@ -100,30 +102,12 @@ pub(crate) async fn repeat(endpoint: Endpoint, wish: &Wish, deadline: Duration) 
     series
 }
 
-/// All dials in one call of the host.
-async fn repeated(endpoint: &Endpoint, wish: &Wish, patience: Duration, left: Duration) -> Vec<Attempt> {
-    let count = fitting(wish.count, wish.interval, left.saturating_sub(patience));
-    let request = tcp_request(endpoint, wish, patience).times(count).every(wish.interval).within(left);
-    of_series(endpoint, &dial::tcp_repeat(request).await, patience)
-}
-
-/// As many of `count` as can begin in `room`: the last one, too, is to have all of its timeout.
-fn fitting(count: u32, interval: Duration, room: Duration) -> u32 {
-    let intervals = room.as_micros().checked_div(interval.as_micros()).unwrap_or(u128::MAX);
-    u32::try_from(intervals.saturating_add(1)).unwrap_or(u32::MAX).min(count)
-}
-
-fn of_series(endpoint: &Endpoint, seen: &TcpSeries, patience: Duration) -> Vec<Attempt> {
-    if let Err(failure) = &seen.outcome {
-        return vec![Attempt::failed(endpoint, failure)];
+/// One for each that the host has made; it makes none that has not all of its timeout left.
+fn of_series(endpoint: &Endpoint, seen: &TcpSeries) -> Vec<Attempt> {
+    match &seen.outcome {
+        Ok(()) => seen.attempts.iter().map(|attempt| one_of(endpoint, seen, attempt)).collect(),
+        Err(failure) => vec![Attempt::failed(endpoint, failure)],
     }
-    let mut attempts: Vec<Attempt> = seen.attempts.iter().map(|attempt| one_of(endpoint, seen, attempt)).collect();
-    // Where the others took longer than their interval, the end of the series cuts the last one short.
-    let cut = seen.attempts.last().is_some_and(|last| last.connect_us < wait::microseconds(patience * 9 / 10));
-    if cut && attempts.len() > 1 {
-        attempts.pop_if(|last| last.fate == Some(Fate::Silent));
-    }
-    attempts
 }
 
 fn one_of(endpoint: &Endpoint, seen: &TcpSeries, attempt: &TcpAttempt) -> Attempt {
@@ -234,15 +218,7 @@ mod tests {
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
     fn of(seen: &TcpSeries) -> Vec<Attempt> {
-        of_series(&Endpoint::new("192.0.2.1", 80), seen, MS(1300))
-    }
-
-    #[test]
-    fn as_many_dials_begin_as_leave_the_last_one_its_time() {
-        assert_eq!(fitting(1000, MS(200), MS(1000)), 6);
-        assert_eq!(fitting(3, MS(200), MS(1000)), 3);
-        assert_eq!(fitting(1000, MS(200), MS(0)), 1);
-        assert_eq!(fitting(1000, MS(0), MS(0)), 1000);
+        of_series(&Endpoint::new("192.0.2.1", 80), seen)
     }
 
     #[test]
@@ -253,16 +229,6 @@ mod tests {
         assert_eq!(attempts[1].fate, Some(Fate::Silent));
         assert!(attempts[1].trouble.as_deref().is_some_and(|trouble| trouble.starts_with("192.0.2.1:80: ")));
         assert!(attempts[2].is_good());
-    }
-
-    #[test]
-    fn an_attempt_that_the_end_of_the_series_cuts_short_is_not_lost() {
-        let mut seen = testkit::series(1, &[Some(500), None]);
-        seen.attempts[1].connect_us = 40_000;
-
-        assert_eq!(of(&seen).len(), 1);
-        seen.attempts[1].connect_us = 1_300_000;
-        assert_eq!(of(&seen).len(), 2);
     }
 
     #[test]
