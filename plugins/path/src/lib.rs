@@ -18,14 +18,14 @@ impl Check for PathCheck {
         Manifest::new(
             "path",
             env!("CARGO_PKG_VERSION"),
-            "Traces the way to the target's port hop by hop, measures the path MTU, and counts echo replies.",
+            "Traces the way to the target's port hop by hop, measures the path MTU, and counts echo replies; of 4 addresses at most.",
         )
         .serving([TargetKind::Https, TargetKind::Http, TargetKind::Tcp, TargetKind::Tls, TargetKind::Udp])
         .calling(["dial"])
         .after(["resolve"])
         .taking(Parameter::new("max-hops", Integer, "the highest TTL to try, 1 to 64").with_default("30"))
         .taking(Parameter::new("probes", Integer, "probes of each hop, 1 to 10").with_default("3"))
-        .taking(Parameter::new("count", Integer, "echo requests, 1 to 1000").with_default("20"))
+        .taking(Parameter::new("count", Integer, "echo requests of each address, 1 to 1000").with_default("20"))
         .taking(Parameter::new("family", Text, "4 or 6: only addresses of it"))
         .deciding(verdict::CAUSES)
         .costing(CostClass::Heavy)
@@ -35,15 +35,21 @@ impl Check for PathCheck {
         let asked = Asked::of(&target, &arguments)?;
         let time = budget.remaining().saturating_sub(RESERVE);
         let endpoints: Vec<Endpoint> = target.endpoints().filter(|endpoint| asked.takes(endpoint)).collect();
-        if endpoints.is_empty() {
+        let known = endpoints.len();
+        if known == 0 {
             let what =
                 arguments.optional::<String>("family")?.map_or_else(String::new, |family| format!("IPv{family} "));
             return Ok(Outcome::skipped(format!("the target has no {what}address")));
         }
-        let paths = wait::all(endpoints.into_iter().take(MOST).map(|endpoint| measure(endpoint, &asked, time))).await;
-        let judgement = verdict::judge(&paths);
+        let pace = pace(asked.count, time)?;
+        let measured = endpoints.into_iter().take(MOST).map(|endpoint| measure(endpoint, &asked, pace, time));
+        let judgement = verdict::judge(&wait::all(measured).await);
         report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(if known > MOST {
+            judgement.outcome.noting("addresses", format!("{MOST} of {known} were measured"))
+        } else {
+            judgement.outcome
+        })
     }
 }
 
@@ -84,13 +90,29 @@ impl Asked {
     }
 }
 
+/// How far apart the echo requests are, so that all of them are sent and the last can be answered before the call's time is up.
+fn pace(count: u16, time: Duration) -> Result<Duration, String> {
+    if time < LEAST {
+        let whole = LEAST + RESERVE;
+        return Err(format!("the run's time leaves {time:?} to trace anything: give it {whole:?} and more"));
+    }
+    let call = time / 2;
+    let sending = call - LAST_ECHO.min(call / 2);
+    let pace = sending / u32::from(count);
+    if pace < FASTEST {
+        let most = sending.as_millis() / FASTEST.as_millis();
+        return Err(format!("count {count} takes longer than the run: give at most {most}, or the run more time"));
+    }
+    Ok(pace.min(USUAL))
+}
+
 /// The three at one time; then, where SYNs die on the way, how far datagrams come.
-async fn measure(endpoint: Endpoint, asked: &Asked, time: Duration) -> Path {
+async fn measure(endpoint: Endpoint, asked: &Asked, pace: Duration, time: Duration) -> Path {
     let trace = TraceRequest::to(endpoint.clone()).up_to(asked.max_hops).probing(asked.probes).within(time / 2);
     let trace = if asked.udp { trace.over_udp() } else { trace };
     let ladder = PathMtuRequest::to(endpoint.clone()).within(time / 2);
     let ladder = if asked.udp { ladder.without_tcp() } else { ladder };
-    let echo = EchoRequest::of(&endpoint.address).times(asked.count).within(time / 2);
+    let echo = EchoRequest::of(&endpoint.address).times(asked.count).every(pace).within(time / 2);
     let (trace, mtu, echo) = wait::join3(dial::trace(trace), dial::path_mtu(ladder), dial::echo(echo)).await;
     let datagrams = if asked.udp || !verdict::dies(&trace) {
         None
@@ -106,3 +128,35 @@ const MOST: usize = 4;
 
 /// Kept back so that what is cut off is still judged.
 const RESERVE: Duration = Duration::from_millis(500);
+
+/// With less, nothing that comes from farther than the next room is heard.
+const LEAST: Duration = Duration::from_millis(500);
+
+/// Between two echo requests: as the SDK asks for them, and the least, at which routers and hosts begin to ration their answers.
+const USUAL: Duration = Duration::from_millis(20);
+const FASTEST: Duration = Duration::from_millis(5);
+
+/// As long as the host waits for the last of them.
+const LAST_ECHO: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    #[test]
+    fn a_run_without_time_says_how_much_it_takes() {
+        let problem = pace(20, Duration::ZERO).expect_err("there is no time");
+        assert!(problem.ends_with("give it 1s and more"), "{problem}");
+    }
+
+    #[test]
+    fn many_echoes_are_sent_faster_and_too_many_are_refused() {
+        assert_eq!(pace(20, MS(29_500)), Ok(MS(20)));
+        assert_eq!(pace(1000, MS(28_000)), Ok(MS(13)));
+        assert_eq!(pace(20, LEAST), Ok(MS(125) / 20));
+        let problem = pace(1000, MS(9_500)).expect_err("they take too long");
+        assert!(problem.contains("count 1000") && problem.contains("at most 750"), "{problem}");
+    }
+}

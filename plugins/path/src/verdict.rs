@@ -4,7 +4,7 @@ mod reach;
 mod size;
 
 use sonde_sdk::check::Outcome;
-use sonde_sdk::dial::{EchoResult, PathMtuResult, TraceResult};
+use sonde_sdk::dial::{EchoResult, MtuConclusion, PathMtuResult, TraceResult};
 use sonde_sdk::report::{Finding, Stance, Strength};
 use sonde_sdk::types::{Endpoint, Reason};
 
@@ -58,7 +58,7 @@ pub(crate) fn dies(trace: &TraceResult) -> bool {
 pub(crate) fn judge(paths: &[Path]) -> Judgement {
     let mut findings = Vec::new();
     let mut sentences = Vec::new();
-    let (mut broken, mut unclear, mut skipped) = (false, false, 0);
+    let (mut broken, mut silent, mut undecided, mut skipped) = (false, false, false, 0);
     for path in paths {
         if let Err(failure) = &path.trace.outcome
             && failure.is_our_own()
@@ -70,18 +70,21 @@ pub(crate) fn judge(paths: &[Path]) -> Judgement {
         let found = [reach::judge(path), size::judge(path)].concat();
         let proven = found.iter().any(|f| f.stance == Stance::Supports && f.strength == Strength::Proof);
         broken |= proven;
-        unclear |= !proven && path.trace.reached.is_none();
+        silent |= !proven && path.trace.reached.is_none();
+        undecided |= path.mtu.conclusion == MtuConclusion::Unclear;
         sentences.push(format!("{}: {}", path.endpoint, sentence(path)));
         findings.extend(found);
     }
     let summary = sentences.join("; ");
-    let outcome = match (broken, unclear) {
+    let outcome = match (broken, silent, undecided) {
         _ if skipped == paths.len() => Outcome::skipped(summary),
-        (true, _) => Outcome::broken(summary),
-        (false, true) => Outcome::unclear(summary).next(
+        (true, ..) => Outcome::broken(summary),
+        (false, true, _) => Outcome::unclear(summary).next(
             "run `sonde diagnose` on the target itself, or `sonde path` from a host nearer to it, to see whether the packets arrive",
         ),
-        (false, false) => Outcome::works(summary),
+        (false, false, true) => Outcome::unclear(summary)
+            .next("run it again with more time: sizes were lost at random, or the time was up, and whether large packets pass is open"),
+        (false, false, false) => Outcome::works(summary),
     };
     Judgement { findings, outcome }
 }
@@ -96,9 +99,19 @@ fn sentence(path: &Path) -> String {
         (None, Ok(())) => "nothing is known of the way".to_owned(),
     };
     let size = match (path.mtu.black_hole(), path.mtu.mtu_bytes) {
-        (Some((passed, lost)), _) => format!(", packets of {passed} bytes pass and of {lost} vanish"),
+        (Some((passed, lost)), _) if size::hurts(path, passed) => {
+            format!(", packets of {passed} bytes pass and of {lost} vanish")
+        }
+        (Some((passed, lost)), _) => {
+            format!(", packets of {passed} bytes pass and of {lost} vanish, which TCP's segments are too small for")
+        }
+        (None, _) if path.mtu.conclusion == MtuConclusion::Unclear => ", path MTU unclear".to_owned(),
         (None, Some(mtu)) => format!(", path MTU {mtu}"),
-        (None, None) => String::new(),
+        // Where echo is filtered, as is common, nothing is wrong; but nothing is known either.
+        (None, None) => match &path.mtu.outcome {
+            Err(failure) if failure.is_our_own() => format!(", path MTU not measured: {}", failure.detail),
+            _ => ", path MTU not measured, for nothing answers the sizes".to_owned(),
+        },
     };
     let loss = match path.echo.loss() {
         Some(loss) if loss > 0.0 && path.echo.received > 0 => {

@@ -32,15 +32,12 @@ pub(super) fn judge(path: &Path) -> Vec<Finding> {
 fn black_hole(path: &Path, passed: u32, lost: u32) -> Vec<Finding> {
     let about = &path.endpoint;
     let because = format!("packets of {passed} bytes come through, those of {lost} vanish, and no router says why");
-    let headers = if about.is_ipv6() { 60 } else { 40 };
     let draft = supports("l3.pmtu_blackhole")
         .about(about)
         .because(because)
         .citing([path.mtu.evidence])
         .measuring(Measure::new("largest that passes", f64::from(passed), "By"));
-    // Segments that are small enough, by a clamped MSS, do not fall in; the options take room in a segment, too.
-    let hurts = path.mtu.mss_bytes.is_none_or(|mss| mss + headers + TIMESTAMP_OPTION > passed);
-    if !hurts {
+    if !hurts(path, passed) {
         return vec![draft.build()];
     }
     let mut findings = vec![draft.proof().build()];
@@ -50,6 +47,12 @@ fn black_hole(path: &Path, passed: u32, lost: u32) -> Vec<Finding> {
         findings.push(refutation.citing([path.echo.evidence]).build());
     }
     findings
+}
+
+/// Segments that are small enough, by a clamped MSS, do not fall in; the options take room in a segment, too.
+pub(super) fn hurts(path: &Path, passed: u32) -> bool {
+    let headers = if path.endpoint.is_ipv6() { 60 } else { 40 };
+    path.mtu.mss_bytes.is_none_or(|mss| mss + headers + TIMESTAMP_OPTION > passed)
 }
 
 /// Which the MSS that the kernel tells has left out.

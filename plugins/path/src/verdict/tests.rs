@@ -149,6 +149,28 @@ fn a_clamped_mss_keeps_tcp_out_of_the_hole() {
     let judgement = judged(black_hole(Some(1248)));
     assert!(!is_named(&judgement, "l3.pmtu_blackhole"));
     assert_eq!(judgement.outcome.conclusion, Conclusion::Works);
+    assert!(judgement.outcome.summary.ends_with("vanish, which TCP's segments are too small for"), "{judgement:#?}");
+}
+
+/// A ladder that came to nothing.
+fn unmeasured(conclusion: MtuConclusion) -> Path {
+    let mut path = healthy();
+    (path.mtu.conclusion, path.mtu.mtu_bytes) = (conclusion, None);
+    path
+}
+
+#[test]
+fn sizes_that_nothing_answers_are_no_fault_and_are_told() {
+    let outcome = judged(unmeasured(MtuConclusion::Unanswered)).outcome;
+    assert_eq!(outcome.conclusion, Conclusion::Works);
+    assert!(outcome.summary.contains("path MTU not measured"), "{outcome:#?}");
+}
+
+#[test]
+fn sizes_that_are_lost_at_random_leave_it_undecided() {
+    let outcome = judged(unmeasured(MtuConclusion::Unclear)).outcome;
+    assert_eq!(outcome.conclusion, Conclusion::Unclear);
+    assert!(outcome.summary.contains("path MTU unclear") && outcome.next_step.is_some(), "{outcome:#?}");
 }
 
 #[test]
