@@ -4,13 +4,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sonde_proto::json;
-use sonde_proto::v1::evidence::Call;
 use sonde_proto::v1::{CheckArgument, Conclusion, Diagnosis};
 
 use crate::arguments::{Format, Global, target};
-use crate::command::view::{View, argument, some_evidence};
+use crate::command::view::{Family, View, accepted, argument};
 use crate::connection::Session;
 use crate::error::CommandError;
 use crate::exit;
@@ -30,19 +29,19 @@ pub(crate) struct Dial {
     /// What to dial
     #[arg(value_name = "TARGET", value_parser = target)]
     target: String,
-    /// Dial each address so often, one dial after another
+    /// Dial each address so often, one dial after another: at most 10000 times (TCP targets) or 1000 times
     #[arg(short = 'n', long = "count", value_name = "N", allow_hyphen_values = true)]
     count: Option<String>,
-    /// The pause between two of them, for example 200ms
+    /// From the begin of one to the begin of the next, 200ms unless given; one that takes longer is waited for
     #[arg(long, value_name = "DURATION")]
     interval: Option<String>,
-    /// How long one dial may take
+    /// How long one dial may take, as long as any probe of the daemon unless given; with -n at most half of the run's time
     #[arg(long, value_name = "DURATION")]
     patience: Option<String>,
     /// Addresses of this family only
     #[arg(long, value_name = "4|6", value_enum)]
     family: Option<Family>,
-    /// Dial from this local address
+    /// Dial from this local address, and addresses of its family only
     #[arg(long, value_name = "IP")]
     bind: Option<IpAddr>,
     /// Dial through this network device (below Linux 5.7 it needs `CAP_NET_RAW`)
@@ -54,7 +53,7 @@ pub(crate) struct Dial {
     /// Keep connections open so long, and see whether the peer ends them (TCP targets)
     #[arg(long, value_name = "DURATION")]
     hold: Option<String>,
-    /// Send and verify this server name instead of the target's host
+    /// Send and verify this server name instead of the target's host (TLS and https targets)
     #[arg(long, value_name = "NAME")]
     sni: Option<String>,
     /// Verify the server name, but do not send it (TLS targets)
@@ -75,7 +74,7 @@ pub(crate) struct Dial {
     /// The request's method (HTTP targets)
     #[arg(short = 'X', long, value_name = "METHOD")]
     method: Option<String>,
-    /// A further header of the request; can be repeated (HTTP targets)
+    /// A further header of the request, or its Host; can be repeated (HTTP targets)
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
     /// How many redirects to follow; 0 follows none (HTTP targets)
@@ -89,24 +88,13 @@ pub(crate) struct Dial {
     endpoints: Vec<String>,
 }
 
-/// Which addresses.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Family {
-    /// IPv4
-    #[value(name = "4")]
-    Ipv4,
-    /// IPv6
-    #[value(name = "6")]
-    Ipv6,
-}
-
 impl Dial {
     /// Runs the check behind the command and prints what it saw.
     pub(crate) async fn run(self, session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
         let arguments = self.arguments()?;
         let view = View { check: CHECK, target: self.target, arguments, endpoints: self.endpoints, budget: BUDGET };
         let diagnosis = view.run(session, global).await?;
-        some_evidence(&diagnosis, |call| matches!(call, Call::TcpDial(_)))?;
+        accepted(&diagnosis)?;
         let wide = output.format() == Format::Wide;
         output.message(
             &diagnosis,
@@ -123,15 +111,10 @@ impl Dial {
         if let Some(header) = self.headers.iter().find(|header| header.contains(['\r', '\n'])) {
             return Err(CommandError::Usage(format!("header {header:?} has a line break; write NAME: VALUE")));
         }
-        let family = self.family.map(|family| match family {
-            Family::Ipv4 => "4",
-            Family::Ipv6 => "6",
-        });
         let given = [
             ("count", self.count.clone()),
             ("interval", self.interval.clone()),
             ("timeout", self.patience.clone()),
-            ("family", family.map(str::to_owned)),
             ("bind", self.bind.map(|address| address.to_string())),
             ("device", self.device.clone()),
             ("close", self.close.clone()),
@@ -147,7 +130,8 @@ impl Dial {
             ("redirects", self.redirects.clone()),
             ("deltas", self.deltas.then(|| "true".to_owned())),
         ];
-        Ok(given.into_iter().filter_map(|(name, value)| Some(argument(name, value?))).collect())
+        let given = given.into_iter().filter_map(|(name, value)| Some(argument(name, value?)));
+        Ok(given.chain(self.family.map(Family::argument)).collect())
     }
 }
 

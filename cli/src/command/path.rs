@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sonde_proto::json;
 use sonde_proto::v1::Conclusion;
-use sonde_proto::v1::evidence::Call;
 
 use crate::arguments::{Format, Global, target};
-use crate::command::view::{View, argument, evidence};
+use crate::command::view::{Family, View, accepted, argument};
 use crate::connection::Session;
 use crate::error::CommandError;
 use crate::exit;
@@ -22,11 +21,14 @@ use crate::render::path as render;
   HOST:PORT, tcp://, tls://, http://, https://   SYNs to that very port
   udp://HOST:PORT                                datagrams to it
 
+Of a name with more addresses the first 4 are measured.
+
 The trace needs no privilege. Echo needs CAP_NET_RAW or a group in net.ipv4.ping_group_range; without, the MTU is measured by
 datagrams where the host tells that their port is closed.
 
 JSON: the Diagnosis message; its evidence carries every measured field. Exit code 0: the packets arrive, whatever the port answers,
-and large ones as well; 1: they do not.")]
+and none of a size that its connections use is known to vanish; where echo is filtered sizes cannot be measured, which the summary
+says. 1: packets do not arrive, large ones vanish, or it could not be told.")]
 pub(crate) struct Path {
     /// The target whose port is traced
     #[arg(value_name = "TARGET", value_parser = target)]
@@ -37,23 +39,12 @@ pub(crate) struct Path {
     /// Probes of each hop, 1 to 10
     #[arg(short = 'n', long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=10))]
     probes: u8,
-    /// Echo requests, 1 to 1000
+    /// Echo requests, 1 to 1000; many are sent faster, so that they fit into the time
     #[arg(short = 'c', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     count: u16,
     /// Addresses of this family only
     #[arg(long, value_name = "4|6", value_enum)]
     family: Option<Family>,
-}
-
-/// Which addresses.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Family {
-    /// IPv4
-    #[value(name = "4")]
-    Ipv4,
-    /// IPv6
-    #[value(name = "6")]
-    Ipv6,
 }
 
 impl Path {
@@ -64,13 +55,10 @@ impl Path {
             argument("probes", self.probes.to_string()),
             argument("count", self.count.to_string()),
         ];
-        arguments.extend(self.family.map(|family| match family {
-            Family::Ipv4 => argument("family", "4"),
-            Family::Ipv6 => argument("family", "6"),
-        }));
+        arguments.extend(self.family.map(Family::argument));
         let view = View { check: CHECK, target: self.target, arguments, endpoints: vec![], budget: BUDGET };
         let diagnosis = view.run(session, global).await?;
-        evidence(&diagnosis, |call| matches!(call, Call::Trace(_)))?;
+        accepted(&diagnosis)?;
         let wide = output.format() == Format::Wide;
         output.message(
             &diagnosis,

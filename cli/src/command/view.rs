@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
 use sonde_proto::v1::check_service_client::CheckServiceClient;
 use sonde_proto::v1::evidence::Call;
 use sonde_proto::v1::{
@@ -55,9 +56,11 @@ impl View {
     }
 }
 
-/// The host calls of one kind. One that was refused for its arguments is an error of the tool.
+/// The host calls of one kind; none is an error of the tool, as is one that was refused for its arguments.
 pub(crate) fn evidence(diagnosis: &Diagnosis, wanted: impl Fn(&Call) -> bool) -> Result<Vec<&Evidence>, CommandError> {
-    let found = some_evidence(diagnosis, wanted)?;
+    accepted(diagnosis)?;
+    let found: Vec<_> =
+        diagnosis.evidence.iter().filter(|evidence| evidence.call.as_ref().is_some_and(&wanted)).collect();
     if found.is_empty() {
         let said = diagnosis.checks.iter().map(|run| run.summary.as_str()).find(|summary| !summary.is_empty());
         return Err(CommandError::Usage(said.unwrap_or("nothing was asked").to_owned()));
@@ -65,20 +68,72 @@ pub(crate) fn evidence(diagnosis: &Diagnosis, wanted: impl Fn(&Call) -> bool) ->
     Ok(found)
 }
 
-/// The same, where there may be none.
-pub(crate) fn some_evidence(
-    diagnosis: &Diagnosis,
-    wanted: impl Fn(&Call) -> bool,
-) -> Result<Vec<&Evidence>, CommandError> {
-    let refused =
-        diagnosis.evidence.iter().find(|evidence| matches!(evidence.call, Some(Call::Rejected(RejectedCall { .. }))));
-    if let Some(failure) = refused.and_then(|evidence| evidence.failure.as_ref()) {
-        return Err(CommandError::Usage(failure.detail.clone()));
+/// A check whose calls were refused for their arguments saw nothing: an error of the tool. Once it has asked anything, a refusal
+/// is a part of what it saw.
+pub(crate) fn accepted(diagnosis: &Diagnosis) -> Result<(), CommandError> {
+    let is_refused = |evidence: &Evidence| matches!(evidence.call, Some(Call::Rejected(RejectedCall { .. })));
+    let asked = |check: &str| diagnosis.evidence.iter().any(|one| one.check == check && !is_refused(one));
+    let refused = diagnosis.evidence.iter().find(|one| is_refused(one) && !asked(&one.check));
+    match refused.and_then(|refused| refused.failure.as_ref()) {
+        Some(failure) => Err(CommandError::Usage(failure.detail.clone())),
+        None => Ok(()),
     }
-    Ok(diagnosis.evidence.iter().filter(|evidence| evidence.call.as_ref().is_some_and(&wanted)).collect())
+}
+
+/// Which addresses.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Family {
+    /// IPv4
+    #[value(name = "4")]
+    Ipv4,
+    /// IPv6
+    #[value(name = "6")]
+    Ipv6,
+}
+
+impl Family {
+    /// As the argument `family` of a check.
+    pub(crate) fn argument(self) -> CheckArgument {
+        argument(
+            "family",
+            match self {
+                Self::Ipv4 => "4",
+                Self::Ipv6 => "6",
+            },
+        )
+    }
 }
 
 /// An argument of the check.
 pub(crate) fn argument(name: &str, value: impl Into<String>) -> CheckArgument {
     CheckArgument { name: name.to_owned(), value: value.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use sonde_proto::v1::{Failure, TcpDial};
+
+    use super::*;
+
+    fn diagnosis(calls: Vec<Call>) -> Diagnosis {
+        let evidence = |call| Evidence {
+            check: "dial".to_owned(),
+            failure: matches!(call, Call::Rejected(_))
+                .then(|| Failure { detail: "no such host".to_owned(), ..Failure::default() }),
+            call: Some(call),
+            ..Evidence::default()
+        };
+        Diagnosis { evidence: calls.into_iter().map(evidence).collect(), ..Diagnosis::default() }
+    }
+
+    #[test]
+    fn a_call_refused_for_its_arguments_is_an_error_only_where_it_is_all_there_is() {
+        let (refused, dial) = (Call::Rejected(RejectedCall::default()), Call::TcpDial(TcpDial::default()));
+
+        let alone = accepted(&diagnosis(vec![refused.clone()]));
+        let beside = accepted(&diagnosis(vec![dial, refused]));
+
+        assert!(alone.is_err_and(|error| error.to_string().contains("no such host")));
+        assert!(beside.is_ok());
+    }
 }

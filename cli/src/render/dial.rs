@@ -2,6 +2,7 @@
 
 mod address;
 mod hop;
+mod series;
 mod session;
 
 use sonde_proto::v1::{CheckRun, CheckState, Connection, Diagnosis, Endpoint, Evidence, TlsSession, evidence::Call};
@@ -22,10 +23,11 @@ pub(crate) fn page(diagnosis: &Diagnosis, wide: bool, width: usize) -> String {
     page.line(&format!("{}  {}", paint(STRONG, &clean(&diagnosis.target)), paint(FAINT, &clean(&namespace))));
     let (first, hops): (Vec<_>, Vec<_>) = dials.iter().partition(|dial| hop::is_first(dial, &dials));
     address::draw(&mut page, &first);
+    let repeated = series::draw(&mut page, diagnosis);
     hop::draw(&mut page, &first, &hops);
     session::draw(&mut page, &dials, wide);
     for run in diagnosis.checks.iter().filter(|run| run.check == CHECK) {
-        conclude(&mut page, run, dials.is_empty().then_some(diagnosis));
+        conclude(&mut page, run, (dials.is_empty() && !repeated).then_some(diagnosis));
     }
     page.gap();
     page.faint(&format!("run {}  trace {}", diagnosis.run_id, diagnosis.trace_id));
@@ -33,8 +35,8 @@ pub(crate) fn page(diagnosis: &Diagnosis, wide: bool, width: usize) -> String {
     page.finish()
 }
 
-/// What the check itself says; where nothing was dialled also why there was no address.
-fn conclude(page: &mut Page, run: &CheckRun, why: Option<&Diagnosis>) {
+/// What the check itself says; where it asked nothing also why there was no address.
+pub(super) fn conclude(page: &mut Page, run: &CheckRun, why: Option<&Diagnosis>) {
     page.gap();
     let said = if run.state() == CheckState::Stopped { layer::stopped(run) } else { run.summary.clone() };
     page.headline(layer::mark(run), &said);

@@ -2,10 +2,11 @@
 
 use sonde_proto::v1::evidence::Call;
 use sonde_proto::v1::{
-    Conclusion, Diagnosis, Echo, Evidence, Hop, HopProbe, IcmpError, MtuConclusion, MtuMethod, PathMtu, ProbeAnswer,
-    Rung, RungOutcome, Trace, TraceTransport,
+    Diagnosis, Echo, Evidence, Hop, HopProbe, IcmpError, MtuConclusion, MtuMethod, PathMtu, ProbeAnswer, Rung,
+    RungOutcome, Trace, TraceTransport,
 };
 
+use crate::render::dial::conclude;
 use crate::render::page::Page;
 use crate::render::style::{FAINT, Mark, STRONG, paint};
 use crate::render::text::{clean, count, elapsed, micros, socket};
@@ -21,16 +22,9 @@ pub(crate) fn page(diagnosis: &Diagnosis, wide: bool, width: usize) -> String {
             _ => {}
         }
     }
+    let measured = diagnosis.evidence.iter().any(|evidence| evidence.check == "path");
     for run in diagnosis.checks.iter().filter(|run| run.check == "path") {
-        page.gap();
-        let mark = match run.conclusion() {
-            Conclusion::Works => Mark::Works,
-            Conclusion::Broken => Mark::Broken,
-            Conclusion::Unclear | Conclusion::Unspecified => Mark::Unclear,
-            Conclusion::Skipped => Mark::Skipped,
-        };
-        page.headline(mark, &run.summary);
-        page.field("next", &run.next_step);
+        conclude(&mut page, run, (!measured).then_some(diagnosis));
     }
     page.finish()
 }
@@ -177,6 +171,8 @@ fn echoes(page: &mut Page, echo: &Echo, evidence: &Evidence) {
 
 #[cfg(test)]
 mod tests {
+    use sonde_proto::v1::{CheckRun, CheckState, Conclusion};
+
     use super::*;
 
     fn shown(name: &str, wide: bool) -> String {
@@ -191,6 +187,24 @@ mod tests {
     #[test]
     fn a_healthy_path_shows_hops_sizes_and_echoes() {
         insta::assert_snapshot!(shown("healthy", true));
+    }
+
+    #[test]
+    fn a_name_without_an_address_shows_why() {
+        let check = |check: &str, conclusion: Conclusion, summary: &str| CheckRun {
+            check: check.to_owned(),
+            state: CheckState::Concluded.into(),
+            conclusion: conclusion.into(),
+            summary: summary.to_owned(),
+            ..CheckRun::default()
+        };
+        let checks = vec![
+            check("resolve", Conclusion::Broken, "nowhere.example does not exist"),
+            check("path", Conclusion::Skipped, "the target has no address"),
+        ];
+        let page = page(&Diagnosis { checks, ..Diagnosis::default() }, false, 100);
+        let page = anstream::adapter::strip_str(&page).to_string();
+        assert!(page.contains("the target has no address") && page.contains("does not exist"), "{page}");
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub(super) fn failed_words(failure: &Failure, connection: Option<&Connection>, r
 }
 
 /// Numbers at the right of their columns.
-fn aligned(cells: &[String; COLUMNS], widths: &[usize; COLUMNS]) -> String {
+pub(super) fn aligned<const N: usize>(cells: &[String; N], widths: &[usize; N]) -> String {
     let cells = cells.iter().zip(widths).map(|(cell, width)| {
         let fill = width.saturating_sub(columns(cell));
         format!("{:fill$}{cell}", "")

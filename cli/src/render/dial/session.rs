@@ -99,6 +99,8 @@ fn presented(page: &mut Page, session: &TlsSession, depth: usize, certificate: &
         page.list("issuer at", &certificate.issuer_urls);
         page.list("OCSP at", &certificate.ocsp_urls);
         page.list("CRL at", &certificate.crl_urls);
+        page.field("key id", &certificate.subject_key_id_hex);
+        page.field("issuer key", &certificate.authority_key_id_hex);
         page.field("serial", &certificate.serial_hex);
         page.field("sha256", &certificate.sha256_hex);
     }

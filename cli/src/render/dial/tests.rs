@@ -14,6 +14,11 @@ fn an_address_that_answers_shows_the_kernels_figures_and_one_that_does_not_its_e
 }
 
 #[test]
+fn addresses_that_were_dialled_many_times_show_their_statistics() {
+    insta::assert_snapshot!(drawn(include_str!("../../../testdata/dial_series.json"), false, 120));
+}
+
+#[test]
 fn a_handshake_shows_the_chain_with_what_is_wrong_with_it() {
     insta::assert_snapshot!(drawn(include_str!("../../../testdata/dial_tls.json"), true, 120));
 }
