@@ -2,7 +2,10 @@
 //!
 //! Owns the classification of one handshake that both share; names no cause.
 
-use sonde_sdk::dial::{Certificate, HttpExchange, Starttls, TlsDial, TlsHelloDial, TlsSession, Verification};
+use sonde_sdk::dial::{
+    Certificate, Connection, HttpExchange, MtuConclusion, MtuMethod, PathMtuResult, Starttls, TlsDial, TlsHelloDial,
+    TlsSession, Verification,
+};
 use sonde_sdk::system::ClockAnswer;
 use sonde_sdk::types::{Endpoint, Phase, Reason};
 
@@ -43,6 +46,8 @@ pub(crate) enum Step {
     Large(String),
     /// An HTTP request over TLS.
     Http(String),
+    /// How large the packets are that come to it and back.
+    Mtu(String),
     Clock,
 }
 
@@ -63,6 +68,7 @@ pub(crate) struct Case {
     pub(crate) handshakes: Vec<(Step, TlsDial)>,
     pub(crate) hellos: Vec<(Step, TlsHelloDial)>,
     pub(crate) requests: Vec<(Step, HttpExchange)>,
+    pub(crate) mtus: Vec<(Step, PathMtuResult)>,
     pub(crate) clock: Option<ClockAnswer>,
 }
 
@@ -102,6 +108,7 @@ impl Case {
             handshakes: Vec::new(),
             hellos: Vec::new(),
             requests: Vec::new(),
+            mtus: Vec::new(),
             clock: None,
         }
     }
@@ -119,6 +126,7 @@ impl Case {
             Step::Plain(_) | Step::Large(_) | Step::Http(_) | Step::Issuer => {
                 self.requests.iter().any(|(done, _)| done == step)
             }
+            Step::Mtu(_) => self.mtus.iter().any(|(done, _)| done == step),
             Step::Clock => self.clock.is_some(),
         }
     }
@@ -162,6 +170,18 @@ impl Case {
 
     pub(crate) fn request(&self, wanted: &Step) -> Option<&HttpExchange> {
         self.requests.iter().find(|(step, _)| step == wanted).map(|(_, exchange)| exchange)
+    }
+
+    pub(crate) fn mtu(&self, address: &str) -> Option<&PathMtuResult> {
+        self.mtus.iter().find(|(step, _)| matches!(step, Step::Mtu(at) if at == address)).map(|(_, result)| result)
+    }
+
+    /// The echo that shows full-sized packets to come both ways, if one does.
+    pub(crate) fn full_sized_packets_pass(&self, address: &str) -> Option<u64> {
+        let mtu = self.mtu(address)?;
+        // Only an echo is as large on its way back.
+        let both = mtu.method == Some(MtuMethod::IcmpEcho) && mtu.conclusion == MtuConclusion::Measured;
+        (both && mtu.link_mtu_bytes.is_some() && mtu.mtu_bytes == mtu.link_mtu_bytes).then_some(mtu.evidence)
     }
 
     /// Takes a handshake in. One that STARTTLS made possible takes the place of the first, and sets how all others begin.
@@ -227,6 +247,16 @@ pub(crate) fn end(dial: &TlsDial) -> End {
     }
 }
 
+/// The dial got no answer.
+pub(crate) fn drops(dial: &TlsDial) -> bool {
+    end(dial) == End::NoConnection && dial.outcome.as_ref().is_err_and(|failure| failure.reason == Reason::TimedOut)
+}
+
+/// More than the SYN was acknowledged, and nothing is on its way.
+pub(crate) fn acknowledged(connection: &Connection) -> bool {
+    connection.info.as_ref().is_some_and(|info| info.unacked == 0 && info.lost == 0 && info.bytes_acked >= SOME_BYTES)
+}
+
 /// The server spoke TLS: a `ServerHello` or an alert came.
 pub(crate) fn spoke_tls(dial: &TlsDial) -> bool {
     dial.session.as_ref().is_some_and(|session| session.version.is_some())
@@ -252,4 +282,6 @@ pub(crate) fn remaining(session: &TlsSession) -> Option<(&Certificate, i64, i64)
 
 /// Catalogue of causes, thresholds: 14 days.
 const WARNING_S: i64 = 14 * 86_400;
+/// A `ClientHello`, or a request, is larger than this.
+const SOME_BYTES: u64 = 40;
 const MOST_ADDRESSES: usize = 3;

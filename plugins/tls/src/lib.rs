@@ -70,6 +70,7 @@ enum Seen {
     Handshake(Step, Box<dial::TlsDial>),
     Hello(Step, Box<dial::TlsHelloDial>),
     Request(Step, Box<dial::HttpExchange>),
+    Mtu(Step, Box<dial::PathMtuResult>),
     Clock(system::ClockAnswer),
 }
 
@@ -79,6 +80,7 @@ impl Seen {
             Self::Handshake(step, dial) => case.put(step, *dial),
             Self::Hello(step, dial) => case.hellos.push((step, *dial)),
             Self::Request(step, exchange) => case.requests.push((step, *exchange)),
+            Self::Mtu(step, result) => case.mtus.push((step, *result)),
             Self::Clock(answer) => case.clock = Some(answer),
         }
     }
@@ -119,6 +121,10 @@ fn take(case: &Case, step: Step, patience: Duration) -> impl Future<Output = See
         }
         Step::Plain(address) => Call::Http(get(case, address, patience)),
         Step::Http(address) => Call::Http(get(case, address, patience).over_tls(&case.host)),
+        Step::Mtu(address) => {
+            let request = dial::PathMtuRequest::to(case.endpoint(address)).attempting(2).without_tcp();
+            Call::Mtu(request.within(patience))
+        }
         Step::Clock => Call::Clock,
     };
     async move {
@@ -126,6 +132,7 @@ fn take(case: &Case, step: Step, patience: Duration) -> impl Future<Output = See
             Call::Hello(request) => Seen::Hello(step, Box::new(dial::tls_hello(request).await)),
             Call::Tls(request) => Seen::Handshake(step, Box::new(dial::tls(request).await)),
             Call::Http(request) => Seen::Request(step, Box::new(dial::http(request).await)),
+            Call::Mtu(request) => Seen::Mtu(step, Box::new(dial::path_mtu(request).await)),
             Call::Clock => Seen::Clock(system::clock().await),
         }
     }
@@ -135,6 +142,7 @@ enum Call {
     Tls(dial::TlsRequest),
     Hello(dial::TlsHelloRequest),
     Http(dial::HttpRequest),
+    Mtu(dial::PathMtuRequest),
     Clock,
 }
 
@@ -182,7 +190,14 @@ const CAUSES: &[&str] = &[
     "tls.large_hello",
     "fw.dpi_reset",
     "host.clock_skew",
+    "fw.drop_remote",
     "l3.pmtu_blackhole",
+    "l3.packet_loss",
+    "tcp.established_blackhole",
+    "tcp.accept_queue_overflow",
+    "lb.backend_blackholed",
+    "http.server_slow",
+    "app.not_responding",
     "tcp.rst_linger0",
     "tcp.rst_unread_data",
 ];

@@ -11,6 +11,14 @@ use crate::{issuer, starttls};
 /// The steps not yet taken that the case wants now; empty when it is ready to be judged.
 pub(crate) fn next(case: &Case) -> Vec<Step> {
     let mut wanted: Vec<Step> = case.addresses.iter().map(|address| case.first_step(address)).collect();
+    let dropped = |address: &&String| case.first(address).is_some_and(case::drops);
+    let again = case.addresses.iter().filter(dropped).map(|address| Step::Tls {
+        address: address.clone(),
+        sni: Sni::Own,
+        alpn: case.https,
+        attempt: 1,
+    });
+    wanted.extend(again);
     if let Some(address) = suspect(case).filter(|_| wanted.iter().all(|step| case.done(step))) {
         wanted.extend(follow_up(case, address));
     }
@@ -79,8 +87,9 @@ fn follow_up(case: &Case, address: &str) -> Vec<Step> {
         End::Plaintext => vec![plain(), again()],
         End::Malformed(_) => vec![plain(), again(), hello()],
         End::Stalled => {
-            let mut steps = vec![plain(), again(), tls(Sni::Absent, false, 0), small()];
-            if case.special(&small()).is_some_and(case::spoke_tls) {
+            let mut steps = vec![plain(), again(), tls(Sni::Absent, false, 0), small(), Step::Mtu(address.to_owned())];
+            let small = case.special(&small()).is_some_and(case::spoke_tls);
+            if small || (steps.iter().all(|step| case.done(step)) && !case::acknowledged(&first.connection)) {
                 steps.push(Step::Large(address.to_owned()));
             }
             steps

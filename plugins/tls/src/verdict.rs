@@ -5,10 +5,13 @@
 mod certificate;
 mod handshake;
 mod size;
+mod stall;
 mod trust;
 mod version;
 
-use sonde_sdk::check::Outcome;
+use sonde_sdk::check::{Conclusion, Outcome};
+use sonde_sdk::dial::TlsDial;
+use sonde_sdk::finding::supports;
 use sonde_sdk::report::{Finding, Stance, Strength};
 
 use crate::case::{self, Case, End};
@@ -38,10 +41,10 @@ pub(crate) fn judge(case: &Case) -> Judgement {
             .filter_map(|address| case.first(address))
             .find(|dial| case::end(dial) == End::Untested);
         let detail = untested.and_then(|dial| dial.outcome.as_ref().err()).map(|failure| failure.detail.clone());
-        return silent(match detail {
-            Some(detail) => Outcome::unclear(format!("no handshake could be tried: {detail}")),
-            None => Outcome::skipped(NO_CONNECTION),
-        });
+        return match detail {
+            Some(detail) => silent(Outcome::unclear(format!("no handshake could be tried: {detail}"))),
+            None => unconnected(case).unwrap_or_else(|| silent(Outcome::skipped(NO_CONNECTION))),
+        };
     };
     let Some(first) = case.first(address) else { return silent(Outcome::unclear("no handshake was tried")) };
     let findings = match case::end(first) {
@@ -64,10 +67,31 @@ pub(crate) fn judge(case: &Case) -> Judgement {
             Outcome::unclear(format!("the handshake with {} failed: {}", case.endpoint(address), failure_of(first)))
         }
     };
-    Judgement { findings, outcome }
+    // A good handshake elsewhere does not answer for an address that has stopped accepting.
+    match unconnected(case).filter(|_| outcome.conclusion == Conclusion::Works) {
+        Some(doubt) => Judgement { findings: findings.into_iter().chain(doubt.findings).collect(), ..doubt },
+        None => Judgement { findings, outcome },
+    }
 }
 
-fn failure_of(dial: &sonde_sdk::dial::TlsDial) -> String {
+/// An address that answered `connect` and twice does not answer here.
+fn unconnected(case: &Case) -> Option<Judgement> {
+    let dropped = |address: &String| {
+        let dials: Vec<&TlsDial> =
+            case.first(address).into_iter().chain(case.later(address).map(|(_, dial)| dial)).collect();
+        (dials.len() > 1 && dials.iter().all(|dial| case::drops(dial)))
+            .then(|| dials.iter().map(|dial| dial.evidence).collect::<Vec<u64>>())
+    };
+    let (address, evidence) = case.addresses.iter().find_map(|address| Some((address, dropped(address)?)))?;
+    let at = case.endpoint(address);
+    let because = format!("{at} accepted connections a moment ago, and now gives {} no answer", evidence.len());
+    let findings = ["fw.drop_remote", "tcp.accept_queue_overflow", "lb.backend_blackholed"]
+        .map(|cause| supports(cause).about(&at).because(&because).citing(evidence.iter().copied()).build());
+    let outcome = Outcome::unclear(because).next(format!("on the server {address}: sonde diagnose :{}", case.port));
+    Some(Judgement { findings: findings.into(), outcome })
+}
+
+fn failure_of(dial: &TlsDial) -> String {
     match (&dial.outcome, &dial.session) {
         (Err(failure), _) => failure.detail.clone(),
         (Ok(()), Some(session)) => session.verification_detail.clone(),
@@ -75,7 +99,7 @@ fn failure_of(dial: &sonde_sdk::dial::TlsDial) -> String {
     }
 }
 
-fn good_sentence(dial: &sonde_sdk::dial::TlsDial) -> String {
+fn good_sentence(dial: &TlsDial) -> String {
     let Some(session) = &dial.session else { return "the handshake succeeded".to_owned() };
     let version = session.version.as_deref().unwrap_or("TLS");
     let validity = case::remaining(session)

@@ -3,9 +3,9 @@
 use sonde_sdk::dial::{HttpExchange, TlsDial};
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
-use sonde_sdk::types::{Endpoint, Phase, Reason};
+use sonde_sdk::types::{Endpoint, Reason};
 
-use super::{size, version};
+use super::{size, stall, version};
 use crate::case::{self, Case, End, Sni};
 use crate::starttls;
 
@@ -151,60 +151,7 @@ fn stalled(case: &Case, at: &Endpoint, first: &TlsDial) -> Vec<Finding> {
     if let Some(findings) = plaintext(case, at, first) {
         return findings;
     }
-    if let Some(findings) = size::judge(case, at, first) {
-        return findings;
-    }
-    let others: Vec<(&Sni, &TlsDial)> = case.later(&at.address).collect();
-    let same: Vec<&TlsDial> = others.iter().filter(|(sni, _)| **sni == Sni::Own).map(|(_, dial)| *dial).collect();
-    let healed = same.iter().any(|dial| case::spoke_tls(dial));
-    let support = supports("tls.handshake_stall")
-        .about(at)
-        .because(format!("{at} takes the connection and the ClientHello, but never answers it"))
-        .citing([first.evidence]);
-    let unacked = first.connection.info.as_ref().is_some_and(|info| info.unacked > 0 && info.backoff > 0);
-    if unacked {
-        return vec![
-            supports("l3.pmtu_blackhole")
-                .strong()
-                .about(at)
-                .because("the ClientHello is retransmitted and not acknowledged, although the connection stands")
-                .citing([first.evidence])
-                .build(),
-            support.build(),
-        ];
-    }
-    let witnesses: Vec<u64> = others
-        .iter()
-        .filter(|(_, dial)| case::end(dial) == End::Stalled && acknowledged(&dial.connection))
-        .map(|(_, dial)| dial.evidence)
-        .chain(
-            case.plain(&at.address)
-                .filter(|plain| silent(plain) && acknowledged(&plain.connection))
-                .map(|plain| plain.evidence),
-        )
-        .collect();
-    if healed || witnesses.is_empty() {
-        return vec![if healed { support } else { support.strong() }.build()];
-    }
-    vec![
-        support.proof().build(),
-        refutes("l3.pmtu_blackhole")
-            .proof()
-            .about(at)
-            .because("asked again, in other words and sizes too, everything sent is acknowledged and nothing is lost")
-            .citing(witnesses)
-            .build(),
-    ]
-}
-
-/// More than the SYN was acknowledged, and nothing is on its way.
-fn acknowledged(connection: &sonde_sdk::dial::Connection) -> bool {
-    connection.info.as_ref().is_some_and(|info| info.unacked == 0 && info.lost == 0 && info.bytes_acked >= SOME_BYTES)
-}
-
-fn silent(plain: &HttpExchange) -> bool {
-    plain.response.is_none()
-        && plain.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut && f.phase != Phase::Connect)
+    stall::judge(case, at, first)
 }
 
 fn reset(case: &Case, at: &Endpoint, first: &TlsDial) -> Vec<Finding> {
@@ -433,6 +380,3 @@ fn malformed(case: &Case, at: &Endpoint, first: &TlsDial, text: &str) -> Vec<Fin
             .build(),
     ]
 }
-
-/// A `ClientHello`, or a request, is larger than this.
-const SOME_BYTES: u64 = 40;

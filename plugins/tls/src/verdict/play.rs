@@ -1,6 +1,6 @@
 //! Plays a whole run against a modelled server: the plan tries, the model answers, the verdict judges. For tests only.
 
-use sonde_sdk::dial::{Certificate, HttpExchange, TlsDial, TlsHelloDial, Verification};
+use sonde_sdk::dial::{Certificate, HttpExchange, MtuConclusion, PathMtuResult, TlsDial, TlsHelloDial, Verification};
 use sonde_sdk::system::{ClockAnswer, ClockState};
 use sonde_sdk::testkit;
 use sonde_sdk::types::{Endpoint, Phase, Property, Reason};
@@ -34,6 +34,8 @@ pub(crate) struct Net<'a> {
     pub(crate) starttls: Box<dyn Fn() -> TlsDial + 'a>,
     /// More than a packet of plain text.
     pub(crate) large: Box<dyn Fn() -> HttpExchange + 'a>,
+    /// Echoes of all sizes.
+    pub(crate) mtu: Box<dyn Fn() -> PathMtuResult + 'a>,
     pub(crate) port: u16,
     pub(crate) synchronised: bool,
     pub(crate) https: bool,
@@ -52,6 +54,7 @@ impl<'a> Net<'a> {
             known: Box::new(good),
             starttls: Box::new(|| ended(Reason::Closed)),
             large: Box::new(|| silent_request(2500)),
+            mtu: Box::new(unanswered_echoes),
             port: 443,
             synchronised: true,
             https: true,
@@ -84,6 +87,7 @@ impl<'a> Net<'a> {
                     Step::Large(_) => case.requests.push((step, HttpExchange { evidence: id, ..(self.large)() })),
                     Step::Plain(_) => case.requests.push((step, HttpExchange { evidence: id, ..(self.plain)() })),
                     Step::Http(_) => case.requests.push((step, HttpExchange { evidence: id, ..(self.http)() })),
+                    Step::Mtu(_) => case.mtus.push((step, PathMtuResult { evidence: id, ..(self.mtu)() })),
                     Step::Clock => {
                         let state = ClockState {
                             wall_us: NOW * 1_000_000,
@@ -181,6 +185,21 @@ pub(crate) fn unconnected(reason: Reason) -> TlsDial {
         session: None,
         outcome: tcp.outcome,
         deltas: None,
+    }
+}
+
+/// No echo comes back.
+pub(crate) fn unanswered_echoes() -> PathMtuResult {
+    let silent = testkit::path_mtu_result(0, 1500);
+    PathMtuResult { conclusion: MtuConclusion::Unanswered, mtu_bytes: None, ..silent }
+}
+
+/// Echoes up to this size come back.
+pub(crate) fn black_hole(passed: u32) -> PathMtuResult {
+    PathMtuResult {
+        conclusion: MtuConclusion::BlackHole,
+        lost_from_bytes: Some(passed + 1),
+        ..testkit::path_mtu_result(0, passed)
     }
 }
 

@@ -3,6 +3,7 @@
 mod agreement;
 mod certificate;
 mod issuer;
+mod path;
 mod plaintext;
 mod silence;
 
@@ -81,13 +82,33 @@ fn a_bad_second_address_is_found() {
 fn an_address_without_a_connection_is_left_to_others() {
     let net = Net::new(|_, _, _| unconnected(Reason::Refused));
     assert_eq!(net.run().outcome.conclusion, Conclusion::Skipped);
+    for reason in [Reason::Refused, Reason::TimedOut] {
+        is_healthy(&two(|call| if call == 1 { unconnected(reason.clone()) } else { good() }));
+    }
+}
+
+/// Two addresses, where the calls come to this.
+fn two(dial: impl Fn(usize) -> TlsDial) -> Judgement {
     let calls = std::cell::Cell::new(0);
     let mut net = Net::new(|_, _, _| {
         calls.set(calls.get() + 1);
-        if calls.get() == 1 { unconnected(Reason::TimedOut) } else { good() }
+        dial(calls.get())
     });
     net.addresses.push("192.0.2.81".to_owned());
-    is_healthy(&net.run());
+    net.run()
+}
+
+#[test]
+fn an_address_that_stops_accepting_after_connect_is_not_healthy() {
+    let doubted = ["fw.drop_remote", "lb.backend_blackholed", "tcp.accept_queue_overflow"];
+    let alone = Net::new(|_, _, _| unconnected(Reason::TimedOut)).run();
+    // The first and the third call go to the first address.
+    let beside = two(|call| if call == 2 { good() } else { unconnected(Reason::TimedOut) });
+    for judgement in [alone, beside] {
+        assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear, "{judgement:#?}");
+        assert_eq!(supported(&judgement.findings, Strength::Weak), doubted);
+        assert!(supported(&judgement.findings, Strength::Strong).is_empty());
+    }
 }
 
 #[test]
