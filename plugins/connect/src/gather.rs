@@ -6,20 +6,21 @@
 
 mod aside;
 mod sample;
+mod suspicion;
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::time::Duration;
 
 use sonde_sdk::check::Budget;
-use sonde_sdk::dial::{TcpDial, TcpRequest, TraceRequest, TraceResult, tcp, trace};
-use sonde_sdk::sockets::{CensusFilter, CensusKey, census, counters, listeners};
+use sonde_sdk::dial::{EchoRequest, TcpRequest, TraceRequest, TraceResult, echo, tcp, trace};
+use sonde_sdk::sockets::{CensusFilter, CensusKey, census, listeners};
 use sonde_sdk::system::{NeighbourAnswer, RouteAnswer, RouteKind, default_routes, links, neighbour, route_to};
 use sonde_sdk::timer;
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait::{self, Either, select};
 
-use crate::observe::{Control, Observations, Path, answers_are_dropped_here, is_time_exceeded, is_unresolved};
+use crate::observe::{Beside, Control, Observations, Path, answered_by_host, is_time_exceeded, is_unresolved};
 
 /// At most so many addresses, at most so many of one family.
 const ADDRESSES: usize = 6;
@@ -44,6 +45,8 @@ const ELSEWHERE: usize = 2;
 /// Of the way to a silent port: two rounds of probes fit into the time of one dial.
 const HOPS: u8 = 20;
 const HOP: Duration = Duration::from_millis(600);
+/// Requests to a host whose port is silent.
+const ECHOES: u16 = 2;
 /// Kept back for the judgement.
 const RESERVE: Duration = Duration::from_millis(200);
 
@@ -140,11 +143,11 @@ async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
         let dial = pin!(tcp(request(FIRST)));
         let hop = pin!(async {
             timer::sleep(NEIGHBOUR).await;
-            next_hop(&endpoint.address).await
+            wait::join(next_hop(&endpoint.address), links()).await
         });
         match select(dial, hop).await {
             Either::Left((dial, _)) => (Some(dial), None),
-            Either::Right((seen, _)) if is_stuck(&seen) => (None, Some(seen)),
+            Either::Right((seen, _)) if is_stuck(&seen.0) => (None, Some(seen)),
             Either::Right((seen, dial)) => (Some(dial.await), Some(seen)),
         }
     };
@@ -153,10 +156,15 @@ async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
         Some(dial) => dial,
         None => tcp(request(UNRESOLVED)).await,
     };
+    let evidence = dial.evidence;
     let mut path = Path::new(endpoint, dial);
-    if let Some((route, neighbour)) = seen {
+    if let Some(((route, neighbour), early)) = seen {
         path.route = Some(route);
         path.neighbour = neighbour;
+        if path.windows().next().is_some() {
+            // Of the answers to the SYN's repetition this sees what the whole window would.
+            path.beside.push(Beside { dial: evidence, links: [early, links().await] });
+        }
     }
     path
 }
@@ -182,11 +190,9 @@ async fn next_hop(address: &str) -> (RouteAnswer, Option<NeighbourAnswer>) {
 /// What tells the reasons of a failure apart, by the failure.
 async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
     let Some(reason) = path.failure().map(|(_, f)| f.reason.clone()) else { return };
-    // A first dial beside others, or one whose window was shared, is repeated in a quiet one.
-    let watched = path.dials.iter().any(|d| d.deltas.as_ref().is_some_and(|w| w.quiet));
     let gave_up = path.dials.iter().any(|d| d.timing.elapsed() > FIRST + NEIGHBOUR);
     match reason {
-        Reason::TimedOut => silence(path, watched, elsewhere, clock).await,
+        Reason::TimedOut => silence(path, elsewhere, clock).await,
         Reason::AddressNotAvailable => {
             path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
             let filter = CensusFilter::all().peer(&path.endpoint.address, Some(path.endpoint.port));
@@ -230,55 +236,50 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
 }
 
 /// Is it silent always, is the host alive, does a router give up on it, do packets leave at all?
-async fn silence(path: &mut Path, watched: bool, elsewhere: bool, clock: Clock) {
-    if !watched && clock.has(FIRST) {
-        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
+async fn silence(path: &mut Path, elsewhere: bool, clock: Clock) {
+    // A first dial beside others, or one whose window was shared, is repeated in a quiet one.
+    if path.windows().next().is_none() {
+        suspicion::watch(path, clock).await;
     }
-    let kept_here = path.dials.iter().any(keeps_packets_here);
-    let dropped_here = path.dials.iter().any(|d| answers_are_dropped_here(d, path.endpoint.is_ipv6()));
-    if path.is_open() || !clock.has(FIRST) {
+    if path.is_open() || !clock.has(FIRST) || suspicion::follow(path, clock).await {
         return;
     }
-    if kept_here || dropped_here || elsewhere {
+    // Where only IPv6 is silent, the other family says that the host is alive.
+    if elsewhere && path.endpoint.is_ipv6() {
         path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
-        if kept_here {
-            path.counters = Some(counters().await);
-        }
         return;
     }
     let last = {
         let quick = pin!(async {
             timer::sleep(AHEAD).await;
             let again = tcp(clock.dial(&path.endpoint, FIRST));
-            wait::join3(again, controls(path, CONTROLS, clock), way(path)).await
+            let echo = echo(EchoRequest::of(&path.endpoint.address).times(ECHOES).within(FIRST));
+            wait::join4(again, controls(path, CONTROLS, clock), way(path), echo).await
         });
         // The long dial goes first: a router answers what it queued in order, and limits how many errors it sends.
         let long = pin!(tcp(clock.dial(&path.endpoint, LAST_ROUTER)));
         match select(long, quick).await {
-            Either::Left((long, quick)) => {
-                let (again, controls, way) = quick.await;
-                (again, controls, way, Some(long))
-            }
-            Either::Right(((again, controls, way), long)) => {
-                let alive = again.outcome.is_ok() || controls.iter().any(|c| crate::observe::answered_by_host(&c.dial));
+            Either::Left((long, quick)) => (quick.await, Some(long)),
+            Either::Right((quick, long)) => {
+                let (again, controls, _, echo) = &quick;
+                let alive =
+                    again.outcome.is_ok() || echo.received > 0 || controls.iter().any(|c| answered_by_host(&c.dial));
                 // Only a router's late word is still of interest.
-                (again, controls, way, if alive { None } else { Some(long.await) })
+                let long = if alive { None } else { Some(long.await) };
+                (quick, long)
             }
         }
     };
-    let (again, controls, way, long) = last;
+    let ((again, controls, way, echo), long) = last;
     path.dials.push(again);
     path.dials.extend(long);
     path.controls = controls;
     path.trace = Some(way);
-    if !path.is_open() {
+    path.echo = Some(echo);
+    // A source that is answered on another port is the right one.
+    if !path.is_open() && path.echoed().is_none() && path.answered_controls().next().is_none() {
         aside::other_sources(path, clock).await;
     }
-}
-
-/// Repetitions of the SYN failed inside this host.
-pub(crate) fn keeps_packets_here(dial: &TcpDial) -> bool {
-    dial.deltas.as_ref().and_then(|d| d.moved("TcpExt.TCPRetransFail")).is_some_and(|n| n > 0)
 }
 
 /// How far SYNs to the very port come.

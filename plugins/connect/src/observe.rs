@@ -1,15 +1,21 @@
 //! What was seen of the target's addresses: plain data, no judgement.
 
+mod window;
+
 use std::time::Duration;
 
 use sonde_sdk::check::Outcome;
-use sonde_sdk::dial::{Hop, TcpDial, TraceResult};
+use sonde_sdk::dial::{EchoResult, Hop, TcpDial, TraceResult};
 use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CensusAnswer, ConntrackAnswer, CountersAnswer, Listener, ListenersAnswer, TrackedFlow};
 use sonde_sdk::system::{
     ArpAnswer, DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind,
 };
 use sonde_sdk::types::{Endpoint, EvidenceId, Failure, IcmpError, Reason};
+
+pub(crate) use self::window::{
+    Beside, Idle, answers_are_dropped_here, answers_are_reset_here, ours_fail_here, some_fail_here, syns, undelivered,
+};
 
 /// Everything the judgement sees.
 #[derive(Clone, Debug)]
@@ -55,6 +61,12 @@ pub(crate) struct Path {
     pub(crate) counters: Option<CountersAnswer>,
     /// The links before and after a sample that lost packets.
     pub(crate) around: Option<(LinksAnswer, LinksAnswer)>,
+    /// The links before and after silent dials in quiet windows.
+    pub(crate) beside: Vec<Beside>,
+    /// What moves while nothing is dialled, where other traffic might be taken for answers to our SYNs.
+    pub(crate) idle: Option<Idle>,
+    /// The host's answers to echo requests, where the port is silent.
+    pub(crate) echo: Option<EchoResult>,
     /// Dials of the endpoint one after the other, after those made together lost something here and nothing elsewhere.
     pub(crate) singly: Vec<TcpDial>,
 }
@@ -98,6 +110,9 @@ impl Path {
             flows: vec![],
             counters: None,
             around: None,
+            beside: vec![],
+            idle: None,
+            echo: None,
             singly: vec![],
         }
     }
@@ -158,6 +173,11 @@ impl Path {
     /// Controls that the host at the address answered: it accepted or refused without any ICMP.
     pub(crate) fn answered_controls(&self) -> impl Iterator<Item = &Control> {
         self.controls.iter().filter(|c| answered_by_host(&c.dial))
+    }
+
+    /// The answers to echo requests; none where nothing was answered.
+    pub(crate) fn echoed(&self) -> Option<&EchoResult> {
+        self.echo.as_ref().filter(|e| e.received > 0)
     }
 
     /// The last router that let a SYN to the port pass, with its evidence; none where a SYN of the trace came to its end.
@@ -261,25 +281,6 @@ pub(crate) fn answered_by_host(dial: &TcpDial) -> bool {
         Ok(()) => true,
         Err(f) => f.reason == Reason::Refused && f.icmp.is_none() && dial.connection.icmp_visible,
     }
-}
-
-/// Packets that came in during the dial and that IP neither delivered nor forwarded; none where the window was shared.
-pub(crate) fn undelivered(dial: &TcpDial, ipv6: bool) -> Option<i64> {
-    let window = dial.deltas.as_ref()?;
-    let [received, delivered, forwarded] = if ipv6 {
-        ["Ip6.InReceives", "Ip6.InDelivers", "Ip6.OutForwDatagrams"]
-    } else {
-        ["Ip.InReceives", "Ip.InDelivers", "Ip.ForwDatagrams"]
-    };
-    Some(window.moved(received)? - window.moved(delivered)? - window.moved(forwarded)?)
-}
-
-/// Packets came in while the dial waited, and none of them was delivered: this host itself drops the answers.
-pub(crate) fn answers_are_dropped_here(dial: &TcpDial, ipv6: bool) -> bool {
-    let (received, delivered) =
-        if ipv6 { ("Ip6.InReceives", "Ip6.InDelivers") } else { ("Ip.InReceives", "Ip.InDelivers") };
-    let moved = |name| dial.deltas.as_ref().and_then(|d| d.moved(name));
-    is_silent(dial) && moved(received).is_some_and(|n| n > 0) && moved(delivered) == Some(0)
 }
 
 /// The counters since they began say that this namespace has lost more than it should: a reason to look, no proof.

@@ -8,7 +8,7 @@ use super::{Clock, FIRST};
 use crate::observe::{Bound, Path};
 
 /// Other addresses of the link that are tried.
-const SOURCES: usize = 2;
+const SOURCES: usize = 6;
 
 /// Dials from other addresses of the link the packets leave by: the kernel may have chosen one that no answer comes back to.
 pub(super) async fn other_sources(path: &mut Path, clock: Clock) {

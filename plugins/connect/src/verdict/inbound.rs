@@ -1,25 +1,43 @@
 //! Silence whose answers do come back, and are dropped by this host itself.
 //!
-//! `InReceives` counts before any filter, `InDelivers` behind all of them. In a quiet window in which packets came in and none was
-//! delivered, what came were the answers to our SYNs. Which part of the kernel dropped them, its own counter says.
+//! `InReceives` counts before any filter, `InDelivers` behind all of them. Where in quiet windows as many packets are lost between
+//! the two as our SYNs would be answered with, and none while nothing is dialled, they were the answers. Which part of the kernel
+//! dropped them, its own counter says.
 
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
 
 use super::Case;
-use crate::observe::{Path, answers_are_dropped_here};
+use crate::observe::{Path, answers_are_dropped_here, undelivered};
 
 /// Two windows agree, or it is left open.
 pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
     let ipv6 = path.endpoint.is_ipv6();
-    let windows: Vec<&TcpDial> = path.dials.iter().filter(|d| answers_are_dropped_here(d, ipv6)).collect();
+    let windows: Vec<&TcpDial> = path.windows().collect();
     let [first, others @ ..] = windows.as_slice() else { return None };
-    if others.is_empty() || !path.is_silent() {
+    if !path.is_silent() || !windows.iter().all(|d| answers_are_dropped_here(d, ipv6)) {
         return None;
     }
-    let moved = |name| windows.iter().all(|d| d.deltas.as_ref().and_then(|w| w.moved(name)).is_some_and(|n| n > 0));
     let again: Vec<EvidenceId> = others.iter().map(|d| d.evidence).collect();
+    if again.is_empty() || !is_ours(path, &windows) {
+        let sentence = format!("{} does not answer, and packets that come in are dropped by this host", path.endpoint);
+        return Some(
+            Case::unclear(path, sentence.clone())
+                .with(
+                    supports("fw.drop_local_input")
+                        .strong()
+                        .because(sentence)
+                        .citing(windows.iter().map(|d| d.evidence).chain(path.idle.iter().flat_map(|i| i.evidence()))),
+                )
+                .with(
+                    supports("fw.drop_remote")
+                        .because("they may be other traffic, and the SYNs unanswered")
+                        .citing([first.evidence]),
+                ),
+        );
+    }
+    let moved = |name| windows.iter().all(|d| d.deltas.as_ref().and_then(|w| w.moved(name)).is_some_and(|n| n > 0));
     let (cause, look_alike, why, next) = if !ipv6 && moved("TcpExt.IPReversePathFilter") {
         let why =
             "strict reverse-path filtering drops them: a reply would take another way (IPReversePathFilter grows)";
@@ -64,4 +82,12 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
             )
             .next(next),
     )
+}
+
+/// Nothing but answers came in, or nothing is dropped while nothing is dialled.
+fn is_ours(path: &Path, windows: &[&TcpDial]) -> bool {
+    let ipv6 = path.endpoint.is_ipv6();
+    let received = if ipv6 { "Ip6.InReceives" } else { "Ip.InReceives" };
+    let all = |d: &&TcpDial| d.deltas.as_ref().and_then(|w| w.moved(received)) == undelivered(d, ipv6);
+    windows.iter().all(all) || path.idle.as_ref().and_then(|idle| idle.undelivered(ipv6)) == Some(0)
 }

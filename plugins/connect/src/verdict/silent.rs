@@ -7,9 +7,8 @@ use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure};
 
-use super::{Case, conflict, inbound, neighbour, own, source, tracking};
-use crate::gather::keeps_packets_here;
-use crate::observe::{Control, Observations, Path, is_resolved};
+use super::{Case, conflict, hairpin, inbound, ingress, neighbour, own, source, tracking};
+use crate::observe::{Control, Observations, Path, is_resolved, ours_fail_here, some_fail_here};
 
 /// Judges an endpoint whose last failure is silence.
 pub(super) fn judge<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
@@ -21,11 +20,13 @@ pub(super) fn judge<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
     if path.is_local() {
         return own::judge(path);
     }
-    let kept: Vec<&TcpDial> = path.dials.iter().filter(|d| keeps_packets_here(d)).collect();
-    if !kept.is_empty() {
+    let kept: Vec<&TcpDial> = path.windows().filter(|d| some_fail_here(d)).collect();
+    // One SYN that was repeated without a failure shows that ours leave.
+    if !kept.is_empty() && kept.len() == path.windows().count() {
         return tracking::judge(path).unwrap_or_else(|| kept_here(path, &kept));
     }
-    if let Some(case) = inbound::judge(path).or_else(|| source::judge(path)).or_else(|| conflict::stolen(path)) {
+    let here = inbound::judge(path).or_else(|| ingress::judge(path)).or_else(|| hairpin::judge(path));
+    if let Some(case) = here.or_else(|| source::judge(path)).or_else(|| conflict::stolen(path)) {
         return case;
     }
     conflict::suspect(unanswered(observed, path))
@@ -36,11 +37,13 @@ fn unanswered<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
     let silent: Vec<EvidenceId> = path.dials.iter().map(|d| d.evidence).collect();
     let answering: Vec<&Control> = path.answered_controls().collect();
     // A lossy path would lose these as well.
-    let at_once = answering.iter().any(|c| c.dial.connection.syn_retransmits == 0);
+    let at_once = answering.iter().any(|c| c.dial.connection.syn_retransmits == 0)
+        || path.echoed().is_some_and(|e| e.received == e.sent);
     if path.is_silent() && silent.len() >= 2 && at_once {
         return dropped(observed, path, &silent, &answering);
     }
-    let others = if answering.is_empty() { ", and neither does any other port of it" } else { "" };
+    let others =
+        if answering.is_empty() && !path.controls.is_empty() { ", and neither does any other port of it" } else { "" };
     let (place, way) = where_it_ends(path);
     let case = Case::unclear(path, format!("{} does not answer{others}{place}", path.endpoint));
     let case = next_hop_is_there(observed, case);
@@ -67,14 +70,21 @@ fn unanswered<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
 /// Other ports answer, this one never.
 fn dropped<'a>(observed: &Observations, path: &'a Path, silent: &[EvidenceId], answering: &[&Control]) -> Case<'a> {
     let ports: Vec<String> = answering.iter().map(|c| c.port.to_string()).collect();
+    let answers = match (ports.as_slice(), path.echoed()) {
+        ([], _) => "answers echo requests".to_owned(),
+        (_, None) => format!("answers on port {}", ports.join(", ")),
+        (_, Some(_)) => format!("answers on port {} and echo requests", ports.join(", ")),
+    };
     let (place, way) = where_it_ends(path);
+    let beyond =
+        if ingress::nothing_came(path) { "beyond this host" } else { "beyond this host or at its own ingress" };
     let sentence = format!(
-        "{} SYNs to {} got no answer and no ICMP error, while the host answers on port {}: they are dropped beyond this host{place}",
+        "{} SYNs to {} got no answer and no ICMP error, while the host {answers}: they are dropped {beyond}{place}",
         syns(path),
         path.endpoint,
-        ports.join(", "),
     );
-    let controls: Vec<EvidenceId> = answering.iter().map(|c| c.dial.evidence).collect();
+    let controls: Vec<EvidenceId> =
+        answering.iter().map(|c| c.dial.evidence).chain(path.echoed().map(|e| e.evidence)).collect();
     let case = Case::proven(path, "fw.drop_remote", sentence.clone())
         .with(
             supports("fw.drop_remote")
@@ -86,7 +96,7 @@ fn dropped<'a>(observed: &Observations, path: &'a Path, silent: &[EvidenceId], a
         .with(
             refutes("l3.host_down")
                 .proof()
-                .because(format!("the host is alive: it answers on port {}", ports.join(", ")))
+                .because(format!("the host is alive: it {answers}"))
                 .citing(controls.clone()),
         )
         .next(format!(
@@ -120,7 +130,7 @@ fn kept_here<'a>(path: &'a Path, kept: &[&TcpDial]) -> Case<'a> {
         .because(&sentence)
         .citing([first.evidence])
         .measuring(Measure::count("TcpExt.TCPRetransFail", failed));
-    if others.is_empty() {
+    if others.is_empty() || !kept.iter().all(|d| ours_fail_here(d)) {
         return Case::unclear(path, sentence).with(finding.strong());
     }
     let next_hop = path.neighbour().filter(|(_, n)| is_resolved(n)).map(|(id, _)| id);

@@ -7,7 +7,9 @@ use crate::observe::{Path, answered_by_host};
 
 /// The kernel's choice of source is never answered, another one is.
 pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
-    if !path.is_silent() || path.dials.len() < 2 {
+    // A source that is answered on another port is the right one: what differs is this port's filter.
+    let is_heard = path.answered_controls().next().is_some() || path.echoed().is_some();
+    if !path.is_silent() || path.dials.len() < 2 || is_heard {
         return None;
     }
     let (lookup, route) = path.route()?;

@@ -4,8 +4,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure};
 
 use super::Case;
-use crate::gather::keeps_packets_here;
-use crate::observe::Path;
+use crate::observe::{Path, ours_fail_here};
 
 /// Percent of the maximum from which on the table counts as full: 95 is critical.
 const FULL: i64 = 95;
@@ -16,7 +15,7 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
     let (entries, most) = (counters.value("conntrack.entries")?, counters.value("conntrack.max")?);
     let dropped = |names: &[&str]| -> Vec<EvidenceId> {
         let grew = |w: &sonde_sdk::types::CounterDeltas| names.iter().any(|n| w.moved(n).is_some_and(|n| n > 0));
-        let kept = path.dials.iter().filter(|d| keeps_packets_here(d));
+        let kept = path.dials.iter().filter(|d| ours_fail_here(d));
         kept.filter(|d| d.deltas.as_ref().is_some_and(grew)).map(|d| d.evidence).collect()
     };
     let drops = dropped(&["conntrack.drop", "conntrack.early_drop"]);

@@ -1,7 +1,7 @@
 //! Answers that come back and are dropped here, sources that get none, and a table that takes no more flows.
 
 use super::*;
-use crate::observe::Bound;
+use crate::observe::{Beside, Bound, Idle};
 
 fn coming_back(more: &[(&str, i64)]) -> Path {
     let moved = [&[("Ip.InReceives", 2), ("TcpExt.TCPSynRetrans", 1)], more].concat();
@@ -69,4 +69,114 @@ fn a_table_with_room_or_one_that_drops_nothing_is_not_the_cause() {
     for path in [kept(&[("conntrack.drop", 1)], 500), kept(&[], 1000)] {
         assert_proven(&judge(&seen(vec![path])), "fw.drop_local_output", "fw.drop_remote");
     }
+}
+
+#[test]
+fn a_source_that_is_heard_on_another_port_is_the_right_one() {
+    let mut path = bound(testkit::dial(60, &endpoint(V4), 900));
+    path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
+    assert_proven(&judge(&seen(vec![path])), "fw.drop_remote", "l3.host_down");
+}
+
+fn counted(n: u64, values: &[(&str, i64)]) -> [sonde_sdk::sockets::CountersAnswer; 2] {
+    let names = ["Ip.InReceives", "Ip.InDelivers", "Ip.ForwDatagrams", "Ip6.InReceives", "Tcp.OutRsts"];
+    let before: Vec<(&str, i64)> = names.into_iter().map(|name| (name, 100)).collect();
+    let grown = |name: &str| values.iter().find(|(n, _)| *n == name).map_or(0, |(_, v)| *v);
+    let after: Vec<(&str, i64)> = names.into_iter().map(|name| (name, 100 + grown(name))).collect();
+    [testkit::counters_answer(n, &before), testkit::counters_answer(n + 1, &after)]
+}
+
+/// The links before and after `eth0` received so many frames.
+fn received(n: u64, frames: i64) -> [sonde_sdk::system::LinksAnswer; 2] {
+    let links = |n, value| {
+        let mut link = testkit::link("eth0", &["192.0.2.100/24"]);
+        link.statistics = testkit::counters(&[("rx_packets", value)]);
+        testkit::links_answer(n, vec![link])
+    };
+    [links(n, 500), links(n + 1, 500 + frames)]
+}
+
+fn idle(values: &[(&str, i64)], frames: i64) -> Option<Idle> {
+    Some(Idle { counters: counted(40, values), links: received(44, frames) })
+}
+
+/// Beside other traffic, and a host that answers on another port.
+fn busy(moved: &[(&str, i64)], meanwhile: &[(&str, i64)]) -> Judgement {
+    let mut path = coming_back(moved);
+    for dial in &mut path.dials {
+        let window = dial.deltas.as_mut().expect("a window");
+        window.moved.retain(|c| c.name != "Ip.InReceives" || c.value != 2);
+    }
+    path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
+    path.idle = idle(meanwhile, 0);
+    judge(&seen(vec![path]))
+}
+
+#[test]
+fn answers_that_are_dropped_beside_traffic_that_is_delivered_are_a_local_filters_doing() {
+    let moved = [("Ip.InReceives", 33), ("Ip.InDelivers", 30)];
+    let delivered = [("Ip.InReceives", 30), ("Ip.InDelivers", 30)];
+    assert_proven(&busy(&moved, &delivered), "fw.drop_local_input", "l3.rp_filter_drop");
+    let noisy = [("Ip.InReceives", 33), ("Ip.InDelivers", 30)];
+    assert_undecided(&busy(&moved, &noisy));
+}
+
+#[test]
+fn a_packet_that_is_dropped_in_one_window_only_was_no_answer() {
+    let other = [("Ip.InReceives", 31), ("Ip.InDelivers", 30)];
+    assert_proven(&busy(&other, &[]), "fw.drop_remote", "l3.host_down");
+    let forwarded = [("Ip.InReceives", 40), ("Ip.InDelivers", 30), ("Ip.ForwDatagrams", 10)];
+    assert_proven(&busy(&forwarded, &[]), "fw.drop_remote", "l3.host_down");
+}
+
+#[test]
+fn resets_of_what_answers_from_another_address_are_a_hairpin() {
+    let resets = [("Ip.InReceives", 2), ("Ip.InDelivers", 2), ("Tcp.OutRsts", 2)];
+    assert_proven(&busy(&resets, &[]), "k8s.hairpin", "k8s.netpol_drop");
+    assert_undecided(&busy(&resets, &[("Tcp.OutRsts", 3)]));
+    assert_proven(&busy(&[("Tcp.OutRsts", 1)], &[]), "fw.drop_remote", "l3.host_down");
+}
+
+/// `eth0` received so many frames in each window, and IP nothing.
+fn at_the_link(frames: [i64; 2], meanwhile: i64) -> Judgement {
+    let moved = [("TcpExt.TCPSynRetrans", 1)];
+    let mut path =
+        path(vec![moving(failing(1, Reason::TimedOut), &moved), moving(failing(2, Reason::TimedOut), &moved)]);
+    path.beside = path
+        .dials
+        .iter()
+        .zip(frames)
+        .zip([50, 52])
+        .map(|((dial, frames), n)| Beside { dial: dial.evidence, links: received(n, frames) })
+        .collect();
+    path.idle = idle(&[], meanwhile);
+    path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
+    judge(&seen(vec![path]))
+}
+
+#[test]
+fn frames_that_end_between_the_link_and_ip_are_answers_where_none_come_otherwise() {
+    assert_proven(&at_the_link([1, 2], 0), "fw.drop_local_input", "l3.rp_filter_drop");
+    assert_undecided(&at_the_link([3, 2], 2));
+}
+
+#[test]
+fn a_drop_is_said_to_be_beyond_this_host_only_where_nothing_came_back_to_its_link() {
+    let beyond = at_the_link([0, 0], 0);
+    assert_proven(&beyond, "fw.drop_remote", "l3.host_down");
+    assert!(!beyond.outcome.summary.contains("ingress"), "{}", beyond.outcome.summary);
+    let unknown = at_the_link([1, 1], 1);
+    assert_proven(&unknown, "fw.drop_remote", "l3.host_down");
+    assert!(unknown.outcome.summary.contains("or at its own ingress"), "{}", unknown.outcome.summary);
+}
+
+#[test]
+fn failed_repetitions_of_others_accuse_no_output_filter() {
+    let others = [("TcpExt.TCPRetransFail", 1), ("Tcp.RetransSegs", 2), ("TcpExt.TCPSynRetrans", 1)];
+    let silent = |n, moved: &[(&str, i64)]| moving(failing(n, Reason::TimedOut), moved);
+    assert_undecided(&judge(&seen(vec![path(vec![silent(1, &others), silent(2, &others)])])));
+    let ours_left = [("Tcp.RetransSegs", 1), ("TcpExt.TCPSynRetrans", 1)];
+    let mut path = path(vec![silent(1, &others), silent(2, &ours_left)]);
+    path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
+    assert_proven(&judge(&seen(vec![path])), "fw.drop_remote", "fw.drop_local_output");
 }

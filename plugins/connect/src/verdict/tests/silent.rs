@@ -69,3 +69,17 @@ fn silence_once_and_an_answer_then_is_loss_and_not_a_filter() {
     assert!(supported(&judgement.findings, Strength::Strong).is_empty(), "{judgement:#?}");
     assert_eq!(supported(&judgement.findings, Strength::Weak), ["l3.packet_loss"]);
 }
+
+#[test]
+fn a_host_that_answers_echo_requests_and_no_port_is_alive_behind_a_filter() {
+    let mut path = path(silent_twice());
+    path.controls = vec![control(3, 80, failing(3, Reason::TimedOut))];
+    path.echo = Some(testkit::echo_result(8, 2, 2));
+    let judgement = judge(&seen(vec![path.clone()]));
+    assert_proven(&judgement, "fw.drop_remote", "l3.host_down");
+    assert!(judgement.outcome.summary.contains("answers echo requests"), "{}", judgement.outcome.summary);
+    for received in [0, 1] {
+        path.echo = Some(testkit::echo_result(8, 2, received));
+        assert_undecided(&judge(&seen(vec![path.clone()])));
+    }
+}

@@ -1,0 +1,68 @@
+//! A silent dial whose window shows that this host itself may be the reason: is it so each time, and only while we dial?
+
+use std::time::Duration;
+
+use sonde_sdk::dial::{TcpDial, tcp};
+use sonde_sdk::sockets::counters;
+use sonde_sdk::system::links;
+use sonde_sdk::{timer, wait};
+
+use super::{Clock, FIRST};
+use crate::observe::{Beside, Idle, Path, answers_are_dropped_here, answers_are_reset_here, some_fail_here};
+
+/// As long as the dial that it is compared with.
+const IDLE: Duration = FIRST;
+
+/// One more dial in a quiet window, with the links around it.
+pub(super) async fn watch(path: &mut Path, clock: Clock) {
+    if !clock.has(FIRST) {
+        return;
+    }
+    let before = links().await;
+    let dial = tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await;
+    path.beside.push(Beside { dial: dial.evidence, links: [before, links().await] });
+    path.dials.push(dial);
+}
+
+/// Looks again where the windows so far say that this host is the reason. True: they still do, and nothing else need be asked.
+pub(super) async fn follow(path: &mut Path, clock: Clock) -> bool {
+    let ipv6 = path.endpoint.is_ipv6();
+    let fails = |d: &TcpDial| some_fail_here(d);
+    let dropped = |d: &TcpDial| answers_are_dropped_here(d, ipv6);
+    if ![&fails as &dyn Fn(&TcpDial) -> bool, &dropped, &answers_are_reset_here].iter().any(|s| path.windows().all(s))
+        && !ends_before_ip(path)
+    {
+        return false;
+    }
+    watch(path, clock).await;
+    if path.is_open() || !path.is_silent() {
+        return true;
+    }
+    if path.in_each_window(fails) {
+        path.counters = Some(counters().await);
+        return true;
+    }
+    let here = path.in_each_window(dropped) || path.in_each_window(answers_are_reset_here);
+    if !here && !ends_before_ip(path) {
+        return false;
+    }
+    if !path.is_local() {
+        path.idle = Some(idle(clock).await);
+    }
+    here
+}
+
+/// Frames come in that IP does not see, in every window of which the links are known.
+fn ends_before_ip(path: &Path) -> bool {
+    let lost: Vec<i64> = path.windows().filter_map(|d| Some(path.frames(d)?.1)).collect();
+    !path.is_local() && !lost.is_empty() && lost.iter().all(|n| *n > 0)
+}
+
+async fn idle(clock: Clock) -> Idle {
+    let (counters_before, links_before) = wait::join(counters(), links()).await;
+    if clock.has(IDLE) {
+        timer::sleep(IDLE).await;
+    }
+    let (counters_after, links_after) = wait::join(counters(), links()).await;
+    Idle { counters: [counters_before, counters_after], links: [links_before, links_after] }
+}
