@@ -8,8 +8,8 @@ use sonde_sdk::types::{EvidenceId, Failure, Measure, Reason};
 use super::{Case, no_route, rule};
 use crate::observe::{Control, Observations, Path};
 
-/// From so many sockets towards one endpoint on, running out of ports is believable: the smallest useful range is tens.
-const MANY_SOCKETS: u64 = 16;
+/// From so many sockets towards one endpoint on, running out of ports is believable: whoever narrows the range leaves a few.
+const SOCKETS: u64 = 4;
 
 /// Judges an error without ICMP that came at once.
 pub(super) fn judge<'a>(observed: &Observations, path: &'a Path, dial: &TcpDial, failure: &Failure) -> Case<'a> {
@@ -121,8 +121,19 @@ fn no_port<'a>(path: &'a Path, dial: &TcpDial) -> Case<'a> {
             c.dial.outcome.as_ref().err().is_none_or(|f| f.reason != Reason::AddressNotAvailable && !f.is_our_own())
         })
         .collect();
+    let ports: Vec<String> = elsewhere.iter().map(|c| c.port.to_string()).collect();
+    // A source that is missing is missing for every port.
+    let has_source = refutes("host.source_addr_missing")
+        .proof()
+        .because(format!("another port of the same address gets a local port and source ({})", ports.join(", ")))
+        .citing(elsewhere.iter().map(|c| c.dial.evidence));
+    let unclear =
+        Case::unclear(path, format!("this host has no local address and port to reach {} from", path.endpoint));
+    let empty = supports("host.ephemeral_ports_connect")
+        .because("the error is that of an empty port range")
+        .citing([dial.evidence]);
     match sockets {
-        Some((census, total)) if total >= MANY_SOCKETS && !elsewhere.is_empty() => {
+        Some((census, total)) if total >= SOCKETS && !elsewhere.is_empty() => {
             let sentence =
                 format!("all local ports towards {} are in use: {total} sockets have this peer", path.endpoint);
             Case::proven(path, "host.ephemeral_ports_connect", sentence.clone())
@@ -133,38 +144,22 @@ fn no_port<'a>(path: &'a Path, dial: &TcpDial) -> Case<'a> {
                         .citing([dial.evidence, census])
                         .measuring(Measure::new("sockets", count(total), "1")),
                 )
-                .with(
-                    refutes("host.source_addr_missing")
-                        .proof()
-                        .because(format!(
-                            "another port of the same address gets a local port and source ({})",
-                            elsewhere[0].port
-                        ))
-                        .citing(elsewhere.iter().map(|c| c.dial.evidence)),
-                )
+                .with(has_source)
                 .next("see `sysctl net.ipv4.ip_local_port_range`, and who holds these connections")
         }
-        Some((census, total)) => {
-            Case::unclear(path, format!("this host has no local address and port to reach {} from", path.endpoint))
-                .with(
-                    supports("host.source_addr_missing")
-                        .strong()
-                        .because(format!("no local address can be assigned, with {total} sockets towards it"))
-                        .citing([dial.evidence, census]),
-                )
-                .with(
-                    supports("host.ephemeral_ports_connect")
-                        .because("the error is that of an empty port range")
-                        .citing([dial.evidence]),
-                )
-        }
-        None => Case::unclear(path, format!("this host has no local address and port to reach {} from", path.endpoint))
+        _ if !elsewhere.is_empty() => unclear
+            .with(empty.strong())
+            .with(has_source)
+            .next("see `sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports`"),
+        Some((census, total)) => unclear
             .with(
-                supports("host.ephemeral_ports_connect")
+                supports("host.source_addr_missing")
                     .strong()
-                    .because("the error is that of an empty port range")
-                    .citing([dial.evidence]),
-            ),
+                    .because(format!("no local address can be assigned, with {total} sockets towards it"))
+                    .citing([dial.evidence, census]),
+            )
+            .with(empty),
+        None => unclear.with(empty.strong()),
     }
 }
 

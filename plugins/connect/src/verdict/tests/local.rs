@@ -257,8 +257,16 @@ fn a_used_up_port_range_is_counted() {
 }
 
 #[test]
-fn few_sockets_do_not_use_up_a_port_range() {
-    assert_undecided(&judge(&seen(vec![exhausted(2, Reason::Refused)])));
+fn a_narrow_range_is_used_up_by_a_handful_of_sockets() {
+    let judgement = judge(&seen(vec![exhausted(10, Reason::TimedOut)]));
+    assert_proven(&judgement, "host.ephemeral_ports_connect", "host.source_addr_missing");
+}
+
+#[test]
+fn few_sockets_do_not_use_up_a_port_range_and_no_source_is_missing_where_another_port_has_one() {
+    let judgement = judge(&seen(vec![exhausted(2, Reason::Refused)]));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Weak), ["host.ephemeral_ports_connect"]);
 }
 
 #[test]
