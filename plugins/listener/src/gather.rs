@@ -91,11 +91,15 @@ fn turned_away(observed: &Observations) -> Option<String> {
     observed.dials.iter().filter(|d| is_turned_away(&d.dial)).find(served).map(|d| d.address.clone())
 }
 
-/// What to dial: the bound addresses, loopback for "any"; and one address that others would use.
+/// What to dial: the bound addresses, loopback for "any"; and of each family one address that others would use.
 fn addresses(observed: &Observations) -> Vec<String> {
     let bound = observed.looks[0].listeners.outcome.iter().flatten().filter_map(own_address);
     let mut addresses: Vec<String> = vec![];
-    let outside = observed.reachable_addresses().into_iter().take(1).map(|a| a.to_string());
+    // Of each family one that nobody listens on, where there is one: is it refused?
+    let listeners = || observed.looks[0].listeners.outcome.iter().flatten();
+    let mut outside: Vec<String> = observed.reachable_addresses().iter().map(ToString::to_string).collect();
+    outside.sort_by_key(|address| listeners().any(|l| serves(l, address)));
+    let outside = [false, true].into_iter().filter_map(|v6| outside.iter().find(|a| a.contains(':') == v6).cloned());
     let fallback =
         observed.looks[0].listeners.outcome.as_ref().is_ok_and(Vec::is_empty).then(|| "127.0.0.1".to_owned());
     for address in bound.take(DIALS - 1).chain(fallback).chain(outside) {

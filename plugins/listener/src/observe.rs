@@ -69,6 +69,12 @@ impl Observations {
         Some(self.looks[2].counters.value(name)? - self.looks[0].counters.value(name)?)
     }
 
+    /// By how much a counter grew from each look to the next.
+    pub(crate) fn growth(&self, name: &str) -> Option<[i64; 2]> {
+        let [a, b, c] = [0, 1, 2].map(|n: usize| self.looks.get(n).and_then(|l| l.counters.value(name)));
+        Some([b? - a?, c? - b?])
+    }
+
     /// It grew from the first look to the second, and again to the third.
     pub(crate) fn kept_growing(&self, name: &str) -> bool {
         let value = |n: usize| self.looks[n].counters.value(name);
@@ -120,6 +126,13 @@ impl Observations {
     /// Somebody from outside this host is connected to the port, in some look.
     pub(crate) fn is_reached_from_outside(&self) -> bool {
         (0..3).any(|n| self.sockets(n, "ESTAB").keys().any(|(peer, _)| !self.is_own(peer)))
+    }
+
+    /// Nobody from outside this host is connected to the port or about to be, in any look.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        let outside = |n, state| self.sockets(n, state).keys().any(|(peer, _)| !self.is_own(peer));
+        self.sees_all_sockets()
+            && !(0..3).any(|n| ["ESTAB", "SYN-RECV", "CLOSE-WAIT"].into_iter().any(|state| outside(n, state)))
     }
 
     /// An address of this host.

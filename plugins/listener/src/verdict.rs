@@ -9,6 +9,7 @@ mod rejected;
 #[cfg(test)]
 mod tests;
 mod unread;
+mod unseen;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
@@ -63,6 +64,9 @@ fn one(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
     if verdict.faults.is_empty() {
         unread::judge(observed, watched, verdict);
         bound::judge(observed, watched, verdict);
+    }
+    if verdict.faults.is_empty() && verdict.doubts.is_empty() {
+        unseen::judge(observed, watched, verdict);
     }
 }
 

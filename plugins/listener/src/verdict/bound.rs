@@ -1,5 +1,8 @@
 //! Where the port is bound: nowhere, or only where remote clients cannot reach it.
 
+mod elsewhere;
+mod family;
+
 use std::net::IpAddr;
 
 use sonde_sdk::finding::{refutes, supports};
@@ -83,7 +86,6 @@ fn refused(observed: &Observations) -> Vec<EvidenceId> {
 pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
     let outside = observed.reachable_addresses();
     let (Some(first), Some(links)) = (watched.first(), observed.links.as_ref().map(|l| l.evidence)) else { return };
-    let port = first.now().port;
     let Some(example) = outside.first() else { return };
     if watched.iter().all(|w| is_loopback(w.now())) {
         // A redirection may bring outside connections to loopback all the same.
@@ -93,23 +95,8 @@ pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut 
         loopback_only(observed, first, *example, links, verdict);
         return;
     }
-    let only_ipv6 = watched.iter().all(|w| is_ipv6_only(w));
-    if only_ipv6 && outside.iter().any(IpAddr::is_ipv4) && outside.iter().any(IpAddr::is_ipv6) {
-        verdict.findings.push(
-            supports("tcp.listen_wrong_addr")
-                .about(format!(":{port}"))
-                .because(format!(
-                    "port {port} is served over IPv6 only, while this host also has the address {example}"
-                ))
-                .citing([observed.look(2), links])
-                .build(),
-        );
-    }
-}
-
-fn is_ipv6_only(watched: &Watched) -> bool {
-    let now = watched.now();
-    now.address.contains(':') && (now.v6only || now.address != "::")
+    family::judge(observed, watched, verdict);
+    elsewhere::judge(observed, watched, verdict);
 }
 
 fn loopback_only(

@@ -328,6 +328,16 @@ fn a_client_that_gets_through_at_times_is_no_broken_way_back() {
 }
 
 #[test]
+fn a_scanner_that_does_not_listen_to_us_is_no_broken_way_back_while_others_get_through() {
+    let mut observed = deaf(false);
+    observed.looks[1].sockets =
+        Some(census(31, &[("SYN-RECV", "198.51.100.1", "40001", 0), ("ESTAB", "203.0.113.9", "50001", 0)]));
+    let judgement = judge(&observed);
+    assert_healthy(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Weak), ["l3.return_path_drop"]);
+}
+
+#[test]
 fn a_truncated_socket_list_proves_no_broken_way_back() {
     let mut observed = deaf(false);
     for look in &mut observed.looks {
@@ -519,6 +529,79 @@ fn a_listener_on_loopback_and_elsewhere_is_healthy() {
     let mut other = testkit::listener(OWN, 80);
     other.inode = 2;
     assert_healthy(&judge(&steady(&[testkit::listener("127.0.0.1", 80), other], &[], &[])));
+}
+
+fn ipv6_only(v4: Dial) -> Observations {
+    let mut listener = testkit::listener("::", 80);
+    listener.v6only = true;
+    let mut observed = steady(&[listener], &[], &[]);
+    observed.dials = vec![dialled(1, "::1"), v4];
+    observed
+}
+
+#[test]
+fn a_listener_for_ipv6_only_is_named_where_ipv4_is_refused() {
+    let judgement = judge(&ipv6_only(failed(2, OWN, Reason::Refused)));
+    assert_proven(&judgement, "tcp.listen_wrong_addr", "tcp.port_closed");
+}
+
+#[test]
+fn a_listener_for_ipv6_only_to_which_ipv4_is_redirected_or_that_takes_both_is_healthy() {
+    assert_healthy(&judge(&ipv6_only(dialled(2, OWN))));
+    let mut both = ipv6_only(dialled(2, OWN));
+    for look in &mut both.looks {
+        look.listeners = testkit::listeners_answer(10, vec![testkit::listener("::", 80)]);
+    }
+    assert_healthy(&judge(&both));
+}
+
+/// Served on one address, refused on another, with RSTs sent and connections aborted from look to look.
+fn one_of_two(rsts: [i64; 3], aborted: [i64; 3]) -> Observations {
+    let counters = [("Tcp.OutRsts", rsts), ("TcpExt.TCPAbortOnClose", aborted)];
+    let mut observed = steady(&[testkit::listener(OWN, 80)], &counters, &[]);
+    observed.dials = vec![dialled(1, OWN), failed(2, "192.0.2.101", Reason::Refused)];
+    observed
+}
+
+#[test]
+fn a_listener_on_one_of_several_addresses_is_healthy() {
+    assert_healthy(&judge(&one_of_two([5, 6, 6], [0, 0, 0])));
+    assert_healthy(&judge(&one_of_two([5, 10, 14], [0, 4, 8])));
+}
+
+#[test]
+fn refusals_of_others_while_nobody_reaches_the_listener_point_at_the_wrong_address() {
+    assert_undecided(&judge(&one_of_two([5, 7, 8], [0, 0, 0])));
+    assert_proven(&judge(&one_of_two([5, 9, 12], [0, 0, 0])), "tcp.listen_wrong_addr", "tcp.port_closed");
+}
+
+#[test]
+fn refusals_of_others_do_not_accuse_a_listener_that_is_reached() {
+    let mut observed = one_of_two([5, 9, 12], [0, 0, 0]);
+    observed.looks[1].sockets = Some(census(31, &[("ESTAB", "198.51.100.1", "40001", 0)]));
+    assert_healthy(&judge(&observed));
+}
+
+fn received(counters: &[(&str, [i64; 3])], sockets: &[Socket]) -> Judgement {
+    judge(&steady(&[queue(0, 128)], counters, sockets))
+}
+
+#[test]
+fn packets_that_end_before_the_sockets_while_nobody_comes_are_a_doubt() {
+    let counters = [("Ip.InReceives", [100, 106, 110]), ("Ip.InDelivers", [100, 102, 103])];
+    let judgement = received(&counters, &[]);
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["fw.drop_local_input"]);
+}
+
+#[test]
+fn packets_that_end_before_the_sockets_are_no_doubt_where_clients_come_or_another_counter_explains_them() {
+    let counters = [("Ip.InReceives", [100, 106, 110]), ("Ip.InDelivers", [100, 102, 103])];
+    assert_healthy(&received(&counters, &[("ESTAB", "198.51.100.1", "40001", 0)]));
+    let forwarded = [counters[0], counters[1], ("Ip.ForwDatagrams", [0, 4, 7])];
+    assert_healthy(&received(&forwarded, &[]));
+    let noise = [("Ip.InReceives", [100, 106, 107]), ("Ip.InDelivers", [100, 102, 103])];
+    assert_healthy(&received(&noise, &[]));
 }
 
 #[test]
