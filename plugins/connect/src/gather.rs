@@ -224,6 +224,9 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
     if entry.is_some() {
         path.neighbour = entry;
     }
+    if path.neighbour_is_unresolved() && path.route().is_some_and(|(_, r)| r.gateway.is_none()) {
+        path.gateway = aside::gateway(path).await;
+    }
     if path.is_local() {
         path.listeners = Some(listeners(Some(path.endpoint.port)).await);
         if path.is_silent() {

@@ -41,6 +41,8 @@ pub(crate) struct Path {
     pub(crate) route: Option<RouteAnswer>,
     /// Of the gateway, or of the address itself where it is on-link; the last look.
     pub(crate) neighbour: Option<NeighbourAnswer>,
+    /// Of the default gateway, where the address is taken for on-link and does not answer.
+    pub(crate) gateway: Option<NeighbourAnswer>,
     /// Dials of other ports of the same address.
     pub(crate) controls: Vec<Control>,
     /// How far SYNs to the port come, where nothing answers them.
@@ -100,6 +102,7 @@ impl Path {
             dials: vec![dial],
             route: None,
             neighbour: None,
+            gateway: None,
             controls: vec![],
             trace: None,
             census: None,

@@ -1,7 +1,7 @@
 //! What stands beside the dials of a failing address: other sources to dial from, and who claims the addresses involved.
 
 use sonde_sdk::dial::tcp;
-use sonde_sdk::system::{RouteKind, arp, links, route_to};
+use sonde_sdk::system::{NeighbourAnswer, RouteKind, arp, default_routes, links, neighbour, route_to};
 use sonde_sdk::wait;
 
 use super::{Clock, FIRST};
@@ -34,6 +34,14 @@ pub(super) async fn other_sources(path: &mut Path, clock: Clock) {
         async move { Bound { local, dial: tcp(request).await } }
     }))
     .await;
+}
+
+/// The neighbour entry of the default gateway of the address' family.
+pub(super) async fn gateway(path: &Path) -> Option<NeighbourAnswer> {
+    let defaults = default_routes().await;
+    let gateways = defaults.outcome.iter().flatten().filter_map(|route| route.gateway.clone());
+    let gateway = gateways.into_iter().find(|gateway| gateway.contains(':') == path.endpoint.is_ipv6())?;
+    Some(neighbour(gateway).await)
 }
 
 /// Asks the segment, where the next hop answers at all: an address that two hosts claim fails as its winner does.

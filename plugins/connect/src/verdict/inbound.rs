@@ -9,7 +9,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
 
 use super::Case;
-use crate::observe::{Path, answers_are_dropped_here, undelivered};
+use crate::observe::{Idle, Path, answers_are_dropped_here, undelivered};
 
 /// Two windows agree, or it is left open.
 pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
@@ -28,7 +28,7 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
                     supports("fw.drop_local_input")
                         .strong()
                         .because(sentence)
-                        .citing(windows.iter().map(|d| d.evidence).chain(path.idle.iter().flat_map(|i| i.evidence()))),
+                        .citing(windows.iter().map(|d| d.evidence).chain(path.idle.iter().flat_map(Idle::evidence))),
                 )
                 .with(
                     supports("fw.drop_remote")

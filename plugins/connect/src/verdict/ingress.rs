@@ -8,7 +8,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
 
 use super::Case;
-use crate::observe::{Path, syns};
+use crate::observe::{Idle, Path, syns};
 
 /// The link received nothing at all in some window, so no answer was lost behind it.
 pub(super) fn nothing_came(path: &Path) -> bool {
@@ -58,7 +58,7 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
                 refutes("fw.drop_remote")
                     .strong()
                     .because("while nothing is dialled no such frame comes: they are answers")
-                    .citing(path.idle.iter().flat_map(|idle| idle.evidence())),
+                    .citing(path.idle.iter().flat_map(Idle::evidence)),
             )
             .next(next),
     )

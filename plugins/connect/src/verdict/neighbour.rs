@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sonde_sdk::dial::TcpDial;
-use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::finding::{Draft, refutes, supports};
 use sonde_sdk::system::{Link, NeighbourEntry};
 use sonde_sdk::types::{EvidenceId, Failure, Measure};
 
 use super::Case;
-use crate::observe::{Observations, Path};
+use crate::observe::{Observations, Path, is_resolved};
 
 /// The kernel's own host unreachable comes only after its neighbour probes.
 const PROBED: Duration = Duration::from_millis(500);
@@ -135,20 +135,54 @@ fn on_link<'a>(
                     .citing([dump, route_id]),
             )
         }
-        None => {
-            Case::unclear(path, format!("{sentence}; or the prefix is too wide and it is not on this segment at all"))
-                .with(finding.strong())
-                .with(not_a_gateway)
-                .with(
-                    supports("l3.wrong_netmask")
-                        .because(format!(
-                            "{address} is taken for on-link although it is far from this host's own address"
-                        ))
-                        .citing([route_id, entry_id]),
-                )
-                .next("compare the prefix length of this interface with that of its neighbours")
-        }
+        None => far(observed, path, &sentence, finding, (route_id, entry_id)).with(not_a_gateway),
     }
+}
+
+/// Absent, or not on this segment at all. Nothing here separates them: networks of wide prefixes are common, and in each the
+/// gateway is near somebody. Still, a gateway that answers nearby makes the prefix the better guess.
+fn far<'a>(
+    observed: &Observations,
+    path: &'a Path,
+    sentence: &str,
+    absent: Draft,
+    (route_id, entry_id): (EvidenceId, EvidenceId),
+) -> Case<'a> {
+    let address = &path.endpoint.address;
+    let wide = supports("l3.wrong_netmask");
+    let (wide, absent) = match near_gateway(observed, path) {
+        Some((evidence, gateway)) => (
+            wide.strong()
+                .because(format!(
+                    "{address} is taken for on-link, far from this host's own address, while the gateway {gateway} is near and answers"
+                ))
+                .citing([route_id, entry_id, evidence]),
+            absent,
+        ),
+        None => (
+            wide.because(format!("{address} is taken for on-link although it is far from this host's own address"))
+                .citing([route_id, entry_id]),
+            absent.strong(),
+        ),
+    };
+    Case::unclear(path, format!("{sentence}; or the prefix is too wide and it is not on this segment at all"))
+        .with(absent)
+        .with(wide)
+        .next("compare the prefix length of this interface with that of its neighbours")
+}
+
+/// The default gateway, where it answers and is close to this host's own address.
+fn near_gateway<'a>(observed: &Observations, path: &'a Path) -> Option<(EvidenceId, &'a str)> {
+    let answer = path.gateway.as_ref()?;
+    let entry = answer.outcome.as_ref().ok().filter(|entry| is_resolved(entry))?;
+    let gateway: IpAddr = entry.address.parse().ok()?;
+    let (_, link) = device(observed, path)?;
+    let near = link
+        .addresses
+        .iter()
+        .filter_map(|own| own.split('/').next()?.parse().ok())
+        .any(|own| common_bits(own, gateway).is_some_and(|(bits, enough)| bits >= enough));
+    near.then_some((answer.evidence, entry.address.as_str()))
 }
 
 /// The link's own address that is so close to the target that both surely share a segment.

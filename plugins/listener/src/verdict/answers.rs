@@ -17,11 +17,11 @@ pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut 
     let Some(look) = arrived(observed, last) else { return };
     let same: Vec<EvidenceId> = silent.iter().filter(|d| d.address == last.address).map(|d| d.dial.evidence).collect();
     let name = endpoint(&last.address, watched.first().map_or(0, |w| w.now().port));
-    let lost = undelivered(&last.dial, &last.address);
-    if lost != Some(0) || same.len() < 2 {
+    let dropped = undelivered(&last.dial, &last.address);
+    if dropped != Some(0) || same.len() < 2 {
         // Whoever comes from outside may be served all the same.
         let sentence = format!("SYNs from this host to its own listener {name} arrive, and the answers are lost");
-        let id = if lost.is_some_and(|n| n > 0) { "fw.drop_local_input" } else { "fw.drop_local_output" };
+        let id = if dropped.is_some_and(|n| n > 0) { "fw.drop_local_input" } else { "fw.drop_local_output" };
         verdict.findings.push(supports(id).strong().about(&name).because(&sentence).citing(same).build());
         verdict.doubts.push(sentence);
         return;

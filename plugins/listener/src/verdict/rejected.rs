@@ -1,6 +1,6 @@
 //! Our own SYN to a listener of this host is turned away: the listener would take it, so a filter of this host answers instead.
 //!
-//! A RST that the kernel sends itself is counted (OutRsts), one that a filter sends is not. What is turned away on its way in was
+//! A RST that the kernel sends itself is counted (`OutRsts`), one that a filter sends is not. What is turned away on its way in was
 //! received and not delivered; what is turned away on its way out concerns nobody but this host.
 
 use sonde_sdk::finding::{refutes, supports};
@@ -20,7 +20,7 @@ pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut 
     }
     let by_icmp = |d: &&Dial| d.dial.outcome.as_ref().is_err_and(|f| f.icmp.is_some());
     let by_rst = |d: &&Dial| d.dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::Refused && f.icmp.is_none());
-    let (cause, how) = if same.iter().all(|d| by_icmp(d)) {
+    let (cause, how) = if same.iter().all(by_icmp) {
         ("fw.reject_icmp", "an ICMP error")
     } else if same.iter().all(|d| by_rst(d) && d.dial.connection.icmp_visible) {
         ("fw.reject_rst", "a RST that this host's TCP did not send")

@@ -96,8 +96,8 @@ fn received(n: u64, frames: i64) -> [sonde_sdk::system::LinksAnswer; 2] {
     [links(n, 500), links(n + 1, 500 + frames)]
 }
 
-fn idle(values: &[(&str, i64)], frames: i64) -> Option<Idle> {
-    Some(Idle { counters: counted(40, values), links: received(44, frames) })
+fn idle(values: &[(&str, i64)], frames: i64) -> Idle {
+    Idle { counters: counted(40, values), links: received(44, frames) }
 }
 
 /// Beside other traffic, and a host that answers on another port.
@@ -108,7 +108,7 @@ fn busy(moved: &[(&str, i64)], meanwhile: &[(&str, i64)]) -> Judgement {
         window.moved.retain(|c| c.name != "Ip.InReceives" || c.value != 2);
     }
     path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
-    path.idle = idle(meanwhile, 0);
+    path.idle = Some(idle(meanwhile, 0));
     judge(&seen(vec![path]))
 }
 
@@ -149,7 +149,7 @@ fn at_the_link(frames: [i64; 2], meanwhile: i64) -> Judgement {
         .zip([50, 52])
         .map(|((dial, frames), n)| Beside { dial: dial.evidence, links: received(n, frames) })
         .collect();
-    path.idle = idle(&[], meanwhile);
+    path.idle = Some(idle(&[], meanwhile));
     path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
     judge(&seen(vec![path]))
 }

@@ -31,6 +31,23 @@ fn an_absent_peer_far_off_in_a_wide_prefix_is_undecided() {
 }
 
 #[test]
+fn a_gateway_that_answers_nearby_makes_a_wide_prefix_the_better_guess_and_no_proof() {
+    let guess = |own: &str, gateway: &str| {
+        let mut path = unresolved(None, V4, "FAILED");
+        path.gateway = Some(testkit::neighbour_answer(82, gateway, "REACHABLE"));
+        let mut observed = seen(vec![path]);
+        observed.links = Some(testkit::links_answer(90, vec![testkit::link("eth0", &[own])]));
+        judge(&observed)
+    };
+    let near = guess("192.0.77.100/16", "192.0.77.1");
+    assert_undecided(&near);
+    assert_eq!(supported(&near.findings, Strength::Strong), ["l3.wrong_netmask"]);
+    let far = guess("192.0.77.100/16", "192.0.0.1");
+    assert_eq!(supported(&far.findings, Strength::Strong), ["l2.neighbor_unresolved"]);
+    assert_proven(&guess("192.0.2.100/24", "192.0.2.1"), "l2.neighbor_unresolved", "l3.wrong_netmask");
+}
+
+#[test]
 fn the_kernels_own_icmp_error_is_not_a_routers() {
     let mut path = unresolved(None, V4, "FAILED");
     path.dials[0] = with_icmp(path.dials[0].clone(), "192.0.2.100", 3, 1);
