@@ -1,4 +1,5 @@
-//! A series of numbered messages on one socket: sent at a pace, while what comes back is taken as it comes.
+//! A series of numbered messages on one socket: sent at a pace, while what comes back is taken as it comes. The time that the last
+//! one is waited for is kept free before the deadline: what could not be answered by then is not sent.
 
 mod tally;
 
@@ -53,19 +54,24 @@ pub(super) enum Came {
     Error(Queued),
 }
 
-/// Sends `count` messages `interval` apart, and waits for what comes back.
+/// Sends `count` messages `interval` apart, or as many as can still be answered, and waits for what comes back.
 pub(super) async fn run(
     line: &(impl Line + Sync),
     attempt: &Attempt,
-    count: u16,
+    mut count: u16,
     interval: Duration,
     tally: &mut Tally,
 ) {
     let interest = Interest::READABLE | Interest::ERROR;
     let (mut next, mut due) = (0_u16, Instant::now());
     let mut end = attempt.deadline();
+    let last_send = end - LAST_ANSWER.min(attempt.remaining() / 2);
     loop {
         take(line, attempt, tally);
+        // What is sent later would be lost by us and not by the network.
+        if (1..count).contains(&next) && due > last_send {
+            (count, due) = (next, Instant::now());
+        }
         let settled = line.is_settled(tally);
         if next == count || settled {
             let answered = tally.received() == u32::from(next) || settled;
@@ -132,3 +138,73 @@ fn take(line: &impl Line, attempt: &Attempt, tally: &mut Tally) {
 }
 
 const AT_ONE_GO: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU16, Ordering};
+
+    use socket2::{Domain, Type};
+
+    use super::*;
+    use crate::clock::RunClock;
+    use crate::ready::register;
+
+    /// Answers each message as soon as the next one is sent, and so never the last.
+    struct OneBehind {
+        socket: AsyncFd<Socket>,
+        _peer: Socket,
+        sent: AtomicU16,
+        answered: AtomicU16,
+    }
+
+    impl OneBehind {
+        fn new() -> Self {
+            let (socket, peer) = Socket::pair(Domain::UNIX, Type::DGRAM.nonblocking(), None).expect("a pair");
+            let socket = register(socket, Interest::READABLE | Interest::ERROR).expect("it is registered");
+            Self { socket, _peer: peer, sent: AtomicU16::new(0), answered: AtomicU16::new(0) }
+        }
+    }
+
+    impl Line for OneBehind {
+        fn socket(&self) -> &AsyncFd<Socket> {
+            &self.socket
+        }
+
+        fn send(&self, sequence: u16) -> io::Result<()> {
+            self.sent.store(sequence, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn receive(&self) -> Option<Came> {
+            let sequence = self.answered.load(Ordering::Relaxed);
+            (sequence < self.sent.load(Ordering::Relaxed)).then(|| {
+                self.answered.store(sequence + 1, Ordering::Relaxed);
+                Came::Answer { sequence, intact: true, stamp: None }
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_that_could_not_be_answered_before_the_deadline() {
+        let clock = RunClock::start();
+        let attempt = Attempt::begin(&clock, Duration::from_millis(400));
+        let mut tally = Tally::default();
+
+        run(&OneBehind::new(), &attempt, 1000, Duration::from_millis(10), &mut tally).await;
+
+        // Half of the time is for sending: at most 21 begin in it, and only the last of them is still open.
+        assert!((2..=21).contains(&tally.left()), "{} were sent", tally.left());
+        assert_eq!(tally.received(), tally.left() - 1);
+    }
+
+    #[tokio::test]
+    async fn the_first_message_is_sent_however_short_the_time() {
+        let clock = RunClock::start();
+        let attempt = Attempt::begin(&clock, Duration::from_millis(20));
+        let mut tally = Tally::default();
+
+        run(&OneBehind::new(), &attempt, 3, Duration::from_secs(1), &mut tally).await;
+
+        assert_eq!(tally.left(), 1);
+    }
+}
