@@ -56,8 +56,62 @@ pub(crate) fn instant() -> Instant {
     Instant::now()
 }
 
+/// The calling thread on its processor, from one moment on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Processor {
+    time: Duration,
+    /// Absent where the kernel does not tell.
+    switches: Option<i64>,
+}
+
+impl Processor {
+    /// From now on.
+    pub(crate) fn since_now() -> Self {
+        Self { switches: switches(), time: on_processor() }
+    }
+
+    /// How much of `elapsed`, which began with this and ends now, the thread was switched out. Its processor time alone would not
+    /// tell: some kernels (`CONFIG_IRQ_TIME_ACCOUNTING`) leave out what interrupts took, in which packets are received.
+    pub(crate) fn missed(&self, elapsed: Duration) -> Duration {
+        if self.switches.is_some() && self.switches == switches() {
+            return Duration::ZERO;
+        }
+        elapsed.saturating_sub(on_processor().saturating_sub(self.time))
+    }
+}
+
 /// The time that the calling thread has been on a processor.
-pub(crate) fn on_processor() -> Duration {
+fn on_processor() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// How often the calling thread has left its processor, of its own will or not.
+fn switches() -> Option<i64> {
+    #[expect(unsafe_code, reason = "no safe wrapper has getrusage")]
+    // SAFETY: all-zero bytes are a valid rusage, which is numbers only.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    #[expect(unsafe_code, reason = "no safe wrapper has getrusage")]
+    // SAFETY: the pointer is to a live struct of the type that the call fills.
+    let result = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+    (result == 0).then_some(usage.ru_nvcsw + usage.ru_nivcsw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_waits_misses_that_time_and_one_that_works_misses_none_that_it_had() {
+        let clock = RunClock::start();
+        let (at, processor) = (clock.now(), Processor::since_now());
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(processor.missed(clock.since(at).elapsed) >= Duration::from_millis(15));
+        let kept = (0..100).any(|_| {
+            let (at, processor) = (clock.now(), Processor::since_now());
+            while clock.since(at).elapsed < Duration::from_micros(50) {}
+            processor.missed(clock.since(at).elapsed).is_zero()
+        });
+        assert!(kept, "of a hundred short spins, one at least is not interrupted");
+    }
 }

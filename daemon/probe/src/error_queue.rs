@@ -33,11 +33,21 @@ pub(crate) fn visible_in_syn_sent() -> bool {
 
 /// Asks for the queue. To be called before connecting.
 pub(crate) fn enable(socket: &impl AsFd, remote: IpAddr) -> io::Result<()> {
+    ask(socket, remote, 1)
+}
+
+/// Drops the queue and what is in it. With it, an ICMP error ends an established TCP connection; without it, the kernel goes on
+/// sending, as it does for every ordinary client.
+pub(crate) fn disable(socket: &impl AsFd, remote: IpAddr) -> io::Result<()> {
+    ask(socket, remote, 0)
+}
+
+fn ask(socket: &impl AsFd, remote: IpAddr, value: i32) -> io::Result<()> {
     let (level, option) = match remote {
         IpAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
         IpAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
     };
-    options::set(socket, level, option, 1)
+    options::set(socket, level, option, value)
 }
 
 /// Drains the queue and returns its last ICMP error. `local` is the socket's own address.

@@ -1,7 +1,8 @@
 //! One TCP connection: opened inside the vantage, established, closed so that nothing stays behind.
 //!
 //! The handshake is timed from just before connect(2) until its outcome stands, as the thread of connect(2) or the stopwatch
-//! saw it. The runtime knows the socket only once it carries data.
+//! saw it; the waiting task reads the clock only where there is no stopwatch. The runtime knows the socket only once it carries
+//! data. ICMP errors are asked for until then, and no longer: an established connection survives them, as every client's does.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,15 +13,17 @@ use std::time::Duration;
 use socket2::{SockRef, Socket};
 use sonde_core::observation::dial::{Connection, PhaseInfo, Stamp};
 use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::time::timeout_at;
 
 use super::info;
-use super::open::{Opened, Options};
+use super::open::{Opened, Options, settled};
 use super::stopwatch::{Stamped, Watched};
 use crate::attempt::Attempt;
-use crate::error_queue;
 use crate::failure::Fault;
 use crate::vantage::Vantage;
+use crate::{error_queue, ready};
 
 /// Between two looks at a handshake that ended without an outcome.
 const ASK_AGAIN: Duration = Duration::from_millis(1);
@@ -31,6 +34,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(1);
 pub(crate) struct Dialled {
     /// Kept after a failure too: `TCP_INFO` and the error queue are still asked, and closing it would move counters.
     socket: Option<Held>,
+    /// It is established, and nobody has said that it ended well.
+    abort: bool,
     connection: Connection,
     phases: Mutex<Vec<PhaseInfo>>,
 }
@@ -44,12 +49,19 @@ impl Dialled {
         }
     }
 
-    /// Lets the runtime know of an established connection: [`Dialled::stream`] is there then.
+    /// Makes an established connection ready for a conversation: [`Dialled::stream`] is there then.
     pub(crate) fn register(&mut self) -> Result<(), Fault> {
+        let failed = |doing: &str, error: &io::Error| Fault::os(Phase::Socket, doing, error);
         match self.socket.take() {
             Some(Held::Bare(socket)) => {
-                let stream = TcpStream::from_std(socket.into())
-                    .map_err(|error| Fault::os(Phase::Socket, "register the socket", &error))?;
+                if let Some(local) = self.local_address() {
+                    error_queue::disable(&socket, local)
+                        .map_err(|error| failed("ask for ICMP errors no more", &error))?;
+                }
+                // A request is one write, and its time must not wait for an acknowledgement.
+                socket.set_tcp_nodelay(true).map_err(|error| failed("switch off Nagle's algorithm", &error))?;
+                let stream =
+                    TcpStream::from_std(socket.into()).map_err(|error| failed("register the socket", &error))?;
                 self.socket = Some(Held::Registered(Arc::new(stream)));
             }
             registered => self.socket = registered,
@@ -76,6 +88,12 @@ impl Dialled {
         }
     }
 
+    /// The TCP facts at the end of the handshake, for a dial that did nothing since.
+    pub(crate) fn handshake_facts(&mut self) -> Connection {
+        let phases = std::mem::take(self.phases.get_mut().unwrap_or_else(PoisonError::into_inner));
+        Connection { phases, ..self.connection.clone() }
+    }
+
     /// The TCP facts, with `TCP_INFO` as it is now.
     pub(crate) fn connection(&self) -> Connection {
         let info = self.socket.as_ref().and_then(|socket| info::read(socket).ok());
@@ -84,11 +102,8 @@ impl Dialled {
     }
 
     /// Ends it: with FIN where the conversation `ended_well`, else with a reset.
-    pub(crate) fn close(self, ended_well: bool) {
-        if ended_well && let Some(socket) = &self.socket {
-            // Not fatal: the connection is then reset, which is what it was set up for.
-            drop(SockRef::from(socket).set_linger(None));
-        }
+    pub(crate) fn close(mut self, ended_well: bool) {
+        self.abort &= !ended_well;
     }
 
     /// Writes down a handshake that began at `at` and whose outcome stood at `end`; now is when the waiting task knows of it.
@@ -99,12 +114,10 @@ impl Dialled {
         self.connection.stamp = stamp;
     }
 
-    /// What the kernel says of a handshake that has ended, and what a connection is to do when it is dropped.
+    /// What the kernel says of a handshake that has ended.
     fn take_stock(&mut self, attempt: &Attempt, connected: bool) {
         let Some(socket) = &self.socket else { return };
-        if connected {
-            drop(SockRef::from(socket).set_linger(Some(Duration::ZERO)));
-        }
+        self.abort = connected;
         let Ok(info) = info::read(socket) else { return };
         // Before data is sent, every retransmission is a SYN's. The timer's own count also has those that a local
         // filter swallowed, which never became retransmissions.
@@ -119,6 +132,17 @@ impl Dialled {
 
     fn local_address(&self) -> Option<IpAddr> {
         self.connection.local.map(|local| local.address)
+    }
+}
+
+impl Drop for Dialled {
+    fn drop(&mut self) {
+        if self.abort
+            && let Some(socket) = &self.socket
+        {
+            // Whoever else still holds the socket closes it so, too. Where it fails, the connection ends with FIN.
+            drop(SockRef::from(socket).set_linger(Some(Duration::ZERO)));
+        }
     }
 }
 
@@ -159,7 +183,7 @@ pub(crate) async fn connect_bare(
     options: Options,
 ) -> (Dialled, Result<(), Failure>) {
     let connection = Connection { icmp_visible: error_queue::visible_in_syn_sent(), ..Connection::default() };
-    let mut dialled = Dialled { socket: None, connection, phases: Mutex::default() };
+    let mut dialled = Dialled { socket: None, abort: false, connection, phases: Mutex::default() };
     let outcome = establish(vantage, attempt, remote, options, &mut dialled).await;
     dialled.take_stock(attempt, outcome.is_ok());
     let outcome = outcome.map_err(|fault| dialled.failure(attempt, fault));
@@ -178,26 +202,27 @@ async fn establish(
     let opened = vantage
         .within(move || Opened::open(&clock, remote, &options))
         .map_err(|error| Fault::os(Phase::Socket, "enter the vantage", &error))??;
-    let Opened { socket, at, elapsed, off_processor, begun, finished } = opened;
+    let Opened { socket, at, elapsed, off_processor, outcome } = opened;
     dialled.connection.uncertainty = off_processor;
     dialled.handshake_ended(at, at + elapsed, Stamp::AtOnce, clock.now());
-    let doing = format!("connect to {remote}");
-    let failed = |error: io::Error| Fault::os(Phase::Connect, &doing, &error);
-    let outcome = match begun {
-        Err(error) => Err(failed(error)),
-        Ok(()) if finished => settled(&socket).unwrap_or(Ok(())).map_err(failed),
-        Ok(()) => {
-            let ended = attempt.bounded(Phase::Connect, &doing, established(&socket)).await;
-            let now = clock.now();
-            match &ended {
-                Ok(Ok((stamped, _))) => {
-                    dialled.connection.uncertainty += stamped.uncertainty;
-                    dialled.handshake_ended(at, clock.offset(stamped.at), Stamp::Stopwatch, now);
-                }
-                Ok(Err(_)) | Err(_) => dialled.handshake_ended(at, now, Stamp::Waiter, now),
+    let doing = || format!("connect to {remote}");
+    let outcome = if outcome.is_some() {
+        outcome
+    } else {
+        let ended = timeout_at(attempt.deadline(), established(&socket)).await;
+        let now = clock.now();
+        match &ended {
+            Ok((Some(stamped), _)) => {
+                dialled.connection.uncertainty += stamped.uncertainty;
+                dialled.handshake_ended(at, clock.offset(stamped.at), Stamp::Stopwatch, now);
             }
-            ended.and_then(|ended| ended.and_then(|(_, outcome)| outcome).map_err(failed))
+            Ok((None, _)) | Err(_) => dialled.handshake_ended(at, now, Stamp::Waiter, now),
         }
+        ended.ok().map(|(_, outcome)| outcome)
+    };
+    let outcome = match outcome {
+        Some(outcome) => outcome.map_err(|error| Fault::os(Phase::Connect, &doing(), &error)),
+        None => Err(Fault::timed_out(Phase::Connect, &doing())),
     };
     if let Some(address) = socket.local_addr().ok().and_then(|address| address.as_socket()) {
         dialled.connection.local = Some(endpoint(address));
@@ -206,25 +231,34 @@ async fn establish(
     outcome
 }
 
-/// Waits until the handshake has an outcome.
-async fn established(socket: &Socket) -> io::Result<(Stamped, io::Result<()>)> {
+/// Waits until the handshake has an outcome. Without a stopwatch (this process may be out of files or threads, which is not the
+/// network's fault) the runtime says when, and nobody has stamped it.
+async fn established(socket: &Socket) -> (Option<Stamped>, io::Result<()>) {
     loop {
-        let stamped = Watched::new(socket.as_fd())?.end().await?;
+        let stamped = match watched(socket).await {
+            Ok(stamped) => Some(stamped),
+            Err(error) => {
+                tracing::debug!(%error, "a handshake is timed without the stopwatch");
+                if let Err(error) = writable(socket).await {
+                    return (None, Err(error));
+                }
+                None
+            }
+        };
         match settled(socket) {
-            Some(outcome) => return Ok((stamped, outcome)),
+            Some(outcome) => return (stamped, outcome),
             // No event is known that is no end; should there be one, it must not make this loop spin.
             None => tokio::time::sleep(ASK_AGAIN).await,
         }
     }
 }
 
-/// The outcome of the handshake, once there is one.
-fn settled(socket: &Socket) -> Option<io::Result<()>> {
-    match socket.take_error() {
-        Ok(Some(error)) | Err(error) => return Some(Err(error)),
-        Ok(None) => {}
-    }
-    socket.peer_addr().is_ok().then_some(Ok(()))
+async fn watched(socket: &Socket) -> io::Result<Stamped> {
+    Watched::new(socket.as_fd())?.end().await
+}
+
+async fn writable(socket: &Socket) -> io::Result<()> {
+    ready::lend(socket.as_fd(), Interest::WRITABLE)?.writable().await.map(drop)
 }
 
 /// The socket address of an endpoint to talk to.

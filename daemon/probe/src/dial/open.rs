@@ -1,19 +1,17 @@
 //! The begin of every TCP connection: a socket with what was asked of it, and connect(2).
 //!
 //! Runs inside the vantage and never waits. The handshake is timed from just before connect(2); where it ends at once
-//! (loopback, a veth, a local refusal) it is timed on the same thread, less what that was off its processor meanwhile.
+//! (loopback, a veth, a local refusal) it is timed on the same thread, less what that was switched out meanwhile.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use sonde_core::observation::dial::{Keepalive, TcpRequest};
 use sonde_core::observation::{Phase, Reason};
 
-use crate::clock::{RunClock, on_processor};
+use crate::clock::{Processor, RunClock};
 use crate::error_queue;
 use crate::failure::Fault;
 
@@ -56,10 +54,8 @@ pub(crate) struct Opened {
     pub(crate) elapsed: Duration,
     /// That wait.
     pub(crate) off_processor: Duration,
-    /// What connect(2) said; "in progress" is fine.
-    pub(crate) begun: io::Result<()>,
-    /// The outcome stood right after connect(2).
-    pub(crate) finished: bool,
+    /// The outcome, where it stood right after connect(2).
+    pub(crate) outcome: Option<io::Result<()>>,
 }
 
 impl Opened {
@@ -70,8 +66,6 @@ impl Opened {
         let socket = Socket::new(Domain::for_address(remote), kind, Some(Protocol::TCP))
             .map_err(|error| failed("open a TCP socket", error))?;
         error_queue::enable(&socket, remote.ip()).map_err(|error| failed("ask for ICMP errors", error))?;
-        // A request is one write, and its time must not wait for an acknowledgement.
-        socket.set_tcp_nodelay(true).map_err(|error| failed("switch off Nagle's algorithm", error))?;
         if let Some(device) = &options.device {
             bind_device(&socket, device)?;
         }
@@ -86,18 +80,26 @@ impl Opened {
             socket.bind(&local.into()).map_err(|error| refused_bind(&shown, local, &error))?;
         }
         let remote = SockAddr::from(remote);
-        let ran = on_processor();
+        let processor = Processor::since_now();
         let at = clock.now();
         let begun = socket.connect(&remote);
         let elapsed = clock.since(at).elapsed;
-        let off_processor = elapsed.saturating_sub(on_processor().saturating_sub(ran));
-        let finished = begun.is_ok() || is_writable(socket.as_fd());
-        let begun = match begun {
-            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
-            begun => begun,
+        let off_processor = processor.missed(elapsed);
+        let outcome = match begun {
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => settled(&socket),
+            begun => Some(begun),
         };
-        Ok(Self { socket, at, elapsed: elapsed.saturating_sub(off_processor), off_processor, begun, finished })
+        Ok(Self { socket, at, elapsed: elapsed.saturating_sub(off_processor), off_processor, outcome })
     }
+}
+
+/// The outcome of the handshake, once there is one. An entry of the error queue alone is none.
+pub(crate) fn settled(socket: &Socket) -> Option<io::Result<()>> {
+    match socket.take_error() {
+        Ok(Some(error)) | Err(error) => return Some(Err(error)),
+        Ok(None) => {}
+    }
+    socket.peer_addr().is_ok().then_some(Ok(()))
 }
 
 /// Where to bind to, if anywhere. IPv4-in-IPv6 is unmapped.
@@ -145,12 +147,4 @@ fn kernels(keepalive: &Keepalive) -> TcpKeepalive {
         .with_time(keepalive.idle)
         .with_interval(keepalive.interval)
         .with_retries(keepalive.probes.into())
-}
-
-fn is_writable(socket: BorrowedFd<'_>) -> bool {
-    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    // Writable without an error: an entry of the error queue alone is no outcome.
-    rustix::event::poll(&mut polled, Some(&at_once)).is_ok_and(|ready| ready > 0)
-        && polled.iter().all(|socket| socket.revents().contains(PollFlags::OUT))
 }

@@ -1,4 +1,6 @@
 //! `dial.tcp-repeat`: many connections to one endpoint, each opened and closed.
+//!
+//! An attempt counts only where it had its time: one that the end of the series cuts short would pass for a silent peer.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -41,23 +43,49 @@ async fn run(
     let (mut made, mut begun) = (Vec::new(), 0);
     let mut in_flight = FuturesUnordered::new();
     let start = Instant::now();
+    let limits = Limits::of(whole, request.each.timeout);
     loop {
-        let due = start + request.interval * begun;
-        let time_left = whole.deadline() > Instant::now();
-        let may_begin = begun < request.count && time_left && in_flight.len() < request.at_once as usize;
-        if may_begin && due <= Instant::now() {
+        let now = Instant::now();
+        let due = (start + request.interval * begun).max(now);
+        let may_begin = begun < request.count && due < limits.begin && in_flight.len() < request.at_once as usize;
+        if may_begin && due == now {
             begun += 1;
-            in_flight.push(once(vantage, clock, whole, request));
+            let whole_time = now <= limits.count;
+            in_flight.push(async move { (whole_time, once(vantage, clock, whole, request).await) });
             continue;
         }
         if in_flight.is_empty() && !may_begin {
             return made;
         }
         tokio::select! {
-            Some(one) = in_flight.next() => made.push(one),
-            () = sleep_until(due.min(whole.deadline())), if may_begin => {}
+            Some((whole_time, one)) = in_flight.next() => if whole_time || !is_unfinished(&one.1) { made.push(one) },
+            () = sleep_until(due), if may_begin => {}
         }
     }
+}
+
+/// Until when attempts begin.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// None from then on.
+    begin: Instant,
+    /// Those that begin later count only where they come to an end in the time that is left.
+    count: Instant,
+}
+
+impl Limits {
+    /// Each is to have its `timeout`, but for a sixteenth; where that is no less than the time of the whole series, what is left.
+    fn of(whole: &Attempt, timeout: Duration) -> Self {
+        let all = whole.remaining();
+        let needed = timeout.min(all) * 15 / 16;
+        let count = Instant::now() + all.saturating_sub(needed);
+        Self { begin: if timeout < all { count } else { whole.deadline() }, count }
+    }
+}
+
+/// Its deadline came first. The kernel's own time-out has an errno.
+fn is_unfinished(outcome: &Result<(), Failure>) -> bool {
+    outcome.as_ref().is_err_and(|failure| failure.reason == Reason::TimedOut && failure.errno.is_none())
 }
 
 async fn once(
@@ -67,8 +95,9 @@ async fn once(
     request: &SeriesRequest,
 ) -> (Connection, Result<(), Failure>) {
     let attempt = Attempt::begin(clock, request.each.timeout.min(whole.remaining()));
-    let (dialled, outcome) = connect_bare(vantage, &attempt, request.each.remote, Options::from(&request.each)).await;
-    let connection = dialled.connection();
+    let (mut dialled, outcome) =
+        connect_bare(vantage, &attempt, request.each.remote, Options::from(&request.each)).await;
+    let connection = dialled.handshake_facts();
     dialled.close(outcome.is_ok() && request.each.close == Closing::Fin);
     (connection, outcome)
 }

@@ -11,7 +11,7 @@ use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ pub(crate) struct Stamped {
 /// A handshake that is being timed. Dropping it ends that.
 #[derive(Debug)]
 pub(crate) struct Watched<'a> {
-    stopwatch: &'static Stopwatch,
+    stopwatch: Arc<Stopwatch>,
     socket: BorrowedFd<'a>,
     key: u64,
     end: oneshot::Receiver<Stamped>,
@@ -42,30 +42,30 @@ pub(crate) struct Watched<'a> {
 impl<'a> Watched<'a> {
     /// Times the handshake of a socket whose connect(2) has returned.
     pub(crate) fn new(socket: BorrowedFd<'a>) -> io::Result<Self> {
-        static STOPWATCH: LazyLock<io::Result<&'static Stopwatch>> = LazyLock::new(Stopwatch::start);
-        let stopwatch = match &*STOPWATCH {
-            Ok(stopwatch) => *stopwatch,
-            Err(error) => return Err(io::Error::new(error.kind(), error.to_string())),
-        };
+        static RUNNING: Mutex<Option<Arc<Stopwatch>>> = Mutex::new(None);
+        Self::by(Stopwatch::running(&RUNNING, Stopwatch::start)?, socket)
+    }
+
+    fn by(stopwatch: Arc<Stopwatch>, socket: BorrowedFd<'a>) -> io::Result<Self> {
         let (notice, end) = oneshot::channel();
         let key = stopwatch.next.fetch_add(1, Ordering::Relaxed);
-        stopwatch.waiting().insert(key, notice);
+        stopwatch.waiting().as_mut().ok_or_else(stopped)?.insert(key, notice);
         let watched = Self { stopwatch, socket, key, end };
         // Edge-triggered: an ICMP error in the socket's error queue is no end, and must not wake the thread for ever.
         let events = EventFlags::OUT | EventFlags::ET;
-        epoll::add(&stopwatch.epoll, socket, EventData::new_u64(key), events)?;
+        epoll::add(&watched.stopwatch.epoll, socket, EventData::new_u64(key), events)?;
         Ok(watched)
     }
 
     /// The handshake's end, whatever its outcome.
     pub(crate) async fn end(&mut self) -> io::Result<Stamped> {
-        (&mut self.end).await.map_err(|_| io::Error::other("the stopwatch has stopped"))
+        (&mut self.end).await.map_err(|_| stopped())
     }
 }
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        self.stopwatch.waiting().remove(&self.key);
+        drop(self.stopwatch.forget(self.key));
         // Fails where the socket never got in.
         let _ = epoll::delete(&self.stopwatch.epoll, self.socket);
     }
@@ -76,20 +76,40 @@ struct Stopwatch {
     epoll: OwnedFd,
     began: Instant,
     next: AtomicU64,
-    /// By the key of the socket's events. The stopwatch's own thread never takes this lock.
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Stamped>>>,
+    /// By the key of the socket's events; nobody waits for one that has stopped. The stopwatch's own thread never takes this lock.
+    waiting: Mutex<Option<Waiting>>,
+}
+
+type Waiting = HashMap<u64, oneshot::Sender<Stamped>>;
+
+fn stopped() -> io::Error {
+    io::Error::other("the stopwatch has stopped")
 }
 
 impl Stopwatch {
-    /// Lives as long as the process: it holds no socket, and an idle one costs nothing.
-    fn start() -> io::Result<&'static Self> {
+    /// The one in `place`, which is started where there is none yet: that may fail now (no file or thread is left) and not later.
+    fn running(
+        place: &Mutex<Option<Arc<Self>>>,
+        start: impl FnOnce() -> io::Result<Arc<Self>>,
+    ) -> io::Result<Arc<Self>> {
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*place {
+            Some(stopwatch) => Ok(Arc::clone(stopwatch)),
+            None => Ok(Arc::clone(place.insert(start()?))),
+        }
+    }
+
+    /// Lives as long as the process: it holds no socket, and an idle one costs nothing. What fails leaves nothing behind: the first
+    /// thread ends with the pipe.
+    fn start() -> io::Result<Arc<Self>> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let (began, next, waiting) = (clock::instant(), AtomicU64::new(0), Mutex::default());
-        let stopwatch: &'static Self = Box::leak(Box::new(Self { epoll, began, next, waiting }));
+        let (began, next, waiting) = (clock::instant(), AtomicU64::new(0), Mutex::new(Some(HashMap::new())));
+        let stopwatch = Arc::new(Self { epoll, began, next, waiting });
         let (told, tell) = io::pipe()?;
         rustix::fs::fcntl_setfl(&tell, OFlags::NONBLOCK)?;
-        thread::Builder::new().name("stopwatch-tell".to_owned()).spawn(move || stopwatch.tell(told))?;
-        thread::Builder::new().name("stopwatch".to_owned()).spawn(move || stopwatch.watch(tell))?;
+        let (teller, watcher) = (Arc::clone(&stopwatch), Arc::clone(&stopwatch));
+        thread::Builder::new().name("stopwatch-tell".to_owned()).spawn(move || teller.tell(told))?;
+        thread::Builder::new().name("stopwatch".to_owned()).spawn(move || watcher.watch(tell))?;
         Ok(stopwatch)
     }
 
@@ -102,10 +122,14 @@ impl Stopwatch {
         let mut looked = clock::instant();
         loop {
             events.clear();
-            let patience = if untold.is_empty() { None } else { Some(&TELL_AGAIN) };
-            if let Err(error) = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), patience)
-                && error != rustix::io::Errno::INTR
-            {
+            let mut waited = self.wait(&mut events, Some(&AT_ONCE));
+            if waited.is_ok() && events.is_empty() {
+                // What it waited for a processor before it sleeps is no part of what it waits for after.
+                own_wait.since_last();
+                looked = clock::instant();
+                waited = self.wait(&mut events, if untold.is_empty() { None } else { Some(&TELL_AGAIN) });
+            }
+            if let Err(error) = waited {
                 tracing::error!(%error, "the stopwatch cannot wait any more");
                 break;
             }
@@ -134,20 +158,30 @@ impl Stopwatch {
         }
     }
 
+    fn wait(&self, events: &mut Vec<Event>, patience: Option<&Timespec>) -> rustix::io::Result<()> {
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), patience) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Tells the waiting tasks.
     fn tell(&self, mut told: PipeReader) {
         let mut bytes = [0; NOTICE_BYTES];
         while told.read_exact(&mut bytes).is_ok() {
             let Notice { key, stamped } = Notice::of(bytes, self.began);
-            let notice = self.waiting().remove(&key);
             // Nobody waits any more: the dial was given up.
-            let _ = notice.map(|notice| notice.send(stamped));
+            let _ = self.forget(key).map(|notice| notice.send(stamped));
         }
-        // The stopwatch has stopped: who waits for it learns that at once.
-        self.waiting().clear();
+        // The stopwatch has stopped: who waits for it learns that at once, and who comes later finds none.
+        self.waiting().take();
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Stamped>>> {
+    fn forget(&self, key: u64) -> Option<oneshot::Sender<Stamped>> {
+        self.waiting().as_mut()?.remove(&key)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -263,6 +297,7 @@ impl Attributes {
 
 /// More than the handshakes that end in one look.
 const MOST_EVENTS: usize = 256;
+const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// While the pipe is full.
 const TELL_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000 };
 
@@ -289,10 +324,33 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         // A listener is never writable.
         let watched = Watched::new(listener.as_fd()).expect("watched");
-        let (stopwatch, key) = (watched.stopwatch, watched.key);
-        assert!(stopwatch.waiting().contains_key(&key));
+        let (stopwatch, key) = (Arc::clone(&watched.stopwatch), watched.key);
+        let waits = || stopwatch.waiting().as_ref().is_some_and(|waiting| waiting.contains_key(&key));
+        assert!(waits());
         drop(watched);
-        assert!(!stopwatch.waiting().contains_key(&key));
+        assert!(!waits());
+    }
+
+    #[tokio::test]
+    async fn who_comes_when_it_has_stopped_is_told_so() {
+        let stopwatch = Stopwatch::start().expect("started");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let mut waits = Watched::by(Arc::clone(&stopwatch), listener.as_fd()).expect("watched");
+        // As its second thread does at its end.
+        let (told, tell) = io::pipe().expect("a pipe");
+        drop(tell);
+        stopwatch.tell(told);
+        waits.end().await.expect_err("it has stopped");
+        Watched::by(stopwatch, listener.as_fd()).expect_err("it has stopped");
+    }
+
+    #[test]
+    fn a_start_that_fails_is_tried_again() {
+        let place = Mutex::new(None);
+        let no_file_left = || Err(io::Error::from_raw_os_error(libc::EMFILE));
+        Stopwatch::running(&place, no_file_left).expect_err("not started");
+        Stopwatch::running(&place, Stopwatch::start).expect("started");
+        Stopwatch::running(&place, no_file_left).expect("it runs");
     }
 
     #[test]

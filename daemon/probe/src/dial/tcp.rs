@@ -20,11 +20,13 @@ pub async fn tcp(vantage: &Vantage, clock: &RunClock, request: &TcpRequest) -> T
     let watch = Watch::open(vantage, clock, request.deltas).await;
     let attempt = Attempt::begin(clock, request.timeout);
     let (mut dialled, mut outcome) = connect_bare(vantage, &attempt, request.remote, Options::from(request)).await;
-    if outcome.is_ok() && !request.hold.is_zero() {
+    let connection = if outcome.is_ok() && !request.hold.is_zero() {
         outcome = hold(&attempt, &mut dialled, request).await;
-    }
+        dialled.connection()
+    } else {
+        dialled.handshake_facts()
+    };
     let timing = attempt.timing();
-    let connection = dialled.connection();
     let (deltas, held) = watch.close(vantage, clock).await;
     dialled.close(outcome.is_ok() && request.close == Closing::Fin);
     drop(held);

@@ -15,7 +15,7 @@ use sonde_probe::dial;
 use crate::peer::{self, SECOND, here};
 use crate::tls::Authority;
 
-fn request(remote: Endpoint) -> HttpRequest {
+pub(crate) fn request(remote: Endpoint) -> HttpRequest {
     HttpRequest {
         remote,
         local_address: None,

@@ -1,11 +1,13 @@
 //! What only a network of our own shows: ICMP errors with their sender, silence, a local filter. Needs root.
 
+use std::future::Future;
+use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use sonde_core::observation::dial::{Keepalive, Stamp, TcpDial, TcpRequest};
+use sonde_core::observation::dial::{HttpRequest, Keepalive, SeriesRequest, Stamp, TcpDial, TcpRequest};
 use sonde_core::observation::dns::{Query, StrayKind, Transport};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::clock::RunClock;
@@ -330,4 +332,95 @@ async fn keepalive_finds_out_that_the_path_of_a_held_connection_has_gone() {
         (Phase::Wait, &Reason::TimedOut, Some(libc::ETIMEDOUT))
     );
     assert!(failure.elapsed < 15 * second, "{failure:?}");
+}
+
+/// Answers in the server's namespace with what `answer` makes of each request.
+fn serving(pair: &Pair, port: u16, answer: fn(&[u8]) -> Vec<u8>) -> Endpoint {
+    let server = Vantage::open(&Selector::Netns(PathBuf::from("/run/netns").join(&pair.server))).unwrap();
+    let listener = server.within(move || std::net::TcpListener::bind(("10.213.0.2", port))).unwrap().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut buffer = [0; 4096];
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            while let Ok(length @ 1..) = stream.read(&mut buffer) {
+                drop(stream.write_all(&answer(&buffer[..length])));
+            }
+        }
+    });
+    Endpoint { address: "10.213.0.2".parse().unwrap(), port }
+}
+
+/// What carries data is rejected for the first half second of `call`, as by a router whose route flaps.
+async fn while_data_is_rejected_at_first<T>(pair: &Pair, port: u16, call: impl Future<Output = T>) -> T {
+    let rule = format!("tcp dport {port} meta length > 60 reject with icmpx type host-unreachable");
+    Pair::filter(&pair.server, "input", &rule);
+    let through = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        run(&format!("ip netns exec {} nft delete table inet t", pair.server));
+    };
+    tokio::join!(call, through).0
+}
+
+#[tokio::test]
+async fn an_icmp_error_that_passes_ends_no_conversation_on_an_established_connection() {
+    if !privileged() {
+        return;
+    }
+    let pair = Pair::new("flap");
+    let (vantage, clock) = (pair.vantage(), RunClock::start());
+    let remote = serving(&pair, 80, |_| b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec());
+    // An error that the socket kept would come out at the next write.
+    let again_after = vec![Duration::ZERO];
+    let request = HttpRequest { again_after, timeout: Duration::from_secs(10), ..crate::http::request(remote) };
+    let exchange = while_data_is_rejected_at_first(&pair, 80, dial::http(&vantage, &clock, &request)).await;
+    assert_eq!((&exchange.outcome, &exchange.sequels[0].outcome), (&Ok(()), &Ok(())), "{exchange:#?}");
+    assert!(
+        exchange.connection.info.as_ref().unwrap().total_retransmits > 0,
+        "it was rejected at first: {exchange:#?}"
+    );
+}
+
+#[tokio::test]
+async fn nor_a_query_over_tcp() {
+    if !privileged() {
+        return;
+    }
+    let pair = Pair::new("flapdns");
+    let (vantage, clock) = (pair.vantage(), RunClock::start());
+    let remote = serving(&pair, 53, |query| {
+        let mut answer = query.to_vec();
+        // Behind the length and the number.
+        answer[4] |= 0x80;
+        answer
+    });
+    let query = Query::new(remote, "orders.lab", 1, Duration::from_secs(10));
+    let query = Query { transport: Transport::Tcp, ..query };
+    let exchange = while_data_is_rejected_at_first(&pair, 53, dns::query(&vantage, &clock, &query)).await;
+    assert!(exchange.outcome.is_ok(), "{exchange:#?}");
+    assert!(exchange.timing.elapsed >= Duration::from_millis(400), "it was rejected at first: {exchange:#?}");
+}
+
+#[tokio::test]
+async fn a_series_counts_no_attempt_that_its_own_end_cut_short() {
+    if !privileged() {
+        return;
+    }
+    let pair = Pair::new("cut");
+    Pair::filter(&pair.server, "input", "tcp dport 80 drop");
+    let remote = Endpoint { address: "10.213.0.2".parse().unwrap(), port: 80 };
+    let ms = Duration::from_millis;
+    let (vantage, clock) = (pair.vantage(), RunClock::start());
+    let series = |timeout| SeriesRequest {
+        each: TcpRequest::new(remote, timeout),
+        count: 100,
+        interval: Duration::ZERO,
+        at_once: 1,
+        timeout: ms(1000),
+    };
+    let answer = dial::tcp_repeat(&vantage, &clock, &series(ms(400))).await;
+    assert!((1..=2).contains(&answer.attempts.len()), "{answer:#?}");
+    assert!(answer.attempts.iter().all(|attempt| attempt.connect >= ms(370)), "{answer:#?}");
+    // Where each may take as long as all, the first has its time.
+    let answer = dial::tcp_repeat(&vantage, &clock, &series(ms(5000))).await;
+    assert_eq!((answer.attempts.len(), answer.connected), (1, 0), "{answer:#?}");
 }

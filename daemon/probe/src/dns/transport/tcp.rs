@@ -8,7 +8,6 @@ use sonde_core::observation::{Failure, Phase, Reason};
 use super::{Seen, Socket, stream};
 use crate::dial::{self, Dialled, Lent};
 use crate::dns::exchange::Ask;
-use crate::error_queue;
 use crate::failure::Fault;
 
 pub(super) async fn perform(ask: &Ask<'_>, seen: &mut Seen) -> Result<Answer, Failure> {
@@ -42,9 +41,6 @@ pub(super) async fn connect(ask: &Ask<'_>, seen: &mut Seen) -> Result<Dialled, F
 /// Notes what the kernel knows at the end of a conversation.
 pub(super) fn ended(dialled: &Dialled, seen: &mut Seen) {
     seen.kernel_rtt = dialled.connection().info.map(|info| info.rtt).filter(|rtt| !rtt.is_zero());
-    if let Some(stream) = dialled.stream() {
-        seen.icmp(error_queue::drain_all(stream));
-    }
 }
 
 fn explain(phase: Phase, doing: &str, error: &io::Error) -> Fault {
