@@ -45,6 +45,18 @@ pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> Endpoint {
     })
 }
 
+/// Reads something, writes `answer`, says that this is all, and reads on, so that the client never sees a reset.
+pub(crate) fn finishing(answer: impl Into<Vec<u8>>) -> Endpoint {
+    let answer = answer.into();
+    tcp(move |mut stream| {
+        let mut buffer = [0; 4096];
+        drop(stream.read(&mut buffer));
+        drop(stream.write_all(&answer));
+        drop(stream.shutdown(std::net::Shutdown::Write));
+        while stream.read(&mut buffer).is_ok_and(|count| count > 0) {}
+    })
+}
+
 /// Accepts and stays silent until the client goes.
 pub(crate) fn silent() -> Endpoint {
     tcp(|mut stream| while stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {})

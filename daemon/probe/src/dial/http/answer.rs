@@ -66,14 +66,15 @@ pub(super) fn fields(headers: &HeaderMap) -> Vec<Property> {
         .collect()
 }
 
-/// Takes a part of the body, up to `limit` bytes of it in all; true where the limit is reached.
+/// Takes a part of the body, up to `limit` bytes of it in all; true where some of it is beyond.
 pub(super) fn take(seen: &mut HttpResponse, data: &[u8], limit: u64) -> bool {
-    let wanted = usize::try_from(limit.saturating_sub(seen.body_bytes)).unwrap_or(usize::MAX).min(data.len());
+    let length = data.len();
+    let wanted = usize::try_from(limit.saturating_sub(seen.body_bytes)).unwrap_or(usize::MAX).min(length);
     let data = data.get(..wanted).unwrap_or_default();
     seen.body_bytes += u64::try_from(wanted).unwrap_or(u64::MAX);
     let room = PREFIX_BYTES.saturating_sub(seen.body_prefix.len()).min(wanted);
     seen.body_prefix.extend_from_slice(data.get(..room).unwrap_or_default());
-    seen.body_bytes >= limit
+    wanted < length
 }
 
 pub(super) fn take_trailers(seen: &mut HttpResponse, trailers: &HeaderMap) {
@@ -175,7 +176,8 @@ mod tests {
     fn a_body_is_counted_to_the_limit_and_kept_to_4_kib() {
         let mut seen = head(&Response::new(()), &Method::GET);
         assert!(!take(&mut seen, &[0; 5000], 6000));
-        assert!(take(&mut seen, &[0; 5000], 6000));
+        assert!(!take(&mut seen, &[0; 1000], 6000));
+        assert!(take(&mut seen, &[0; 1], 6000));
         assert_eq!((seen.body_bytes, seen.body_prefix.len()), (6000, PREFIX_BYTES));
     }
 }

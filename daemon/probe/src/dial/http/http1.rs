@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Body;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use sonde_core::observation::dial::{BodyEnd, HttpPhases, HttpResponse, HttpSequel, IdleClose};
@@ -93,9 +94,9 @@ impl<S: Plain> Talk<'_, S> {
         self.used = true;
         let answer = self.connection.drive(self.sender.send_request(request)).await?;
         let seen = response.insert(answer::head(&answer, &checked.method));
-        let mut body = pin!(answer.into_body());
+        let (mut body, mut beyond) = (pin!(answer.into_body()), false);
         loop {
-            if seen.body_bytes >= checked.body_limit {
+            if beyond || seen.body_bytes >= checked.body_limit && !body.is_end_stream() {
                 // The limit is where we wanted to stop.
                 answer::finish(seen, BodyEnd::Limit);
                 return Ok(());
@@ -105,9 +106,7 @@ impl<S: Plain> Talk<'_, S> {
                 return Ok(());
             };
             match frame?.into_data() {
-                Ok(data) => {
-                    answer::take(seen, &data, checked.body_limit);
-                }
+                Ok(data) => beyond = answer::take(seen, &data, checked.body_limit),
                 Err(frame) => {
                     if let Ok(trailers) = frame.into_trailers() {
                         answer::take_trailers(seen, &trailers);

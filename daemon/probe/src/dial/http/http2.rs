@@ -151,9 +151,9 @@ impl<S: Plain> Talk<'_, S> {
 async fn collect(mut body: RecvStream, limit: u64, seen: &mut HttpResponse) -> Result<(), h2::Error> {
     while let Some(data) = body.data().await {
         let data = data?;
-        let is_full = answer::take(seen, &data, limit);
+        let beyond = answer::take(seen, &data, limit);
         body.flow_control().release_capacity(data.len())?;
-        if is_full && !body.is_end_stream() {
+        if beyond || seen.body_bytes >= limit && !body.is_end_stream() {
             answer::finish(seen, BodyEnd::Limit);
             return Ok(());
         }
@@ -169,11 +169,19 @@ fn is_reset(error: &h2::Error) -> bool {
     error.get_io().is_some_and(|error| matches!(error.kind(), std::io::ErrorKind::ConnectionReset))
 }
 
+/// The library words the end of the stream of bytes as a broken pipe; one of the kernel has no words.
+fn is_end(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::BrokenPipe && error.get_ref().is_some()
+}
+
 /// What ended an HTTP/2 conversation.
 pub(crate) fn explain(phase: Phase, doing: &str, error: h2::Error) -> Fault {
     let text = error.to_string();
     let detail = format!("{doing}: {text}");
     let (reset, away, by_peer) = (error.is_reset(), error.is_go_away(), error.is_remote());
+    if error.get_io().is_some_and(is_end) {
+        return Fault::new(phase, Reason::Closed, format!("{doing}: the peer closed the connection"));
+    }
     if error.is_io() {
         return match error.into_io() {
             Some(error) => dial::fault_of(phase, doing, &error),
@@ -181,6 +189,8 @@ pub(crate) fn explain(phase: Phase, doing: &str, error: h2::Error) -> Fault {
         };
     }
     let reason = match (by_peer, reset, away) {
+        // The library's word on what we asked of it: nothing of that left.
+        _ if error.reason().is_none() => Reason::InvalidRequest(text),
         (true, true, _) => Reason::Reset,
         (true, _, true) => Reason::Closed,
         // Found wrong here, by the library.

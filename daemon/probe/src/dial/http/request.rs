@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
@@ -112,6 +112,9 @@ impl Checked {
         }
         for forbidden in [CONNECTION, TRANSFER_ENCODING, UPGRADE] {
             headers.remove(forbidden);
+        }
+        if headers.get_all(TE).iter().any(|coding| coding != "trailers") {
+            headers.remove(TE);
         }
         if !self.body.is_empty() {
             headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from(self.body.len()));
@@ -231,6 +234,16 @@ mod tests {
         assert_eq!(built.uri(), "http://orders.lab:8080/a?b=c");
         assert!(!built.headers().contains_key(CONNECTION) && !built.headers().contains_key(HOST));
         assert_eq!((built.headers()[CONTENT_LENGTH].to_str().ok(), body.len()), (Some("3"), 3));
+    }
+
+    #[test]
+    fn http_2_is_told_of_no_transfer_coding_but_that_trailers_are_taken() {
+        for (te, sent) in [("trailers", Some("trailers")), ("gzip", None), ("trailers, gzip", None)] {
+            let header = Property { name: "te".to_owned(), value: te.to_owned() };
+            let (built, _) =
+                Checked::new(&HttpRequest { headers: vec![header], ..request() }).expect("it is fine").http2();
+            assert_eq!(built.headers().get(TE).and_then(|value| value.to_str().ok()), sent);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
-use http::{Method, Response};
+use http::{Method, Response, Version};
 use sonde_core::observation::dial::HttpResponse;
 use sonde_core::observation::{Phase, Reason};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -49,10 +49,14 @@ where
             Err(what) => return Err(malformed(&doing, what)),
         }
     };
-    let status = head.status();
+    let (status, behind) = (head.status(), head.body().len());
     *tunnel = Some(answer::head(&head.map(|_| ()), &Method::HEAD));
     if status.is_success() {
-        return Ok(());
+        // The origin waits for our first word.
+        return match behind {
+            0 => Ok(()),
+            _ => Err(malformed(&doing, format!("{behind} bytes behind the answer that agrees"))),
+        };
     }
     let what = format!("the proxy answers {}", status.as_u16());
     Err(Fault::new(Phase::Wait, Reason::Other(what.clone()), format!("{doing}: {what}")))
@@ -82,6 +86,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Response<Bytes>>, String> {
         }
     };
     let mut answer = Response::new(Bytes::copy_from_slice(bytes.get(length..).unwrap_or_default()));
+    *answer.version_mut() = if head.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let status = head.code.and_then(|code| http::StatusCode::from_u16(code).ok());
     *answer.status_mut() = status.ok_or("a status that is no number from 100 to 999")?;
     for field in head.headers.iter() {
@@ -105,6 +110,15 @@ mod tests {
         let head = parse(answer).expect("is HTTP").expect("is whole");
         assert_eq!((head.status().as_u16(), head.body().as_ref()), (407, &b"no"[..]));
         assert_eq!(head.headers()["proxy-authenticate"], "Basic");
+    }
+
+    #[test]
+    fn the_version_is_the_proxys() {
+        for (line, version) in [("HTTP/1.0 200 OK", "HTTP/1.0"), ("HTTP/1.1 200 OK", "HTTP/1.1")] {
+            let (head, _) =
+                read_tunnel_answer(format!("{line}\r\n\r\n").as_bytes()).expect("is HTTP").expect("is whole");
+            assert_eq!(head.version, version);
+        }
     }
 
     #[test]

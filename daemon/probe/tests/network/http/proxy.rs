@@ -54,3 +54,11 @@ async fn a_proxy_that_is_none_is_malformed() {
     let failure = asked(&by_tunnel("SSH-2.0-OpenSSH_9.2p1\r\n")).await.outcome.unwrap_err();
     assert!(matches!(&failure.reason, Reason::Malformed(what) if what.contains("SSH-2.0")), "{failure:?}");
 }
+
+#[tokio::test]
+async fn what_comes_behind_the_agreement_of_a_proxy_is_not_thrown_away() {
+    let exchange = asked(&by_tunnel("HTTP/1.0 200 Connection established\r\n\r\n\x15\x03")).await;
+    let failure = exchange.outcome.unwrap_err();
+    assert!(matches!(&failure.reason, Reason::Malformed(what) if what.starts_with("2 bytes behind")), "{failure:?}");
+    assert_eq!(exchange.tunnel.unwrap().version, "HTTP/1.0");
+}

@@ -92,3 +92,16 @@ async fn a_body_left_at_the_limit_ends_the_conversation() {
     assert_eq!(exchange.response.unwrap().body_end, BodyEnd::Limit);
     assert_eq!(exchange.sequels, []);
 }
+
+#[tokio::test]
+async fn a_body_that_ends_at_the_limit_is_complete_and_the_request_is_sent_again() {
+    let remote = peer::tcp(|mut stream| {
+        while stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {
+            stream.write_all(ANSWER).unwrap();
+        }
+    });
+    let again_after = vec![Duration::ZERO];
+    let exchange = asked(&HttpRequest { again_after, body_limit_bytes: 2, ..request(remote) }).await;
+    assert_eq!(exchange.response.unwrap().body_end, BodyEnd::Complete);
+    assert_eq!(exchange.sequels.len(), 1);
+}

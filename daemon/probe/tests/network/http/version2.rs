@@ -88,12 +88,35 @@ async fn requests_on_one_connection_are_streams_of_their_own() {
 #[tokio::test]
 async fn a_server_that_goes_away_says_why() {
     // SETTINGS, then GOAWAY with ENHANCE_YOUR_CALM and a word, once the request came.
-    let remote = peer::answering(&b"\0\0\0\x04\0\0\0\0\0\0\0\x0a\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0bno"[..]);
+    let remote = peer::finishing(&b"\0\0\0\x04\0\0\0\0\0\0\0\x0a\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0bno"[..]);
     let exchange = asked(&http2(remote)).await;
     let failure = exchange.outcome.unwrap_err();
-    assert!(matches!(failure.reason, Reason::Closed | Reason::Reset), "{failure:?}");
+    assert_eq!(failure.reason, Reason::Closed, "{failure:?}");
     let goaway = exchange.http2.unwrap().goaway.unwrap();
     assert_eq!((goaway.last_stream, goaway.code, goaway.debug.as_slice()), (0, 11, &b"no"[..]));
+}
+
+#[tokio::test]
+async fn a_server_that_ends_the_connection_without_an_answer_has_closed_it() {
+    let failure = asked(&http2(peer::finishing(&b"\0\0\0\x04\0\0\0\0\0"[..]))).await.outcome.unwrap_err();
+    assert_eq!((failure.phase, failure.reason), (Phase::Wait, Reason::Closed), "{}", failure.detail);
+}
+
+#[tokio::test]
+async fn a_body_that_ends_with_the_connection_is_cut() {
+    // SETTINGS; HEADERS of stream 1, `:status: 200`; five bytes of DATA, and no end of the stream.
+    let frames = b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x04\0\0\0\x01\x88\0\0\x05\0\0\0\0\0\x01hello";
+    let exchange = asked(&http2(peer::finishing(&frames[..]))).await;
+    let failure = exchange.outcome.unwrap_err();
+    assert_eq!((failure.phase, failure.reason), (Phase::Receive, Reason::Closed), "{}", failure.detail);
+    assert_eq!(exchange.response.unwrap().body_end, BodyEnd::Cut);
+}
+
+#[tokio::test]
+async fn a_field_that_http_2_forbids_is_not_held_against_the_server() {
+    let (remote, _server) = serving(1, |_, _, mut response| ok(&mut response)).await;
+    let te = sonde_core::observation::dial::Property { name: "te".to_owned(), value: "gzip".to_owned() };
+    assert_eq!(asked(&HttpRequest { headers: vec![te], ..http2(remote) }).await.outcome, Ok(()));
 }
 
 #[tokio::test]

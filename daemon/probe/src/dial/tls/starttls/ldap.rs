@@ -1,19 +1,20 @@
 //! LDAP: the extended operation `StartTLS` (RFC 4511 section 4.14).
 
-use super::Step;
+use super::{MORE_AFTER, Step};
 
 pub(super) fn step(sent: usize, received: &[u8]) -> Step {
     if sent == 0 {
         return Step::Send(REQUEST.to_vec());
     }
-    let Some((_, message)) = element(received, 0x30) else { return incomplete(received) };
+    let Some((message, behind)) = element(received, 0x30) else { return incomplete(received) };
     let result = element(message, 0x02).and_then(|(id, rest)| (id == [1]).then_some(rest));
     // Message 0 is a notice of disconnection.
-    let Some((response, _)) = result.and_then(|rest| inner(rest, 0x78)) else {
+    let Some((response, _)) = result.and_then(|rest| element(rest, 0x78)) else {
         return Step::Foreign("another LDAP message than the answer to StartTLS");
     };
     match element(response, 0x0a) {
-        Some(([0], _)) => Step::Agreed,
+        Some(([0], _)) if behind.is_empty() => Step::Agreed,
+        Some(([0], _)) => Step::Foreign(MORE_AFTER),
         Some(([code], _)) => Step::Refused(format!("it answers with the result code {code}")),
         _ => Step::Foreign("an answer of LDAP without a result code"),
     }
@@ -27,14 +28,8 @@ fn incomplete(received: &[u8]) -> Step {
     }
 }
 
-/// The contents of the element of this tag at the begin (BER, definite length), first the rest after it for a whole message.
+/// The contents of the element of this tag at the begin (BER, definite length), and what is behind it.
 fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (contents, rest) = inner(bytes, tag)?;
-    // A message is asked for its contents, a field for what follows it.
-    Some(if tag == 0x30 { (rest, contents) } else { (contents, rest) })
-}
-
-fn inner(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = bytes.split_first()?;
     let (length, rest) = rest.split_first()?;
     let (length, rest) = match *length {
@@ -69,6 +64,11 @@ mod tests {
         let mut refused = AGREED.to_vec();
         refused[9] = 2;
         assert_eq!(step(1, &refused), Step::Refused("it answers with the result code 2".to_owned()));
+    }
+
+    #[test]
+    fn what_was_slipped_in_behind_the_agreement_is_no_agreement() {
+        assert_eq!(step(1, &[AGREED, b"\x16\x03"].concat()), Step::Foreign(MORE_AFTER));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `MySQL` and `MariaDB`: a greeting with the capability `CLIENT_SSL`, answered with an SSL request (manual, "Connection Phase").
 
-use super::Step;
+use super::{MORE_AFTER, Step};
 
 pub(super) fn step(sent: usize, received: &[u8]) -> Step {
     if sent > 0 {
@@ -12,12 +12,14 @@ pub(super) fn step(sent: usize, received: &[u8]) -> Step {
     if sequence != 0 || length > GREETING_BYTES {
         return Step::Foreign("no greeting of MySQL");
     }
-    let Some(body) = body.get(..length) else {
+    let Some((body, behind)) = body.split_at_checked(length) else {
         return if matches!(body, [] | [10 | 0xff, ..]) { Step::More } else { Step::Foreign("no greeting of MySQL") };
     };
     match body {
         // An error: its number, then words.
         [0xff, _, _, words @ ..] => Step::Refused(words.escape_ascii().take(200).map(char::from).collect()),
+        // A server waits for our word then.
+        [10, ..] if !behind.is_empty() => Step::Foreign(MORE_AFTER),
         [10, rest @ ..] => greeting(rest),
         _ => Step::Foreign("no greeting of MySQL's protocol 10"),
     }
@@ -68,6 +70,11 @@ mod tests {
         let Step::Send(request) = step(0, &packet(0xffff)) else { panic!("not asked") };
         assert_eq!((request.len(), &request[..4]), (36, &[32, 0, 0, 1][..]));
         assert_eq!(step(1, &packet(0xffff)), Step::Agreed);
+    }
+
+    #[test]
+    fn what_was_slipped_in_behind_the_greeting_is_no_agreement() {
+        assert_eq!(step(0, &[packet(0xffff), b"\x16\x03".to_vec()].concat()), Step::Foreign(MORE_AFTER));
     }
 
     #[test]
