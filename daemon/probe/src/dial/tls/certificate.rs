@@ -26,6 +26,19 @@ pub(super) struct Link {
     /// The validity as people write it.
     pub(super) not_before: String,
     pub(super) not_after: String,
+    /// How many authorities may be below it (RFC 5280 section 4.2.1.9).
+    pub(super) path_length: Option<usize>,
+    pub(super) servers: Servers,
+}
+
+/// Whether it may be used for servers (RFC 5280 section 4.2.1.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Servers {
+    /// It says so, or says nothing of what it is for.
+    Named,
+    /// For whatever it may be used, which not every verifier takes for servers.
+    AsAny,
+    Excluded,
 }
 
 /// Decodes a certificate; what is no certificate keeps its place with a subject that says so. Never panics.
@@ -45,6 +58,8 @@ pub(super) fn link(der: &CertificateDer<'_>) -> Link {
             key: Vec::new(),
             not_before: String::new(),
             not_after: String::new(),
+            path_length: None,
+            servers: Servers::Named,
         },
     }
 }
@@ -62,7 +77,8 @@ fn decoded(certificate: &X509Certificate<'_>, der: &CertificateDer<'_>, sha256_h
         key: key(certificate.public_key()),
         signature_algorithm: oid2sn(algorithm, oid_registry()).map_or_else(|_| algorithm.to_id_string(), str::to_owned),
         sha256_hex,
-        self_signed: subject.as_raw() == issuer.as_raw() && verified(&certificate.verify_signature(None)),
+        self_signed: subject.as_raw() == issuer.as_raw()
+            && checked(certificate, certificate.public_key()) != Signed::No,
         der: der.to_vec(),
         ..Certificate::default()
     };
@@ -76,6 +92,22 @@ fn decoded(certificate: &X509Certificate<'_>, der: &CertificateDer<'_>, sha256_h
         key: certificate.public_key().raw.to_vec(),
         not_before: validity.not_before.to_string(),
         not_after: validity.not_after.to_string(),
+        path_length: path_length(certificate),
+        servers: servers(certificate),
+    }
+}
+
+fn path_length(certificate: &X509Certificate<'_>) -> Option<usize> {
+    let constraints = certificate.basic_constraints().ok()??;
+    constraints.value.path_len_constraint.and_then(|most| usize::try_from(most).ok())
+}
+
+fn servers(certificate: &X509Certificate<'_>) -> Servers {
+    match certificate.extended_key_usage() {
+        Ok(Some(usage)) if usage.value.server_auth => Servers::Named,
+        Ok(Some(usage)) if usage.value.any => Servers::AsAny,
+        Ok(Some(_)) => Servers::Excluded,
+        Ok(None) | Err(_) => Servers::Named,
     }
 }
 
@@ -138,18 +170,46 @@ fn bounded(id: &[u8]) -> &[u8] {
     id.get(..64).unwrap_or(id)
 }
 
-/// Whether the key of `issuer` signed `child`, as far as we can tell.
+/// Whether the key of `issuer` signed `child`, as far as we can tell: an algorithm or a key that we lack leaves the names to decide.
 pub(super) fn is_signed_by(child: &CertificateDer<'_>, issuer: &CertificateDer<'_>) -> bool {
+    signed(child, issuer) != Signed::No
+}
+
+/// Whether we cannot tell.
+pub(super) fn is_undecidable(child: &CertificateDer<'_>, issuer: &CertificateDer<'_>) -> bool {
+    signed(child, issuer) == Signed::Undecidable
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signed {
+    Yes,
+    No,
+    Undecidable,
+}
+
+fn signed(child: &CertificateDer<'_>, issuer: &CertificateDer<'_>) -> Signed {
     match (X509Certificate::from_der(child), X509Certificate::from_der(issuer)) {
-        (Ok((_, child)), Ok((_, issuer))) => verified(&child.verify_signature(Some(issuer.public_key()))),
-        _ => false,
+        (Ok((_, child)), Ok((_, issuer))) => checked(&child, issuer.public_key()),
+        _ => Signed::No,
     }
 }
 
-/// An algorithm that we lack leaves the names to decide.
-fn verified(result: &Result<(), X509Error>) -> bool {
-    matches!(result, Ok(()) | Err(X509Error::SignatureUnsupportedAlgorithm))
+fn checked(child: &X509Certificate<'_>, key: &SubjectPublicKeyInfo<'_>) -> Signed {
+    match child.verify_signature(Some(key)) {
+        Ok(()) => Signed::Yes,
+        Err(X509Error::SignatureUnsupportedAlgorithm) => Signed::Undecidable,
+        Err(_) => match key.parsed() {
+            Ok(PublicKey::RSA(rsa)) if !(LEAST_RSA_BITS..=MOST_RSA_BITS).contains(&rsa.key_size()) => {
+                Signed::Undecidable
+            }
+            _ => Signed::No,
+        },
+    }
 }
+
+/// ring verifies no shorter ones, as the CA/Browser Forum's baseline requirements demand (section 6.1.5), and no longer ones.
+pub(super) const LEAST_RSA_BITS: usize = 2048;
+const MOST_RSA_BITS: usize = 8192;
 
 /// RFC 4514: the last relative name first.
 fn name(name: &X509Name<'_>) -> String {
@@ -290,6 +350,13 @@ mod tests {
         let last = der.len() - 1;
         der[last] ^= 1;
         assert!(!link(&CertificateDer::from(der)).certificate.self_signed);
+    }
+
+    #[test]
+    fn a_key_that_is_too_short_to_be_checked_still_signs_itself() {
+        let der = include_bytes!("../../../fixtures/tls/rsa1024.der");
+        let certificate = link(&CertificateDer::from(der.to_vec())).certificate;
+        assert_eq!((certificate.key.as_str(), certificate.self_signed), ("RSA 1024", true));
     }
 
     #[test]

@@ -7,15 +7,20 @@ use std::time::Duration;
 use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ProtocolVersion};
-use sonde_core::observation::dial::{KeyShare, TlsSession, Verification};
+use sonde_core::observation::dial::{KeyShare, OcspStaple, TlsSession};
 use sonde_core::observation::{Failure, Phase, Reason, Timing};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::capture::Capture;
+use super::capture::{Capture, Seen};
+use super::certificate::Link;
+use super::staple::Issuers;
+use super::verify::Judgement;
 use super::{certificate, fault, plaintext, provider, roots, staple, verify};
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
@@ -29,8 +34,15 @@ use crate::vantage::Vantage;
 /// taken to accept.
 const LATE_ALERT: Duration = Duration::from_millis(50);
 
-/// Reading the trust store may outlast the dial's deadline by this.
-const ROOTS_GRACE: Duration = Duration::from_secs(1);
+/// Reading the trust store, and judging the chain, may outlast the dial's deadline by this each.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A chain of no more is judged where it is, in well under a millisecond: all usual ones.
+const SHORT_CHAIN: usize = 4;
+const SHORT_CHAIN_BYTES: usize = 16 << 10;
+
+/// Longer ones that are judged at one time.
+static LONG_CHAINS: Semaphore = Semaphore::const_new(2);
 
 pub(crate) type Stream = TlsStream<Taped<Lent>>;
 
@@ -131,13 +143,13 @@ pub(crate) async fn shake(
         dialled.failure(attempt, fault)
     });
     let negotiated = outcome.as_ref().map(|stream| Negotiated::of(stream.get_ref().1)).unwrap_or_default();
-    let session = session(&capture, settings, &roots, &negotiated, plaintext);
+    let session = Shown::of(&capture, settings, roots, negotiated, plaintext).session(attempt).await;
     Shaken { handshake, session, outcome }
 }
 
 /// The trust store; a vantage that does not answer in time has none.
 async fn roots(vantage: &Vantage, attempt: &Attempt) -> Result<Arc<rustls::RootCertStore>, String> {
-    match timeout(attempt.remaining() + ROOTS_GRACE, roots::load(vantage)).await {
+    match timeout(attempt.remaining() + GRACE, roots::load(vantage)).await {
         Ok(roots) => roots,
         Err(_) => Err("the trust store could not be read in time".to_owned()),
     }
@@ -182,7 +194,7 @@ pub(in crate::dial) async fn late_refusal(
 }
 
 /// What a handshake agreed on.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Negotiated {
     version: Option<&'static str>,
     cipher: Option<String>,
@@ -226,7 +238,7 @@ impl Recording {
     /// The session with the judgement of what was presented so far; the trust store is read for it.
     pub(crate) async fn session(&self, vantage: &Vantage, attempt: &Attempt, negotiated: &Negotiated) -> TlsSession {
         let roots = roots(vantage, attempt).await;
-        session(&self.capture, &self.settings, &roots, negotiated, None)
+        Shown::of(&self.capture, &self.settings, roots, negotiated.clone(), None).session(attempt).await
     }
 }
 
@@ -234,61 +246,105 @@ fn unconfigured(error: &rustls::Error) -> Fault {
     Fault::new(Phase::Tls, Reason::Other(error.to_string()), format!("configure TLS: {error}"))
 }
 
-fn session(
-    capture: &Capture,
-    settings: &Settings,
-    roots: &Result<Arc<rustls::RootCertStore>, String>,
-    negotiated: &Negotiated,
+/// What a session is made of.
+#[derive(Debug)]
+struct Shown {
+    seen: Seen,
+    name: ServerName<'static>,
+    known_issuers: Vec<CertificateDer<'static>>,
+    roots: Result<Arc<rustls::RootCertStore>, String>,
+    negotiated: Negotiated,
     plaintext: Option<Vec<u8>>,
-) -> TlsSession {
-    let seen = capture.seen();
-    let now = RunClock::wall_now();
-    let (presented, mut chain) = (seen.chain.len(), seen.chain);
-    if presented > 0 {
-        chain.extend(settings.known_issuers.iter().cloned());
+}
+
+impl Shown {
+    fn of(
+        capture: &Capture,
+        settings: &Settings,
+        roots: Result<Arc<rustls::RootCertStore>, String>,
+        negotiated: Negotiated,
+        plaintext: Option<Vec<u8>>,
+    ) -> Self {
+        let (name, known_issuers) = (settings.name.clone(), settings.known_issuers.clone());
+        Self { seen: capture.seen(), name, known_issuers, roots, negotiated, plaintext }
     }
-    let mut links: Vec<_> = chain.iter().map(certificate::link).collect();
-    let stapled = chain.split_first().filter(|_| !seen.staple.is_empty());
-    let staple = stapled.map(|(leaf, issuers)| staple::judge(&seen.staple, leaf, issuers));
-    let judgement = if chain.is_empty() {
-        verify::Judgement {
-            verification: Verification::NotReached,
-            detail: "no certificate was presented".to_owned(),
-            depth: None,
-            problems: Vec::new(),
-            issuer_in_store: false,
+
+    /// With the judgement. A long chain is judged on a thread that may be kept busy, and not for ever.
+    async fn session(self, attempt: &Attempt) -> TlsSession {
+        let ders = || self.seen.chain.iter().chain(&self.known_issuers);
+        let (count, bytes) = (ders().count(), ders().map(|der| der.len()).sum::<usize>());
+        if count <= SHORT_CHAIN && bytes <= SHORT_CHAIN_BYTES {
+            return self.judged();
         }
-    } else {
-        verify::judge(&verify::Case {
-            chain: &chain,
-            links: &links,
-            signature: seen.bad_signature.as_ref(),
-            name: &settings.name,
-            roots,
-            staple: staple.as_ref(),
-            now,
-        })
-    };
-    links.truncate(presented);
-    let authorities = seen.authorities.iter().filter_map(|name| certificate::distinguished(name));
-    TlsSession {
-        version: negotiated.version.or(seen.version).map(str::to_owned),
-        cipher: negotiated.cipher.clone(),
-        group: negotiated.group.map(str::to_owned),
-        alpn: negotiated.alpn.as_deref().map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
-        chain: links.into_iter().map(|link| link.certificate).collect(),
-        verification: judgement.verification,
-        verification_detail: judgement.detail,
-        verification_depth: judgement.depth,
-        problems: judgement.problems,
-        issuer_in_store: judgement.issuer_in_store,
-        trusted_roots: roots.as_ref().map_or(0, |roots| u32::try_from(roots.len()).unwrap_or(u32::MAX)),
-        staple,
-        client_certificate_requested: seen.client_certificate_requested,
-        client_certificate_authorities: authorities.collect(),
-        plaintext_protocol: plaintext.as_deref().and_then(plaintext::protocol).map(str::to_owned),
-        plaintext,
-        verified_at: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+        let why = format!("{count} certificates of {bytes} bytes could not be judged in time");
+        let unjudged = self.unjudged(why);
+        let judging = async move {
+            let permit = LONG_CHAINS.acquire().await.ok()?;
+            let work = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                self.judged()
+            });
+            AbortOnDropHandle::new(work).await.ok()
+        };
+        timeout(attempt.remaining() + GRACE, judging).await.ok().flatten().unwrap_or(unjudged)
+    }
+
+    fn judged(&self) -> TlsSession {
+        let now = RunClock::wall_now();
+        let (presented, mut chain) = (self.seen.chain.len(), self.seen.chain.clone());
+        if presented > 0 {
+            chain.extend(self.known_issuers.iter().cloned());
+        }
+        let mut links: Vec<_> = chain.iter().map(certificate::link).collect();
+        let stapled = chain.split_first().filter(|_| !self.seen.staple.is_empty());
+        let staple = stapled.map(|(leaf, sent)| {
+            let issuers = Issuers { sent, roots: self.roots.as_deref().ok() };
+            staple::judge(&self.seen.staple, leaf, issuers, now)
+        });
+        let judgement = if chain.is_empty() {
+            Judgement::none("no certificate was presented".to_owned())
+        } else {
+            verify::judge(&verify::Case {
+                chain: &chain,
+                links: &links,
+                presented,
+                signature: self.seen.bad_signature.as_ref(),
+                name: &self.name,
+                roots: &self.roots,
+                staple: staple.as_ref(),
+                now,
+            })
+        };
+        links.truncate(presented);
+        self.shown(links, staple, judgement, now)
+    }
+
+    fn unjudged(&self, why: String) -> TlsSession {
+        self.shown(Vec::new(), None, Judgement::none(why), RunClock::wall_now())
+    }
+
+    fn shown(&self, links: Vec<Link>, staple: Option<OcspStaple>, judgement: Judgement, now: Duration) -> TlsSession {
+        let Self { seen, negotiated, plaintext, .. } = self;
+        let authorities = seen.authorities.iter().filter_map(|name| certificate::distinguished(name));
+        TlsSession {
+            version: negotiated.version.or(seen.version).map(str::to_owned),
+            cipher: negotiated.cipher.clone(),
+            group: negotiated.group.map(str::to_owned),
+            alpn: negotiated.alpn.as_deref().map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
+            chain: links.into_iter().map(|link| link.certificate).collect(),
+            verification: judgement.verification,
+            verification_detail: judgement.detail,
+            verification_depth: judgement.depth,
+            problems: judgement.problems,
+            issuer_in_store: judgement.issuer_in_store,
+            trusted_roots: self.roots.as_ref().map_or(0, |roots| u32::try_from(roots.len()).unwrap_or(u32::MAX)),
+            staple,
+            client_certificate_requested: seen.client_certificate_requested,
+            client_certificate_authorities: authorities.collect(),
+            plaintext_protocol: plaintext.as_deref().and_then(plaintext::protocol).map(str::to_owned),
+            plaintext: plaintext.clone(),
+            verified_at: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+        }
     }
 }
 

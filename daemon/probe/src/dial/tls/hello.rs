@@ -5,8 +5,8 @@ mod wire;
 
 use std::sync::Arc;
 
-use sonde_core::observation::dial::{ServerHello, TlsHelloDial, TlsHelloRequest};
-use sonde_core::observation::{Phase, Reason};
+use sonde_core::observation::dial::{Connection, ServerHello, StarttlsExchange, TlsHelloDial, TlsHelloRequest};
+use sonde_core::observation::{Failure, Phase, Reason, Timing};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -23,6 +23,14 @@ use crate::vantage::Vantage;
 
 /// Opens a TCP connection, says hello, reads the first answer and closes.
 pub async fn tls_hello(vantage: &Vantage, clock: &RunClock, request: &TlsHelloRequest) -> TlsHelloDial {
+    let name = match Settings::new(&request.server_name, request.send_sni, &[]) {
+        Ok(settings) => settings.sni(),
+        Err(fault) => {
+            let attempt = Attempt::begin(clock, request.timeout);
+            let failure = attempt.failure(fault, None);
+            return Seen::default().dial(&attempt, Connection::default(), None, Err(failure));
+        }
+    };
     let _announced = vantage.probing().await;
     let attempt = Attempt::begin(clock, request.timeout);
     let (dialled, connected) = connect(vantage, &attempt, request.remote, Options::default()).await;
@@ -35,7 +43,7 @@ pub async fn tls_hello(vantage: &Vantage, clock: &RunClock, request: &TlsHelloRe
                 Some(protocol) => starttls::ask(&attempt, stream, protocol, &mut exchange).await,
             };
             let outcome = match outcome {
-                Ok(()) => say(&attempt, stream, request, &mut seen).await,
+                Ok(()) => say(&attempt, stream, request, name.as_deref(), &mut seen).await,
                 refused => refused,
             };
             outcome.map_err(|fault| dialled.failure(&attempt, fault))
@@ -45,34 +53,39 @@ pub async fn tls_hello(vantage: &Vantage, clock: &RunClock, request: &TlsHelloRe
     let connection = dialled.connection();
     // It breaks off in the middle of a handshake, for which a server has only the end of the connection.
     dialled.close(true);
-    TlsHelloDial {
-        timing: attempt.timing(),
-        connection,
-        starttls: exchange,
-        handshake: seen.handshake,
-        chosen: seen.chosen,
-        plaintext: seen.plaintext,
-        outcome,
-    }
+    seen.dial(&attempt, connection, exchange, outcome)
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    handshake: Option<sonde_core::observation::Timing>,
+    handshake: Option<Timing>,
     chosen: Option<ServerHello>,
     plaintext: Option<Vec<u8>>,
+}
+
+impl Seen {
+    fn dial(
+        self,
+        attempt: &Attempt,
+        connection: Connection,
+        starttls: Option<StarttlsExchange>,
+        outcome: Result<(), Failure>,
+    ) -> TlsHelloDial {
+        let Self { handshake, chosen, plaintext } = self;
+        TlsHelloDial { timing: attempt.timing(), connection, starttls, handshake, chosen, plaintext, outcome }
+    }
 }
 
 async fn say(
     attempt: &Attempt,
     stream: &Arc<TcpStream>,
     request: &TlsHelloRequest,
+    name: Option<&str>,
     seen: &mut Seen,
 ) -> Result<(), Fault> {
-    let name = Settings::new(&request.server_name, request.send_sni, &[])?.sni();
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|error| Fault::invalid(format!("no random bytes: {error}")))?;
-    let hello = wire::hello(request.version, name.as_deref(), &request.suites, random);
+    let hello = wire::hello(request.version, name, &request.suites, random);
     let at = attempt.clock().now();
     let answered = attempt.bounded(Phase::Tls, DOING, converse(&mut Lent::new(stream), &hello)).await;
     seen.handshake = Some(attempt.clock().since(at));

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 use tokio::time::Instant;
 
 use crate::vantage::{Procfs, Vantage, read_bounded};
@@ -79,6 +79,14 @@ pub(super) async fn load(vantage: &Vantage) -> Result<Arc<RootCertStore>, String
         }
     });
     loaded.await.unwrap_or_else(|error| Err(format!("the trust store cannot be read: {error}")))
+}
+
+/// The roots whose subject is this name in DER. Anchors hold its contents only, without the outer header of 2 to 4 bytes.
+pub(super) fn named<'a>(roots: &'a RootCertStore, name: &'a [u8]) -> impl Iterator<Item = &'a TrustAnchor<'static>> {
+    roots.roots.iter().filter(|root| {
+        let header = name.len().saturating_sub(root.subject.len());
+        !root.subject.is_empty() && (2..=4).contains(&header) && name.ends_with(&root.subject)
+    })
 }
 
 impl Place {
