@@ -87,7 +87,7 @@ async fn climb(
     found: &mut PathMtu,
 ) -> Result<(), Fault> {
     let sizes = sizes(request, found.link_mtu);
-    let refusal = match Climber::by_echo(vantage, request.remote) {
+    let refusal = match Climber::by_echo(vantage, request.remote, found.link_mtu) {
         Ok(climber) => {
             found.route_mtu = climber.route_mtu();
             walk(climber, MtuMethod::IcmpEcho, attempt, request, &sizes, found).await;
@@ -99,7 +99,7 @@ async fn climb(
         return Ok(());
     }
     let by_echo = (found.method, std::mem::take(&mut found.rungs));
-    let climber = match Climber::by_datagrams(vantage, request.remote) {
+    let climber = match Climber::by_datagrams(vantage, request.remote, found.link_mtu) {
         Ok(climber) => climber,
         Err(fault) => return Err(refusal.unwrap_or(fault)),
     };
@@ -122,7 +122,7 @@ async fn climb(
 }
 
 async fn walk(
-    mut climber: Climber,
+    mut climber: Climber<'_>,
     method: MtuMethod,
     attempt: &Attempt,
     request: &PathMtuRequest,

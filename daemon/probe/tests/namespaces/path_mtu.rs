@@ -1,5 +1,8 @@
 //! Ladders over a narrow link, with and without its notices.
 
+use std::net::UdpSocket;
+use std::time::Duration;
+
 use sonde_core::observation::dial::path::{MtuConclusion, MtuMethod, PathMtu, PathMtuRequest, RungOutcome};
 use sonde_core::observation::{Endpoint, Reason};
 use sonde_probe::vantage::Vantage;
@@ -118,4 +121,45 @@ fn where_nothing_answers_the_missing_privilege_is_named() {
         "{failure:?}"
     );
     assert_eq!(found.conclusion, MtuConclusion::Unanswered);
+}
+
+#[tokio::test]
+async fn what_the_own_link_refuses_is_named_by_the_link_and_not_by_what_a_router_once_said() {
+    need_root!("what_the_own_link_refuses_is_named_by_the_link_and_not_by_what_a_router_once_said");
+    let chain = Chain::create();
+    let vantage = chain.client.vantage();
+    chain.narrow(1337);
+    let narrow = path_mtu(&vantage, at(SERVER[0], 443)).await;
+    assert_eq!(narrow.mtu, Some(1337), "{narrow:#?}");
+    chain.narrow(1500);
+    let request =
+        PathMtuRequest { remote: at(SERVER[0], 443), sizes: vec![576, 2000], attempts: 2, tcp: false, timeout: LONG };
+    let found = sonde_probe::dial::path_mtu(&vantage, &clock(), &request).await;
+    assert_eq!(found.route_mtu, Some(1337), "the kernel remembers: {found:#?}");
+    assert_eq!(found.rungs[1].outcome, RungOutcome::TooBigHere(Some(1500)), "{found:#?}");
+    assert_eq!((found.conclusion, found.mtu), (MtuConclusion::Measured, Some(1500)), "{found:#?}");
+}
+
+#[test]
+fn a_service_that_answers_one_datagram_again_later_shows_no_other_to_have_arrived() {
+    need_root!("a_service_that_answers_one_datagram_again_later_shows_no_other_to_have_arrived");
+    let chain = Chain::create();
+    chain.narrow(1400);
+    mute(&chain);
+    let socket = chain.server.vantage().within(|| UdpSocket::bind("10.1.3.2:0")).expect("within").expect("bound");
+    let port = socket.local_addr().expect("an address").port();
+    socket.set_read_timeout(Some(LONG)).expect("a timeout");
+    std::thread::spawn(move || {
+        while let Ok((_, from)) = socket.recv_from(&mut [0; 2048]) {
+            let again = socket.try_clone().expect("a second handle");
+            socket.send_to(b"yes", from).expect("sent");
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(30));
+                again.send_to(b"yes", from)
+            });
+        }
+    });
+    let found = unprivileged(&chain.client, async move |vantage| path_mtu(&vantage, at(SERVER[0], port)).await);
+    assert_eq!((found.conclusion, found.method), (MtuConclusion::BlackHole, Some(MtuMethod::Udp)), "{found:#?}");
+    assert_eq!((found.mtu, found.lost_from), (Some(1400), Some(1401)), "{found:#?}");
 }
