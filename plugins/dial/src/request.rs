@@ -95,13 +95,13 @@ impl Wish {
 
     /// What would be beyond the calls of a run would fail one by one, as if the network had refused it.
     pub(crate) fn afford(&self, addresses: usize) -> Result<(), String> {
-        let Self { count, .. } = self;
         let each = MOST_CALLS.checked_div(u32::try_from(addresses).unwrap_or(u32::MAX)).unwrap_or(MOST_CALLS);
-        if self.is_one_call() || *count <= each {
+        if self.is_one_call() || self.count <= each {
             return Ok(());
         }
         Err(format!(
-            "count {count} on {addresses} addresses is more than the {MOST_CALLS} dials of a run: write at most {each}"
+            "count {} on {addresses} addresses is more than the {MOST_CALLS} dials of a run: write at most {each}",
+            self.count
         ))
     }
 }

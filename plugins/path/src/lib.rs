@@ -97,7 +97,7 @@ fn pace(count: u16, time: Duration) -> Result<Duration, String> {
         return Err(format!("the run's time leaves {time:?} to trace anything: give it {whole:?} and more"));
     }
     let call = time / 2;
-    let sending = call - LAST_ECHO.min(call / 2);
+    let sending = call.saturating_sub(LAST_ECHO.min(call / 2));
     let pace = sending / u32::from(count);
     if pace < FASTEST {
         let most = sending.as_millis() / FASTEST.as_millis();

@@ -15,10 +15,13 @@ pub(crate) struct HttpWish {
     pub(crate) protocol: HttpProtocol,
     pub(crate) method: String,
     /// But Host, which HTTP/2 would send beside its `:authority`.
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<Header>,
     pub(crate) body_limit: u32,
     pub(crate) redirects: u8,
 }
+
+/// Its name and its value.
+pub(crate) type Header = (String, String);
 
 impl HttpWish {
     /// That the arguments spell.
@@ -86,7 +89,7 @@ fn method(text: &str) -> Result<String, String> {
 }
 
 /// The value of Host, where it is among them, and the others.
-fn headers(text: &str) -> Result<(Option<String>, Vec<(String, String)>), String> {
+fn headers(text: &str) -> Result<(Option<String>, Vec<Header>), String> {
     let (mut host, mut others) = (None, Vec::new());
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let (name, value) = line
