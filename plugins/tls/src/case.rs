@@ -176,12 +176,14 @@ impl Case {
         self.mtus.iter().find(|(step, _)| matches!(step, Step::Mtu(at) if at == address)).map(|(_, result)| result)
     }
 
-    /// The echo that shows full-sized packets to come both ways, if one does.
+    /// The echo that shows full-sized packets to come back, if one does.
     pub(crate) fn full_sized_packets_pass(&self, address: &str) -> Option<u64> {
         let mtu = self.mtu(address)?;
-        // Only an echo is as large on its way back.
-        let both = mtu.method == Some(MtuMethod::IcmpEcho) && mtu.conclusion == MtuConclusion::Measured;
-        (both && mtu.link_mtu_bytes.is_some() && mtu.mtu_bytes == mtu.link_mtu_bytes).then_some(mtu.evidence)
+        let echo = mtu.method == Some(MtuMethod::IcmpEcho) && mtu.conclusion == MtuConclusion::Measured;
+        // Replies over IPv4 are sent without DF, and come through a small MTU in fragments; what a router refuses on the way
+        // there was not tried on the way back.
+        let whole = self.endpoint(address).is_ipv6() && mtu.notices().next().is_none();
+        (echo && whole).then_some(mtu.evidence)
     }
 
     /// Takes a handshake in. One that STARTTLS made possible takes the place of the first, and sets how all others begin.

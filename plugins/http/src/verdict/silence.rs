@@ -7,7 +7,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::Failure;
 
-use super::vanishing::{everything, large_answers, large_requests, lost, whole};
+use super::vanishing::{echoes, everything, large_answers, large_requests, lost, whole};
 use super::{latency, trickle};
 use crate::case::{self, Case, End, Form, Get};
 
@@ -89,21 +89,22 @@ fn never(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
     findings
 }
 
-/// What says that the size of packets is not the matter: echoes both ways, else a large request beside a small answer.
+/// What says that the size of packets is not the matter: some that came back, else a large request beside a small answer.
 fn fits(case: &Case, get: &Get) -> Option<Finding> {
     let refutation = refutes("l3.pmtu_blackhole").about(case.endpoint(&get.address));
     if let Some(evidence) = whole(case, get) {
-        let why = "full-sized packets come to it and back";
+        let why = "full-sized packets come back from it";
         return Some(refutation.proof().because(why).citing([evidence]).build());
     }
     let large = case.formed(get, Form::Padded).filter(|large| waits(large) && delivered(&large.connection))?;
     let head = case.formed(get, Form::Head).filter(|head| waits(head) && delivered(&head.connection));
-    let refutation = refutation.citing([large.evidence]).citing(head.map(|head| head.evidence));
+    let refutation =
+        refutation.strong().citing([large.evidence]).citing(head.map(|head| head.evidence)).citing(echoes(case, get));
     Some(match head {
-        Some(_) => refutation.strong().because(
+        Some(_) => refutation.because(
             "a request of several full-sized packets is acknowledged as well, and one whose answer is small is not answered either",
         ),
-        None => refutation.strong().because("a request of several full-sized packets is acknowledged as well"),
+        None => refutation.because("a request of several full-sized packets is acknowledged as well"),
     }
     .build())
 }

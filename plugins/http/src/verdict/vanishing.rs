@@ -117,16 +117,21 @@ pub(super) fn large_answers(case: &Case, get: &Get) -> Option<Vec<Finding>> {
 
 /// The probe that shows full-sized packets to come back, if one does: an echo, or what the server sent before, as to set up TLS.
 pub(super) fn whole(case: &Case, get: &Get) -> Option<u64> {
-    let echoed = case.mtu(&get.address).filter(|mtu| {
-        // Only an echo is as large on its way back.
-        let both = mtu.method == Some(MtuMethod::IcmpEcho) && mtu.conclusion == MtuConclusion::Measured;
-        both && mtu.link_mtu_bytes.is_some() && mtu.mtu_bytes == mtu.link_mtu_bytes
-    });
+    // Replies over IPv4 are sent without DF, and come through a small MTU in fragments.
+    let echoed = echoes(case, get).filter(|_| case.endpoint(&get.address).is_ipv6());
     let full = |exchange: &&HttpExchange| {
         let info = exchange.connection.info.as_ref();
         info.is_some_and(|info| info.rcv_mss > SMALL_SEGMENT && info.rcv_mss + TIMESTAMP_OPTION >= info.snd_mss)
     };
-    echoed.map(|mtu| mtu.evidence).or_else(|| case.repeats(get).skip(1).find(full).map(|exchange| exchange.evidence))
+    echoed.or_else(|| case.repeats(get).skip(1).find(full).map(|exchange| exchange.evidence))
+}
+
+/// The echoes, where those of all sizes come back.
+pub(super) fn echoes(case: &Case, get: &Get) -> Option<u64> {
+    let mtu = case.mtu(&get.address)?;
+    let echo = mtu.method == Some(MtuMethod::IcmpEcho) && mtu.conclusion == MtuConclusion::Measured;
+    // What a router refuses on the way there was not tried on the way back.
+    (echo && mtu.notices().next().is_none()).then_some(mtu.evidence)
 }
 
 /// Segments of this connection are larger than what passes: its MSS was not made to fit.

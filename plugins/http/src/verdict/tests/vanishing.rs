@@ -4,7 +4,7 @@ use sonde_sdk::report::Strength;
 use sonde_sdk::testkit::{self, refuted, supported};
 use sonde_sdk::types::Reason;
 
-use super::super::play::{Net, after, answer, black_hole, broken_off, lost, unanswered};
+use super::super::play::{Net, after, answer, black_hole, broken_off, lost, unanswered, unanswered_echoes};
 use super::{is_uncertain, names, suspects};
 use crate::case::{Form, Get};
 
@@ -54,6 +54,7 @@ fn so_do_pages_that_begin_in_a_small_packet() {
 #[test]
 fn a_page_that_hangs_where_full_sized_packets_come_back_is_the_servers() {
     let mut net = Net::new(only_heads);
+    net.addresses = vec!["2001:db8::80"];
     net.mtu = Box::new(|| testkit::path_mtu_result(0, 1500));
     names(&net.run(), "app.not_responding", "l3.pmtu_blackhole");
 }
@@ -71,11 +72,15 @@ fn a_page_that_hangs_after_full_sized_packets_came_is_the_servers() {
 }
 
 #[test]
-fn a_page_that_hangs_where_echoes_are_filtered_is_undecided() {
-    let judgement = Net::new(only_heads).run();
-    assert!(supported(&judgement.findings, Strength::Proof).is_empty(), "{judgement:#?}");
-    assert_eq!(supported(&judgement.findings, Strength::Strong), ["app.not_responding", "l3.pmtu_blackhole"]);
-    assert!(refuted(&judgement.findings).is_empty());
+fn a_page_that_hangs_where_echoes_are_filtered_or_may_come_in_fragments_is_undecided() {
+    for mtu in [unanswered_echoes, || testkit::path_mtu_result(0, 1500)] {
+        let mut net = Net::new(only_heads);
+        net.mtu = Box::new(mtu);
+        let judgement = net.run();
+        assert!(supported(&judgement.findings, Strength::Proof).is_empty(), "{judgement:#?}");
+        assert_eq!(supported(&judgement.findings, Strength::Strong), ["app.not_responding", "l3.pmtu_blackhole"]);
+        assert!(refuted(&judgement.findings).is_empty());
+    }
 }
 
 #[test]

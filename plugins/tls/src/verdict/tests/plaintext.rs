@@ -46,6 +46,7 @@ fn a_tls_server_that_complains_about_plain_text_is_no_plaintext_peer() {
         }
         exchange
     });
+    net.addresses = vec!["2001:db8::80".to_owned()];
     net.mtu = Box::new(|| testkit::path_mtu_result(0, 1500));
     names(&net.run(), "tls.handshake_stall", "l3.pmtu_blackhole");
 }
