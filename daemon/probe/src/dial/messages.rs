@@ -9,6 +9,7 @@ use std::time::Duration;
 use socket2::Socket;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 pub(super) use self::tally::Tally;
@@ -46,6 +47,8 @@ pub(super) trait Line {
 pub(super) enum Came {
     /// An answer to a message, with the stamp of the kernel.
     Answer { sequence: u16, intact: bool, stamp: Option<Duration> },
+    /// An answer, but not known to which of several.
+    Unnumbered,
     /// What no message of ours can be told by, but has the shape of one.
     Garbled,
     /// Not ours.
@@ -67,45 +70,52 @@ pub(super) async fn run(
     let mut end = attempt.deadline();
     let last_send = end - LAST_ANSWER.min(attempt.remaining() / 2);
     loop {
-        take(line, attempt, tally);
+        let drained = take(line, attempt, tally);
         // What is sent later would be lost by us and not by the network.
         if (1..count).contains(&next) && due > last_send {
             (count, due) = (next, Instant::now());
         }
         let settled = line.is_settled(tally);
         if next == count || settled {
-            let answered = tally.received() == u32::from(next) || settled;
-            let copies = (tally.longest() * COPIES).clamp(COPIES_LEAST, COPIES_MOST);
-            let patience = if answered { copies } else { LAST_ANSWER };
             if tally.received() == 0 && settled {
                 return;
             }
-            end = end.min(due + patience);
+            end = end.min(due + LAST_ANSWER);
+            if tally.received() == u32::from(next) || settled {
+                // From the last answer on: the first time is the earliest.
+                end = end.min(Instant::now() + (tally.longest() * COPIES).clamp(COPIES_LEAST, COPIES_MOST));
+            }
             next = count;
         }
         let wake = if next < count { due.min(end) } else { end };
-        tokio::select! {
-            biased;
-            ready = line.socket().ready(interest) => match ready {
-                Ok(mut guard) => guard.clear_ready(),
-                Err(_) => return,
-            },
-            () = sleep_until(wake) => {
-                if Instant::now() >= end {
-                    take(line, attempt, tally);
-                    return;
-                }
-                if next < count {
-                    send(line, attempt, next, tally);
-                    next += 1;
-                    // From when it was due, so that the pace is kept; but what is late is not caught up in a burst.
-                    due = (due + interval).max(Instant::now());
-                    if next == count {
-                        due = Instant::now();
-                    }
-                }
+        // Looked at each time: a peer that sends without pause must keep neither the end nor the next message waiting.
+        if Instant::now() < wake {
+            if !drained {
+                yield_now().await;
+                continue;
             }
+            tokio::select! {
+                biased;
+                ready = line.socket().ready(interest) => match ready {
+                    Ok(mut guard) => guard.clear_ready(),
+                    Err(_) => return,
+                },
+                () = sleep_until(wake) => {}
+            }
+            continue;
         }
+        if Instant::now() >= end {
+            take(line, attempt, tally);
+            return;
+        }
+        send(line, attempt, next, tally);
+        next += 1;
+        // From when it was due, so that the pace is kept; but what is late is not caught up in a burst.
+        due = (due + interval).max(Instant::now());
+        if next == count {
+            due = Instant::now();
+        }
+        yield_now().await;
     }
 }
 
@@ -127,14 +137,15 @@ fn send(line: &impl Line, attempt: &Attempt, sequence: u16, tally: &mut Tally) {
     }
 }
 
-fn take(line: &impl Line, attempt: &Attempt, tally: &mut Tally) {
-    // Bounded, so that a flood of answers does not keep the deadline from being looked at.
+/// Whether that was all. Bounded, so that a flood of answers does not keep the deadline from being looked at.
+fn take(line: &impl Line, attempt: &Attempt, tally: &mut Tally) -> bool {
     for _ in 0..AT_ONE_GO {
         match line.receive() {
             Some(came) => tally.came(attempt.clock(), came),
-            None => return,
+            None => return true,
         }
     }
+    false
 }
 
 const AT_ONE_GO: usize = 256;
@@ -195,6 +206,76 @@ mod tests {
         // Half of the time is for sending: at most 21 begin in it, and only the last of them is still open.
         assert!((2..=21).contains(&tally.left()), "{} were sent", tally.left());
         assert_eq!(tally.received(), tally.left() - 1);
+    }
+
+    /// Answers the first message late, and a copy of that later still; or says something without end.
+    struct Talker {
+        socket: AsyncFd<Socket>,
+        peer: Socket,
+        without_end: bool,
+    }
+
+    impl Talker {
+        fn new(without_end: bool) -> Self {
+            let (socket, peer) = Socket::pair(Domain::UNIX, Type::DGRAM.nonblocking(), None).expect("a pair");
+            let socket = register(socket, Interest::READABLE | Interest::ERROR).expect("it is registered");
+            Self { socket, peer, without_end }
+        }
+    }
+
+    impl Line for Talker {
+        fn socket(&self) -> &AsyncFd<Socket> {
+            &self.socket
+        }
+
+        fn send(&self, _: u16) -> io::Result<()> {
+            let peer = self.peer.try_clone()?;
+            if self.without_end {
+                peer.send(&[0])?;
+                return Ok(());
+            }
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(200));
+                peer.send(&[0]).expect("sent");
+                std::thread::sleep(Duration::from_millis(20));
+                peer.send(&[0])
+            });
+            Ok(())
+        }
+
+        fn receive(&self) -> Option<Came> {
+            self.socket.get_ref().recv(&mut [std::mem::MaybeUninit::uninit()]).ok()?;
+            if self.without_end {
+                self.peer.send(&[0]).expect("sent");
+                return Some(Came::Foreign);
+            }
+            Some(Came::Answer { sequence: 0, intact: true, stamp: None })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_copy_of_a_slow_answer_is_waited_for_from_that_answer_on() {
+        let clock = RunClock::start();
+        let attempt = Attempt::begin(&clock, Duration::from_secs(5));
+        let mut tally = Tally::default();
+
+        run(&Talker::new(false), &attempt, 1, Duration::ZERO, &mut tally).await;
+
+        assert_eq!((tally.received(), tally.duplicates()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_sends_without_pause_keeps_neither_the_pace_nor_the_end_waiting() {
+        let clock = RunClock::start();
+        let attempt = Attempt::begin(&clock, Duration::from_millis(400));
+        let mut tally = Tally::default();
+
+        let talker = Talker::new(true);
+        let series = run(&talker, &attempt, 10, Duration::from_millis(10), &mut tally);
+        tokio::time::timeout(Duration::from_secs(5), series).await.expect("it ends");
+
+        assert!(attempt.timing().elapsed < Duration::from_secs(2));
+        assert_eq!(tally.left(), 10);
     }
 
     #[tokio::test]

@@ -112,7 +112,8 @@ enum Content {
 struct State {
     /// The first answer, cut, with its whole length.
     first: Option<(Vec<u8>, u32)>,
-    /// The latest that was sent.
+    /// How many were sent, and the latest of them.
+    sent: u32,
     latest: u16,
     refused: bool,
 }
@@ -175,12 +176,13 @@ impl Line for Datagrams {
     }
 
     fn send(&self, sequence: u16) -> io::Result<()> {
-        self.lock(|state| state.latest = sequence);
         let sent = match &self.content {
             Content::Numbered(numbered) => self.socket.get_ref().send(&numbered.datagram(sequence)),
             Content::Given(payload) => self.socket.get_ref().send(payload),
         };
-        sent.map(drop)
+        sent.map(|_| {
+            self.lock(|state| (state.sent, state.latest) = (state.sent + 1, sequence));
+        })
     }
 
     fn receive(&self) -> Option<Came> {
@@ -189,14 +191,15 @@ impl Line for Datagrams {
             let received = message::receive(self.socket.get_ref(), 0, buffer, &mut control).ok()?;
             let stamp = stamp::of(received.control);
             let bytes = received.payload;
-            let latest = self.lock(|state| {
+            let (sent, latest) = self.lock(|state| {
                 let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
                 state.first.get_or_insert_with(|| (bytes.iter().copied().take(KEPT_BYTES).collect(), length));
-                state.latest
+                (state.sent, state.latest)
             });
             Some(match &self.content {
                 Content::Numbered(numbered) => numbered.judge(bytes, stamp),
-                // Whatever answers is the answer to the latest: a protocol of the caller's has no number that is known here.
+                // Whatever answers is an answer: a protocol of the caller's has no number that is known here.
+                Content::Given(_) if sent > 1 => Came::Unnumbered,
                 Content::Given(_) => Came::Answer { sequence: latest, intact: true, stamp },
             })
         });

@@ -160,6 +160,11 @@ async fn a_callers_payload_gets_its_first_answer() {
     let found = udp(&vantage, &UdpRequest { payload: Some(b"hello".to_vec()), ..numbered(remote, 5) }).await;
     assert_eq!((found.sent, found.received, found.outcome.is_ok()), (2, 1, true), "{found:#?}");
     assert_eq!(found.answer.as_deref(), Some(&b"to hello"[..]));
+    // To which of the two, nobody can tell.
+    assert_eq!((found.round_trips, found.replies.len()), (None, 0));
+    let prompt = service(&far, |_, bytes| vec![bytes]);
+    let found = udp(&vantage, &UdpRequest { payload: Some(b"hello".to_vec()), ..numbered(prompt, 5) }).await;
+    assert_eq!((found.sent, found.replies.len()), (1, 1), "{found:#?}");
 }
 
 #[tokio::test]

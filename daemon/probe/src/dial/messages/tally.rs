@@ -16,6 +16,8 @@ pub(in crate::dial) struct Tally {
     /// By sequence number: when it was sent, and whether it was answered.
     messages: Vec<Option<(Sent, bool)>>,
     replies: Vec<Reply>,
+    /// Answers that no message is known for, and so no time.
+    unnumbered: u32,
     unsent: u32,
     first_unsent: Option<io::Error>,
     duplicates: u32,
@@ -45,6 +47,7 @@ impl Tally {
     pub(super) fn came(&mut self, clock: &RunClock, came: Came) {
         match came {
             Came::Answer { sequence, intact, stamp } => self.answer(clock, sequence, intact, stamp),
+            Came::Unnumbered => self.unnumbered += 1,
             Came::Garbled => self.corrupted += 1,
             Came::Foreign => {}
             Came::Error(queued) => {
@@ -89,7 +92,7 @@ impl Tally {
 
     /// Messages that were answered.
     pub(in crate::dial) fn received(&self) -> u32 {
-        number(self.replies.len())
+        number(self.replies.len()) + self.unnumbered
     }
 
     /// Further answers to one message.
@@ -177,6 +180,13 @@ mod tests {
     #[test]
     fn a_number_that_was_not_sent_counts_as_nothing() {
         assert_eq!(figures(&of(2, &[7, u16::MAX])), [2, 0, 0, 0]);
+    }
+
+    #[test]
+    fn an_answer_to_one_of_several_is_received_and_has_no_time() {
+        let mut tally = of(2, &[]);
+        tally.came(&RunClock::start(), Came::Unnumbered);
+        assert_eq!((tally.received(), tally.round_trips()), (1, None));
     }
 
     #[test]
