@@ -28,10 +28,13 @@ struct Entry {
     link_address: Option<String>,
 }
 
-/// The entry of `of` on the link that its route uses, or (without a route) on any link.
+/// The entry of `of` on the link that its route uses, or (without a route) on any link. A link-local address is looked for on the
+/// link by which a route has it as its gateway, since the kernel would take any.
 pub(super) fn neighbour(of: IpAddr) -> Result<Neighbour, Problem> {
     let netlink = Netlink::route("look up the neighbour", ALLOWED);
-    let device = route::device_of(&netlink, of);
+    let is_link_local = matches!(of, IpAddr::V6(of) if of.is_unicast_link_local());
+    let behind = is_link_local.then(|| route::device_towards(&netlink, of)).flatten();
+    let device = behind.or_else(|| route::device_of(&netlink, of));
     let family = if of.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let question = NeighbourHeader { family, ..NeighbourHeader::default() };
     let mut body = vec![0; question.buffer_len()];

@@ -72,6 +72,13 @@ pub(super) fn device_of(netlink: &Netlink, to: IpAddr) -> Option<u32> {
     lookup(netlink, to, false).ok()?.hops.first()?.0
 }
 
+/// The index of the link by which a route has this gateway: a link-local one is on every link, for all that its address says.
+pub(super) fn device_towards(netlink: &Netlink, gateway: IpAddr) -> Option<u32> {
+    let is_it = |hop: &(Option<u32>, Option<IpAddr>)| hop.1 == Some(gateway);
+    let found = table(netlink, family(gateway), |reply| !reply.cloned && reply.hops.iter().any(is_it)).ok()?;
+    found.iter().flat_map(|reply| &reply.hops).find(|hop| is_it(hop))?.0
+}
+
 /// The default routes of the main table, both families, in the kernel's order; one for each next hop.
 pub(super) fn default_routes() -> Result<Vec<Route>, Problem> {
     let netlink = Netlink::route("list the default routes", ALLOWED);

@@ -194,3 +194,21 @@ async fn statistic(vantage: &Vantage, name: &str) -> i64 {
     let near = found.into_iter().find(|link| link.name == "near").expect("the link");
     near.statistics.into_iter().find(|counter| counter.name == name).expect("a counter").value
 }
+
+#[tokio::test]
+async fn a_link_local_gateway_is_looked_for_on_the_link_of_its_route() {
+    need_root!("a_link_local_gateway_is_looked_for_on_the_link_of_its_route");
+    let namespace = Netns::create();
+    for device in ["one", "two", "three"] {
+        namespace.ip(&format!("link add {device} type veth peer name {device}-peer"));
+        namespace.ip(&format!("link set {device}-peer up"));
+        namespace.ip(&format!("link set {device} up"));
+        namespace.ip(&format!("neigh add fe80::1 lladdr 02:00:00:00:00:0{} dev {device} nud permanent", device.len()));
+    }
+    for (device, link_address) in [("three", "02:00:00:00:00:05"), ("two", "02:00:00:00:00:03")] {
+        namespace.ip(&format!("-6 route replace default via fe80::1 dev {device} metric 10"));
+        let entry = neighbour(&namespace.vantage(), &clock(), ip("fe80::1")).await.expect("an answer");
+        assert_eq!((entry.device.as_str(), entry.link_address.as_deref()), (device, Some(link_address)));
+        namespace.ip("-6 route del default");
+    }
+}
