@@ -1,5 +1,5 @@
 """bulk.py ADDRESS PORT BULK: sends without end to who connects to the port BULK, with a full window and whatever the round trip says, until
-somebody else has connected to PORT; then the line is free."""
+others have connected to PORT twice; then the line is free."""
 
 import socket
 import struct
@@ -31,6 +31,8 @@ def serve(listener):
 
 target = socket.create_server((sys.argv[1], int(sys.argv[2])))
 threading.Thread(target=serve, args=(socket.create_server((sys.argv[1], int(sys.argv[3]))),), daemon=True).start()
+kept = []
 while True:
-    kept = target.accept()[0]
-    asked.set()
+    kept.append(target.accept()[0])
+    if len(kept) > 1:
+        asked.set()
