@@ -14,7 +14,8 @@ use sonde_sdk::system::{
 use sonde_sdk::types::{Endpoint, EvidenceId, Failure, IcmpError, Reason};
 
 pub(crate) use self::window::{
-    Beside, Idle, answers_are_dropped_here, answers_are_reset_here, ours_fail_here, some_fail_here, syns, undelivered,
+    Beside, Burst, Idle, answers_are_dropped_here, answers_are_reset_here, ours_fail_here, some_fail_here, syns,
+    undelivered,
 };
 
 /// Everything the judgement sees.
@@ -65,8 +66,8 @@ pub(crate) struct Path {
     pub(crate) around: Option<(LinksAnswer, LinksAnswer)>,
     /// The links before and after silent dials in quiet windows.
     pub(crate) beside: Vec<Beside>,
-    /// What moves while nothing is dialled, where other traffic might be taken for answers to our SYNs.
-    pub(crate) idle: Option<Idle>,
+    /// Where other traffic might be taken for answers to our SYNs.
+    pub(crate) burst: Option<Burst>,
     /// The host's answers to echo requests, where the port is silent.
     pub(crate) echo: Option<EchoResult>,
     /// Dials of the endpoint one after the other, after those made together lost something here and nothing elsewhere.
@@ -114,7 +115,7 @@ impl Path {
             counters: None,
             around: None,
             beside: vec![],
-            idle: None,
+            burst: None,
             echo: None,
             singly: vec![],
         }

@@ -56,7 +56,7 @@ fn alone<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
     if let Some((sender, message)) = observed.foreign_icmp(failure, path) {
         return icmp::judge(path, dial, failure, sender, message);
     }
-    if let Some(error) = failure.icmp.as_ref().filter(|e| e.sender.is_some())
+    if let Some(error) = failure.icmp.as_ref()
         && failure.reason != Reason::Refused
         && !neighbour::is_broken(observed, path)
         && let Some(case) = icmp::own(path, dial, failure, error)

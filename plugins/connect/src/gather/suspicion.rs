@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use sonde_sdk::dial::{TcpDial, tcp};
+use sonde_sdk::dial::{TcpDial, tcp, tcp_repeat};
 use sonde_sdk::sockets::counters;
 use sonde_sdk::system::links;
 use sonde_sdk::{timer, wait};
 
 use super::{Clock, FIRST};
-use crate::observe::{Beside, Idle, Path, answers_are_dropped_here, answers_are_reset_here, some_fail_here};
+use crate::observe::{Beside, Burst, Idle, Path, answers_are_dropped_here, answers_are_reset_here, some_fail_here};
 
-/// As long as the dial that it is compared with.
-const IDLE: Duration = FIRST;
+/// Shorter than the time after which a peer repeats its answer.
+const MOMENT: Duration = Duration::from_millis(400);
+const SYNS: u32 = 8;
 
 /// One more dial in a quiet window, with the links around it.
 pub(super) async fn watch(path: &mut Path, clock: Clock) {
@@ -46,10 +47,10 @@ pub(super) async fn follow(path: &mut Path, clock: Clock) -> bool {
     if !here && !ends_before_ip(path) {
         return false;
     }
-    if !path.is_local() {
-        path.idle = Some(idle(clock).await);
+    if !path.is_local() && clock.has(FIRST) {
+        path.burst = Some(burst(path, clock).await);
     }
-    here
+    here || path.burst_ends_before_ip()
 }
 
 /// Frames come in that IP does not see, in every window of which the links are known.
@@ -58,11 +59,18 @@ fn ends_before_ip(path: &Path) -> bool {
     !path.is_local() && !lost.is_empty() && lost.iter().all(|n| *n > 0)
 }
 
-async fn idle(clock: Clock) -> Idle {
+/// Many SYNs at once, for a moment, and the same moment without.
+async fn burst(path: &Path, clock: Clock) -> Burst {
+    let before = links().await;
+    let each = clock.dial(&path.endpoint, MOMENT).with_deltas();
+    let series = tcp_repeat(each.times(SYNS).at_once(SYNS).within(MOMENT * 2)).await;
+    let after = links().await;
+    Burst { series, links: [before, after], idle: idle().await }
+}
+
+async fn idle() -> Idle {
     let (counters_before, links_before) = wait::join(counters(), links()).await;
-    if clock.has(IDLE) {
-        timer::sleep(IDLE).await;
-    }
+    timer::sleep(MOMENT).await;
     let (counters_after, links_after) = wait::join(counters(), links()).await;
     Idle { counters: [counters_before, counters_after], links: [links_before, links_after] }
 }

@@ -1,16 +1,25 @@
 //! What moved in this host while a dial waited in vain: did its SYNs leave, and did anything come back?
 //!
-//! Counters are of the whole namespace, so each reading is of a quiet window, and other traffic is told from the answers to our
-//! SYNs by a window in which nothing was dialled.
+//! Counters are of the whole namespace, so each reading is of a quiet window. Other traffic is told from the answers to our SYNs
+//! by a short burst of SYNs, and as short a time without any: a peer goes on repeating its answers for a while, but slowly.
 
 use std::time::Duration;
 
-use sonde_sdk::dial::TcpDial;
+use sonde_sdk::dial::{TcpDial, TcpSeries};
 use sonde_sdk::sockets::CountersAnswer;
 use sonde_sdk::system::LinksAnswer;
-use sonde_sdk::types::EvidenceId;
+use sonde_sdk::types::{CounterDeltas, EvidenceId, Reason};
 
 use super::{Path, is_silent};
+
+/// Several SYNs at once, and then none.
+#[derive(Clone, Debug)]
+pub(crate) struct Burst {
+    pub(crate) series: TcpSeries,
+    /// Before and after the series.
+    pub(crate) links: [LinksAnswer; 2],
+    pub(crate) idle: Idle,
+}
 
 /// Counters and links, before and after some time without a dial of this check.
 #[derive(Clone, Debug)]
@@ -27,6 +36,10 @@ pub(crate) struct Beside {
     pub(crate) links: [LinksAnswer; 2],
 }
 
+/// Fewer SYNs at once are no burst.
+const BURST: i64 = 4;
+/// So many times more moves in a burst than without it.
+const STANDS_OUT: i64 = 4;
 /// Between a reading of the links and the begin or end of a dial's window, more is another time.
 const SLACK: Duration = Duration::from_millis(100);
 
@@ -90,27 +103,63 @@ impl Path {
     /// Frames that the link received during the dial, and of these the ones that IP did not.
     pub(crate) fn frames(&self, dial: &TcpDial) -> Option<(i64, i64)> {
         let beside = self.beside.iter().find(|b| b.dial == dial.evidence)?;
-        let [before, after] = &beside.links;
-        let window = dial.deltas.as_ref()?.window;
-        let late = before.timing.at() + SLACK < window.at();
-        let long = after.timing.at() > window.at() + window.elapsed().max(dial.timing.elapsed()) + SLACK;
-        if late || long {
+        self.frames_in(dial.deltas.as_ref()?, dial.timing.elapsed(), &beside.links)
+    }
+
+    /// The burst was met with as many packets that IP dropped, which do not come otherwise.
+    pub(crate) fn burst_is_dropped(&self) -> bool {
+        let ipv6 = self.endpoint.is_ipv6();
+        let [received, delivered, forwarded] = counters(ipv6);
+        self.burst_stands_out(
+            |w| Some(w.moved(received)? - w.moved(delivered)? - w.moved(forwarded)?),
+            |idle| Some(idle.grew(received)? - idle.grew(delivered)? - idle.grew(forwarded).unwrap_or(0)),
+        )
+    }
+
+    /// This host's TCP met the burst with as many RSTs.
+    pub(crate) fn burst_is_reset(&self) -> bool {
+        self.burst_stands_out(|w| w.moved("Tcp.OutRsts"), |idle| idle.grew("Tcp.OutRsts"))
+    }
+
+    /// The burst was met with as many frames that IP did not receive.
+    pub(crate) fn burst_ends_before_ip(&self) -> bool {
+        let Some(burst) = &self.burst else { return false };
+        self.burst_stands_out(
+            |w| Some(self.frames_in(w, burst.series.timing.elapsed(), &burst.links)?.1),
+            |idle| {
+                let of_ip = idle.grew("Ip.InReceives")? + idle.grew("Ip6.InReceives").unwrap_or(0);
+                Some(self.received(&idle.links)? - of_ip)
+            },
+        )
+    }
+
+    fn burst_stands_out(
+        &self,
+        moved: impl Fn(&CounterDeltas) -> Option<i64>,
+        otherwise: impl Fn(&Idle) -> Option<i64>,
+    ) -> bool {
+        let Some(burst) = &self.burst else { return false };
+        let silent = burst.series.connected == 0
+            && burst.series.failures.iter().all(|group| group.first.reason == Reason::TimedOut);
+        let syns = i64::try_from(burst.series.attempts.len()).unwrap_or(i64::MAX);
+        let (Some(moved), Some(otherwise)) = (burst.series.deltas.as_ref().and_then(moved), otherwise(&burst.idle))
+        else {
+            return false;
+        };
+        silent && syns >= BURST && moved >= syns && otherwise.saturating_mul(STANDS_OUT) <= moved
+    }
+
+    fn frames_in(&self, window: &CounterDeltas, elapsed: Duration, links: &[LinksAnswer; 2]) -> Option<(i64, i64)> {
+        let [before, after] = links;
+        let (begin, end) = (window.window.at(), window.window.at() + window.window.elapsed().max(elapsed));
+        if before.timing.at() + SLACK < begin || after.timing.at() > end + SLACK {
             return None;
         }
-        let received = self.received([before, after])?;
-        let of_ip = moved(dial, "Ip.InReceives")? + moved(dial, "Ip6.InReceives")?;
-        Some((received, received - of_ip))
+        let received = self.received(links)?;
+        Some((received, received - window.moved("Ip.InReceives")? - window.moved("Ip6.InReceives")?))
     }
 
-    /// Frames received in the idle window, and of these the ones that IP did not.
-    pub(crate) fn idle_frames(&self) -> Option<i64> {
-        let idle = self.idle.as_ref()?;
-        let [before, after] = &idle.links;
-        let of_ip = idle.grew("Ip.InReceives")? + idle.grew("Ip6.InReceives").unwrap_or(0);
-        Some(self.received([before, after])? - of_ip)
-    }
-
-    fn received(&self, [before, after]: [&LinksAnswer; 2]) -> Option<i64> {
+    fn received(&self, [before, after]: &[LinksAnswer; 2]) -> Option<i64> {
         let device = self.route()?.1.device.as_deref()?;
         let value = |links: &LinksAnswer| {
             links.outcome.as_ref().ok()?.iter().find(|l| l.name == device)?.statistic("rx_packets")
@@ -121,19 +170,16 @@ impl Path {
 
 impl Idle {
     /// By how much a counter grew meanwhile.
-    pub(crate) fn grew(&self, name: &str) -> Option<i64> {
+    fn grew(&self, name: &str) -> Option<i64> {
         let [before, after] = &self.counters;
         Some(after.value(name)? - before.value(name)?)
     }
+}
 
-    /// Packets that came in meanwhile and that IP neither delivered nor forwarded.
-    pub(crate) fn undelivered(&self, ipv6: bool) -> Option<i64> {
-        let [received, delivered, forwarded] = counters(ipv6);
-        Some(self.grew(received)? - self.grew(delivered)? - self.grew(forwarded).unwrap_or(0))
-    }
-
-    /// The calls it was read by.
+impl Burst {
+    /// The calls it was made of.
     pub(crate) fn evidence(&self) -> impl Iterator<Item = EvidenceId> {
-        self.counters.iter().map(|c| c.evidence).chain(self.links.iter().map(|l| l.evidence))
+        let links = self.links.iter().chain(&self.idle.links).map(|l| l.evidence);
+        std::iter::once(self.series.evidence).chain(self.idle.counters.iter().map(|c| c.evidence)).chain(links)
     }
 }

@@ -29,8 +29,8 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
     let next =
         "masquerade what the service address translates, or turn on hairpin mode; for a bridge see `sysctl net.bridge`";
     let again: Vec<EvidenceId> = others.iter().map(|d| d.evidence).collect();
-    let still = path.idle.as_ref().filter(|idle| idle.grew("Tcp.OutRsts") == Some(0));
-    let Some(still) = still.filter(|_| !again.is_empty()) else {
+    let burst = path.burst.as_ref().filter(|_| path.burst_is_reset() && !again.is_empty());
+    let Some(burst) = burst else {
         // This host may be refusing others.
         return Some(
             Case::unclear(path, format!("{} does not answer, and this host sends resets meanwhile", path.endpoint))
@@ -51,7 +51,7 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
                 refutes("k8s.netpol_drop")
                     .proof()
                     .because("repeated, something answers each SYN again: this host resets it, and nothing when it does not dial")
-                    .citing(again.into_iter().chain(still.evidence())),
+                    .citing(again.into_iter().chain(burst.evidence())),
             )
             .next(next),
     )

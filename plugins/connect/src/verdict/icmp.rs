@@ -119,8 +119,11 @@ pub(super) fn own<'a>(path: &'a Path, dial: &TcpDial, failure: &Failure, error: 
         let (entry, _) = path.neighbour().filter(|(_, n)| is_resolved(n))?;
         return Some(Case::unclear(path, sentence).with(finding.citing([entry]).strong()).next(next));
     }
+    if said == Message::Other || said == Message::TimeExceeded {
+        return None;
+    }
     let again = repeated(path, dial.evidence, said);
-    if again.is_empty() || said == Message::Other || said == Message::TimeExceeded {
+    if again.is_empty() {
         return Some(Case::unclear(path, sentence).with(finding.strong()).next(next));
     }
     Some(

@@ -1,7 +1,7 @@
 //! Silence whose answers do come back, and are dropped by this host itself.
 //!
 //! `InReceives` counts before any filter, `InDelivers` behind all of them. Where in quiet windows as many packets are lost between
-//! the two as our SYNs would be answered with, and none while nothing is dialled, they were the answers. Which part of the kernel
+//! the two as our SYNs would be answered with, and hardly any while nothing is dialled, they were the answers. Which part of the kernel
 //! dropped them, its own counter says.
 
 use sonde_sdk::dial::TcpDial;
@@ -9,7 +9,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
 
 use super::Case;
-use crate::observe::{Idle, Path, answers_are_dropped_here, undelivered};
+use crate::observe::{Burst, Path, answers_are_dropped_here, undelivered};
 
 /// Two windows agree, or it is left open.
 pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
@@ -28,7 +28,7 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
                     supports("fw.drop_local_input")
                         .strong()
                         .because(sentence)
-                        .citing(windows.iter().map(|d| d.evidence).chain(path.idle.iter().flat_map(Idle::evidence))),
+                        .citing(windows.iter().map(|d| d.evidence).chain(path.burst.iter().flat_map(Burst::evidence))),
                 )
                 .with(
                     supports("fw.drop_remote")
@@ -84,10 +84,10 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
     )
 }
 
-/// Nothing but answers came in, or nothing is dropped while nothing is dialled.
+/// Nothing but answers came in, or what is dropped comes with our SYNs.
 fn is_ours(path: &Path, windows: &[&TcpDial]) -> bool {
     let ipv6 = path.endpoint.is_ipv6();
     let received = if ipv6 { "Ip6.InReceives" } else { "Ip.InReceives" };
     let all = |d: &&TcpDial| d.deltas.as_ref().and_then(|w| w.moved(received)) == undelivered(d, ipv6);
-    windows.iter().all(all) || path.idle.as_ref().and_then(|idle| idle.undelivered(ipv6)) == Some(0)
+    windows.iter().all(all) || path.burst_is_dropped()
 }

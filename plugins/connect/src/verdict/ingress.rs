@@ -1,14 +1,14 @@
 //! Silence whose answers reach the link and not IP: dropped at this host's own ingress, where no counter of IP sees them.
 //!
 //! A link counts what it receives before traffic control and `netdev` hooks. Frames that are not IP's, such as ARP, are counted
-//! as well, so two windows with such frames are compared with one in which nothing was dialled.
+//! as well, so two windows with such frames are followed by a burst of SYNs and a time without any.
 
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
 
 use super::Case;
-use crate::observe::{Idle, Path, syns};
+use crate::observe::{Burst, Path, syns};
 
 /// The link received nothing at all in some window, so no answer was lost behind it.
 pub(super) fn nothing_came(path: &Path) -> bool {
@@ -32,7 +32,7 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
     let next =
         "list this host's ingress rules: nft list ruleset, tc filter show dev DEV ingress, XDP programs (ip link)";
     let dials: Vec<EvidenceId> = seen.iter().map(|(d, _)| d.evidence).collect();
-    if path.idle_frames() != Some(0) {
+    if !path.burst_ends_before_ip() {
         return Some(
             Case::unclear(path, format!("{} does not answer", path.endpoint))
                 .with(finding.strong())
@@ -57,8 +57,10 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
             .with(
                 refutes("fw.drop_remote")
                     .strong()
-                    .because("while nothing is dialled no such frame comes: they are answers")
-                    .citing(path.idle.iter().flat_map(Idle::evidence)),
+                    .because(
+                        "a burst of SYNs is met with as many frames, which do not come otherwise: they are answers",
+                    )
+                    .citing(path.burst.iter().flat_map(Burst::evidence)),
             )
             .next(next),
     )

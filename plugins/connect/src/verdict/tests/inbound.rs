@@ -1,7 +1,7 @@
 //! Answers that come back and are dropped here, sources that get none, and a table that takes no more flows.
 
 use super::*;
-use crate::observe::{Beside, Bound, Idle};
+use crate::observe::{Beside, Bound, Burst, Idle};
 
 fn coming_back(more: &[(&str, i64)]) -> Path {
     let moved = [&[("Ip.InReceives", 2), ("TcpExt.TCPSynRetrans", 1)], more].concat();
@@ -78,14 +78,6 @@ fn a_source_that_is_heard_on_another_port_is_the_right_one() {
     assert_proven(&judge(&seen(vec![path])), "fw.drop_remote", "l3.host_down");
 }
 
-fn counted(n: u64, values: &[(&str, i64)]) -> [sonde_sdk::sockets::CountersAnswer; 2] {
-    let names = ["Ip.InReceives", "Ip.InDelivers", "Ip.ForwDatagrams", "Ip6.InReceives", "Tcp.OutRsts"];
-    let before: Vec<(&str, i64)> = names.into_iter().map(|name| (name, 100)).collect();
-    let grown = |name: &str| values.iter().find(|(n, _)| *n == name).map_or(0, |(_, v)| *v);
-    let after: Vec<(&str, i64)> = names.into_iter().map(|name| (name, 100 + grown(name))).collect();
-    [testkit::counters_answer(n, &before), testkit::counters_answer(n + 1, &after)]
-}
-
 /// The links before and after `eth0` received so many frames.
 fn received(n: u64, frames: i64) -> [sonde_sdk::system::LinksAnswer; 2] {
     let links = |n, value| {
@@ -96,45 +88,63 @@ fn received(n: u64, frames: i64) -> [sonde_sdk::system::LinksAnswer; 2] {
     [links(n, 500), links(n + 1, 500 + frames)]
 }
 
-fn idle(values: &[(&str, i64)], frames: i64) -> Idle {
-    Idle { counters: counted(40, values), links: received(44, frames) }
+/// What eight SYNs at once move, and what moves without them; each with the frames that the link receives.
+fn burst((moved, frames): (&[(&str, i64)], i64), (otherwise, idle_frames): (&[(&str, i64)], i64)) -> Burst {
+    let mut series = testkit::series(40, &[None; 8]);
+    series.deltas = Some(testkit::deltas(moved));
+    let names = ["Ip.InReceives", "Ip.InDelivers", "Ip.ForwDatagrams", "Ip6.InReceives", "Tcp.OutRsts"];
+    let grown = |name: &str| otherwise.iter().find(|(n, _)| *n == name).map_or(0, |(_, v)| *v);
+    let before: Vec<(&str, i64)> = names.into_iter().map(|name| (name, 100)).collect();
+    let after: Vec<(&str, i64)> = names.into_iter().map(|name| (name, 100 + grown(name))).collect();
+    Burst {
+        series,
+        links: received(42, frames),
+        idle: Idle {
+            counters: [testkit::counters_answer(44, &before), testkit::counters_answer(45, &after)],
+            links: received(46, idle_frames),
+        },
+    }
 }
 
 /// Beside other traffic, and a host that answers on another port.
-fn busy(moved: &[(&str, i64)], meanwhile: &[(&str, i64)]) -> Judgement {
-    let mut path = coming_back(moved);
-    for dial in &mut path.dials {
-        let window = dial.deltas.as_mut().expect("a window");
-        window.moved.retain(|c| c.name != "Ip.InReceives" || c.value != 2);
-    }
+fn busy(moved: &[(&str, i64)], burst: Option<Burst>) -> Judgement {
+    let dial = |n| moving(failing(n, Reason::TimedOut), &[moved, &[("TcpExt.TCPSynRetrans", 1)]].concat());
+    let mut path = path(vec![dial(1), dial(2)]);
     path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
-    path.idle = Some(idle(meanwhile, 0));
+    path.burst = burst;
     judge(&seen(vec![path]))
 }
 
 #[test]
 fn answers_that_are_dropped_beside_traffic_that_is_delivered_are_a_local_filters_doing() {
     let moved = [("Ip.InReceives", 33), ("Ip.InDelivers", 30)];
-    let delivered = [("Ip.InReceives", 30), ("Ip.InDelivers", 30)];
-    assert_proven(&busy(&moved, &delivered), "fw.drop_local_input", "l3.rp_filter_drop");
-    let noisy = [("Ip.InReceives", 33), ("Ip.InDelivers", 30)];
-    assert_undecided(&busy(&moved, &noisy));
+    let at_once: &[(&str, i64)] = &[("Ip.InReceives", 18), ("Ip.InDelivers", 10)];
+    let repeated: &[(&str, i64)] = &[("Ip.InReceives", 12), ("Ip.InDelivers", 10)];
+    let judgement = busy(&moved, Some(burst((at_once, 18), (repeated, 12))));
+    assert_proven(&judgement, "fw.drop_local_input", "l3.rp_filter_drop");
+    let noisy: &[(&str, i64)] = &[("Ip.InReceives", 13), ("Ip.InDelivers", 10)];
+    for other in [Some(burst((at_once, 18), (noisy, 13))), Some(burst((repeated, 12), (repeated, 12))), None] {
+        assert_undecided(&busy(&moved, other));
+    }
 }
 
 #[test]
-fn a_packet_that_is_dropped_in_one_window_only_was_no_answer() {
+fn a_packet_that_is_dropped_or_forwarded_meanwhile_was_no_answer() {
     let other = [("Ip.InReceives", 31), ("Ip.InDelivers", 30)];
-    assert_proven(&busy(&other, &[]), "fw.drop_remote", "l3.host_down");
+    assert_proven(&busy(&other, None), "fw.drop_remote", "l3.host_down");
     let forwarded = [("Ip.InReceives", 40), ("Ip.InDelivers", 30), ("Ip.ForwDatagrams", 10)];
-    assert_proven(&busy(&forwarded, &[]), "fw.drop_remote", "l3.host_down");
+    assert_proven(&busy(&forwarded, None), "fw.drop_remote", "l3.host_down");
 }
 
 #[test]
 fn resets_of_what_answers_from_another_address_are_a_hairpin() {
     let resets = [("Ip.InReceives", 2), ("Ip.InDelivers", 2), ("Tcp.OutRsts", 2)];
-    assert_proven(&busy(&resets, &[]), "k8s.hairpin", "k8s.netpol_drop");
-    assert_undecided(&busy(&resets, &[("Tcp.OutRsts", 3)]));
-    assert_proven(&busy(&[("Tcp.OutRsts", 1)], &[]), "fw.drop_remote", "l3.host_down");
+    let at_once: &[(&str, i64)] = &[("Tcp.OutRsts", 8)];
+    assert_proven(&busy(&resets, Some(burst((at_once, 8), (&[], 0)))), "k8s.hairpin", "k8s.netpol_drop");
+    let refusing: &[(&str, i64)] = &[("Tcp.OutRsts", 6)];
+    assert_undecided(&busy(&resets, Some(burst((at_once, 8), (refusing, 6)))));
+    assert_undecided(&busy(&resets, Some(burst((&[("Tcp.OutRsts", 2)], 8), (&[], 0)))));
+    assert_proven(&busy(&[("Tcp.OutRsts", 1)], None), "fw.drop_remote", "l3.host_down");
 }
 
 /// `eth0` received so many frames in each window, and IP nothing.
@@ -149,15 +159,15 @@ fn at_the_link(frames: [i64; 2], meanwhile: i64) -> Judgement {
         .zip([50, 52])
         .map(|((dial, frames), n)| Beside { dial: dial.evidence, links: received(n, frames) })
         .collect();
-    path.idle = Some(idle(&[], meanwhile));
+    path.burst = Some(burst((&[], 8), (&[], meanwhile)));
     path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
     judge(&seen(vec![path]))
 }
 
 #[test]
-fn frames_that_end_between_the_link_and_ip_are_answers_where_none_come_otherwise() {
-    assert_proven(&at_the_link([1, 2], 0), "fw.drop_local_input", "l3.rp_filter_drop");
-    assert_undecided(&at_the_link([3, 2], 2));
+fn frames_that_end_between_the_link_and_ip_are_answers_where_they_come_with_our_syns() {
+    assert_proven(&at_the_link([1, 2], 1), "fw.drop_local_input", "l3.rp_filter_drop");
+    assert_undecided(&at_the_link([3, 2], 5));
 }
 
 #[test]
