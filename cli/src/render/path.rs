@@ -166,6 +166,9 @@ fn echoes(page: &mut Page, echo: &Echo, evidence: &Evidence) {
             said = format!("{said}, {number} {what}");
         }
     }
+    if evidence.failure.is_none() && echo.sent < echo.count {
+        said = format!("{said}; {} were to be sent", echo.count);
+    }
     page.field("echo", &said);
 }
 
