@@ -20,7 +20,7 @@ use sonde_sdk::timer;
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait::{self, Either, select};
 
-use crate::observe::{Beside, Control, Observations, Path, answered_by_host, is_time_exceeded, is_unresolved};
+use crate::observe::{Control, Observations, Path, answered_by_host, is_time_exceeded, is_unresolved};
 
 /// At most so many addresses, at most so many of one family.
 const ADDRESSES: usize = 6;
@@ -143,7 +143,7 @@ async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
         let dial = pin!(tcp(request(FIRST)));
         let hop = pin!(async {
             timer::sleep(NEIGHBOUR).await;
-            wait::join(next_hop(&endpoint.address), links()).await
+            wait::join(next_hop(&endpoint.address), suspicion::snapshot()).await
         });
         match select(dial, hop).await {
             Either::Left((dial, _)) => (Some(dial), None),
@@ -163,7 +163,7 @@ async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
         path.neighbour = neighbour;
         if path.windows().next().is_some() {
             // Of the answers to the SYN's repetition this sees what the whole window would.
-            path.beside.push(Beside { dial: evidence, links: [early, links().await] });
+            path.beside.push((evidence, suspicion::since(early).await));
         }
     }
     path

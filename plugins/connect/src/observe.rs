@@ -14,8 +14,7 @@ use sonde_sdk::system::{
 use sonde_sdk::types::{Endpoint, EvidenceId, Failure, IcmpError, Reason};
 
 pub(crate) use self::window::{
-    Beside, Burst, Idle, answers_are_dropped_here, answers_are_reset_here, ours_fail_here, some_fail_here, syns,
-    undelivered,
+    Burst, Span, answers_are_dropped_here, answers_are_reset_here, ours_fail_here, some_fail_here, syns, undelivered,
 };
 
 /// Everything the judgement sees.
@@ -64,8 +63,8 @@ pub(crate) struct Path {
     pub(crate) counters: Option<CountersAnswer>,
     /// The links before and after a sample that lost packets.
     pub(crate) around: Option<(LinksAnswer, LinksAnswer)>,
-    /// The links before and after silent dials in quiet windows.
-    pub(crate) beside: Vec<Beside>,
+    /// Counters and links around silent dials in quiet windows, or around a part of the dial; by the dial.
+    pub(crate) beside: Vec<(EvidenceId, Span)>,
     /// Where other traffic might be taken for answers to our SYNs.
     pub(crate) burst: Option<Burst>,
     /// The host's answers to echo requests, where the port is silent.

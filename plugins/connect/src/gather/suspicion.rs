@@ -3,25 +3,36 @@
 use std::time::Duration;
 
 use sonde_sdk::dial::{TcpDial, tcp, tcp_repeat};
-use sonde_sdk::sockets::counters;
-use sonde_sdk::system::links;
+use sonde_sdk::sockets::{CountersAnswer, counters};
+use sonde_sdk::system::{LinksAnswer, links};
 use sonde_sdk::{timer, wait};
 
 use super::{Clock, FIRST};
-use crate::observe::{Beside, Burst, Idle, Path, answers_are_dropped_here, answers_are_reset_here, some_fail_here};
+use crate::observe::{Burst, Path, Span, answers_are_dropped_here, answers_are_reset_here, some_fail_here};
 
 /// Shorter than the time after which a peer repeats its answer.
 const MOMENT: Duration = Duration::from_millis(400);
 const SYNS: u32 = 8;
+
+/// The counters and the links as they are now.
+pub(super) async fn snapshot() -> (CountersAnswer, LinksAnswer) {
+    wait::join(counters(), links()).await
+}
+
+/// Since an earlier snapshot.
+pub(super) async fn since(before: (CountersAnswer, LinksAnswer)) -> Span {
+    let after = snapshot().await;
+    Span { counters: [before.0, after.0], links: [before.1, after.1] }
+}
 
 /// One more dial in a quiet window, with the links around it.
 pub(super) async fn watch(path: &mut Path, clock: Clock) {
     if !clock.has(FIRST) {
         return;
     }
-    let before = links().await;
+    let before = snapshot().await;
     let dial = tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await;
-    path.beside.push(Beside { dial: dial.evidence, links: [before, links().await] });
+    path.beside.push((dial.evidence, since(before).await));
     path.dials.push(dial);
 }
 
@@ -61,16 +72,11 @@ fn ends_before_ip(path: &Path) -> bool {
 
 /// Many SYNs at once, for a moment, and the same moment without.
 async fn burst(path: &Path, clock: Clock) -> Burst {
-    let before = links().await;
+    let before = snapshot().await;
     let each = clock.dial(&path.endpoint, MOMENT).with_deltas();
     let series = tcp_repeat(each.times(SYNS).at_once(SYNS).within(MOMENT * 2)).await;
-    let after = links().await;
-    Burst { series, links: [before, after], idle: idle().await }
-}
-
-async fn idle() -> Idle {
-    let (counters_before, links_before) = wait::join(counters(), links()).await;
+    let span = since(before).await;
+    let before = snapshot().await;
     timer::sleep(MOMENT).await;
-    let (counters_after, links_after) = wait::join(counters(), links()).await;
-    Idle { counters: [counters_before, counters_after], links: [links_before, links_after] }
+    Burst { series, span, idle: since(before).await }
 }

@@ -3,8 +3,6 @@
 //! Counters are of the whole namespace, so each reading is of a quiet window. Other traffic is told from the answers to our SYNs
 //! by a short burst of SYNs, and as short a time without any: a peer goes on repeating its answers for a while, but slowly.
 
-use std::time::Duration;
-
 use sonde_sdk::dial::{TcpDial, TcpSeries};
 use sonde_sdk::sockets::CountersAnswer;
 use sonde_sdk::system::LinksAnswer;
@@ -12,37 +10,25 @@ use sonde_sdk::types::{CounterDeltas, EvidenceId, Reason};
 
 use super::{Path, is_silent};
 
-/// Several SYNs at once, and then none.
+/// The kernel's counters and the links, before and after something.
 #[derive(Clone, Debug)]
-pub(crate) struct Burst {
-    pub(crate) series: TcpSeries,
-    /// Before and after the series.
-    pub(crate) links: [LinksAnswer; 2],
-    pub(crate) idle: Idle,
-}
-
-/// Counters and links, before and after some time without a dial of this check.
-#[derive(Clone, Debug)]
-pub(crate) struct Idle {
+pub(crate) struct Span {
     pub(crate) counters: [CountersAnswer; 2],
     pub(crate) links: [LinksAnswer; 2],
 }
 
-/// The links, read before and after a dial.
+/// Several SYNs at once, and then none.
 #[derive(Clone, Debug)]
-pub(crate) struct Beside {
-    /// Of the dial.
-    pub(crate) dial: EvidenceId,
-    pub(crate) links: [LinksAnswer; 2],
+pub(crate) struct Burst {
+    pub(crate) series: TcpSeries,
+    pub(crate) span: Span,
+    pub(crate) idle: Span,
 }
 
 /// Fewer SYNs at once are no burst.
 const BURST: i64 = 4;
 /// So many times more moves in a burst than without it.
 const STANDS_OUT: i64 = 4;
-/// Between a reading of the links and the begin or end of a dial's window, more is another time.
-const SLACK: Duration = Duration::from_millis(100);
-
 /// The SYNs of a dial, each of which an answer would come to.
 pub(crate) fn syns(dial: &TcpDial) -> i64 {
     i64::from(dial.connection.syn_retransmits) + 1
@@ -100,10 +86,9 @@ impl Path {
         self.windows().count() >= 2 && self.windows().all(seen)
     }
 
-    /// Frames that the link received during the dial, and of these the ones that IP did not.
+    /// Frames that the link received during a dial, and of these the ones that IP did not.
     pub(crate) fn frames(&self, dial: &TcpDial) -> Option<(i64, i64)> {
-        let beside = self.beside.iter().find(|b| b.dial == dial.evidence)?;
-        self.frames_in(dial.deltas.as_ref()?, dial.timing.elapsed(), &beside.links)
+        self.frames_of(&self.beside.iter().find(|(of, _)| *of == dial.evidence)?.1)
     }
 
     /// The burst was met with as many packets that IP dropped, which do not come otherwise.
@@ -124,19 +109,14 @@ impl Path {
     /// The burst was met with as many frames that IP did not receive.
     pub(crate) fn burst_ends_before_ip(&self) -> bool {
         let Some(burst) = &self.burst else { return false };
-        self.burst_stands_out(
-            |w| Some(self.frames_in(w, burst.series.timing.elapsed(), &burst.links)?.1),
-            |idle| {
-                let of_ip = idle.grew("Ip.InReceives")? + idle.grew("Ip6.InReceives").unwrap_or(0);
-                Some(self.received(&idle.links)? - of_ip)
-            },
-        )
+        let lost = |frames: (i64, i64)| frames.1;
+        self.burst_stands_out(|_| self.frames_of(&burst.span).map(lost), |idle| self.frames_of(idle).map(lost))
     }
 
     fn burst_stands_out(
         &self,
         moved: impl Fn(&CounterDeltas) -> Option<i64>,
-        otherwise: impl Fn(&Idle) -> Option<i64>,
+        otherwise: impl Fn(&Span) -> Option<i64>,
     ) -> bool {
         let Some(burst) = &self.burst else { return false };
         let silent = burst.series.connected == 0
@@ -149,37 +129,34 @@ impl Path {
         silent && syns >= BURST && moved >= syns && otherwise.saturating_mul(STANDS_OUT) <= moved
     }
 
-    fn frames_in(&self, window: &CounterDeltas, elapsed: Duration, links: &[LinksAnswer; 2]) -> Option<(i64, i64)> {
-        let [before, after] = links;
-        let (begin, end) = (window.window.at(), window.window.at() + window.window.elapsed().max(elapsed));
-        if before.timing.at() + SLACK < begin || after.timing.at() > end + SLACK {
-            return None;
-        }
-        let received = self.received(links)?;
-        Some((received, received - window.moved("Ip.InReceives")? - window.moved("Ip6.InReceives")?))
-    }
-
-    fn received(&self, [before, after]: &[LinksAnswer; 2]) -> Option<i64> {
+    fn frames_of(&self, span: &Span) -> Option<(i64, i64)> {
         let device = self.route()?.1.device.as_deref()?;
         let value = |links: &LinksAnswer| {
             links.outcome.as_ref().ok()?.iter().find(|l| l.name == device)?.statistic("rx_packets")
         };
-        Some(value(after)? - value(before)?)
+        let [before, after] = &span.links;
+        let received = value(after)? - value(before)?;
+        let of_ip = span.grew("Ip.InReceives")? + span.grew("Ip6.InReceives").unwrap_or(0);
+        Some((received, received - of_ip))
     }
 }
 
-impl Idle {
+impl Span {
     /// By how much a counter grew meanwhile.
     fn grew(&self, name: &str) -> Option<i64> {
         let [before, after] = &self.counters;
         Some(after.value(name)? - before.value(name)?)
+    }
+
+    /// The calls it was read by.
+    pub(crate) fn evidence(&self) -> impl Iterator<Item = EvidenceId> {
+        self.counters.iter().map(|c| c.evidence).chain(self.links.iter().map(|l| l.evidence))
     }
 }
 
 impl Burst {
     /// The calls it was made of.
     pub(crate) fn evidence(&self) -> impl Iterator<Item = EvidenceId> {
-        let links = self.links.iter().chain(&self.idle.links).map(|l| l.evidence);
-        std::iter::once(self.series.evidence).chain(self.idle.counters.iter().map(|c| c.evidence)).chain(links)
+        std::iter::once(self.series.evidence).chain(self.span.evidence()).chain(self.idle.evidence())
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
         "{device} receives frames while {} is dialled, and IP sees none of them: a filter at this host's own ingress drops the answers",
         path.endpoint
     );
-    let links: Vec<EvidenceId> = path.beside.iter().flat_map(|b| b.links.iter().map(|l| l.evidence)).collect();
+    let links: Vec<EvidenceId> = path.beside.iter().flat_map(|(_, span)| span.evidence()).collect();
     let finding = supports("fw.drop_local_input").because(&sentence).citing(links);
     let next =
         "list this host's ingress rules: nft list ruleset, tc filter show dev DEV ingress, XDP programs (ip link)";

@@ -1,7 +1,7 @@
 //! Answers that come back and are dropped here, sources that get none, and a table that takes no more flows.
 
 use super::*;
-use crate::observe::{Beside, Bound, Burst, Idle};
+use crate::observe::{Bound, Burst, Span};
 
 fn coming_back(more: &[(&str, i64)]) -> Path {
     let moved = [&[("Ip.InReceives", 2), ("TcpExt.TCPSynRetrans", 1)], more].concat();
@@ -88,22 +88,24 @@ fn received(n: u64, frames: i64) -> [sonde_sdk::system::LinksAnswer; 2] {
     [links(n, 500), links(n + 1, 500 + frames)]
 }
 
+/// The counters before and after these grew by so much.
+fn counted(n: u64, grown: &[(&str, i64)]) -> [sonde_sdk::sockets::CountersAnswer; 2] {
+    let names = ["Ip.InReceives", "Ip.InDelivers", "Ip.ForwDatagrams", "Ip6.InReceives", "Tcp.OutRsts"];
+    let by = |name: &str| grown.iter().find(|(n, _)| *n == name).map_or(0, |(_, v)| *v);
+    let before: Vec<(&str, i64)> = names.into_iter().map(|name| (name, 100)).collect();
+    let after: Vec<(&str, i64)> = names.into_iter().map(|name| (name, 100 + by(name))).collect();
+    [testkit::counters_answer(n, &before), testkit::counters_answer(n + 1, &after)]
+}
+
+fn span(n: u64, grown: &[(&str, i64)], frames: i64) -> Span {
+    Span { counters: counted(n, grown), links: received(n + 2, frames) }
+}
+
 /// What eight SYNs at once move, and what moves without them; each with the frames that the link receives.
 fn burst((moved, frames): (&[(&str, i64)], i64), (otherwise, idle_frames): (&[(&str, i64)], i64)) -> Burst {
     let mut series = testkit::series(40, &[None; 8]);
     series.deltas = Some(testkit::deltas(moved));
-    let names = ["Ip.InReceives", "Ip.InDelivers", "Ip.ForwDatagrams", "Ip6.InReceives", "Tcp.OutRsts"];
-    let grown = |name: &str| otherwise.iter().find(|(n, _)| *n == name).map_or(0, |(_, v)| *v);
-    let before: Vec<(&str, i64)> = names.into_iter().map(|name| (name, 100)).collect();
-    let after: Vec<(&str, i64)> = names.into_iter().map(|name| (name, 100 + grown(name))).collect();
-    Burst {
-        series,
-        links: received(42, frames),
-        idle: Idle {
-            counters: [testkit::counters_answer(44, &before), testkit::counters_answer(45, &after)],
-            links: received(46, idle_frames),
-        },
-    }
+    Burst { series, span: span(42, moved, frames), idle: span(46, otherwise, idle_frames) }
 }
 
 /// Beside other traffic, and a host that answers on another port.
@@ -147,7 +149,7 @@ fn resets_of_what_answers_from_another_address_are_a_hairpin() {
     assert_proven(&busy(&[("Tcp.OutRsts", 1)], None), "fw.drop_remote", "l3.host_down");
 }
 
-/// `eth0` received so many frames in each window, and IP nothing.
+/// `eth0` received so many frames in each window that IP did not.
 fn at_the_link(frames: [i64; 2], meanwhile: i64) -> Judgement {
     let moved = [("TcpExt.TCPSynRetrans", 1)];
     let mut path =
@@ -156,8 +158,10 @@ fn at_the_link(frames: [i64; 2], meanwhile: i64) -> Judgement {
         .dials
         .iter()
         .zip(frames)
-        .zip([50, 52])
-        .map(|((dial, frames), n)| Beside { dial: dial.evidence, links: received(n, frames) })
+        .zip([50, 54])
+        .map(|((dial, frames), n)| {
+            (dial.evidence, span(n, &[("Ip.InReceives", 5)], frames + if frames > 0 { 5 } else { 0 }))
+        })
         .collect();
     path.burst = Some(burst((&[], 8), (&[], meanwhile)));
     path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
