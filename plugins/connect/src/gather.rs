@@ -165,6 +165,11 @@ async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
             // Of the answers to the SYN's repetition this sees what the whole window would.
             path.beside.push((evidence, suspicion::since(early).await));
         }
+        if path.is_local() && path.is_silent() {
+            // The kernel forgets a half-open connection after a second if it cannot send its answer.
+            let filter = CensusFilter::all().local_port(path.endpoint.port).in_states(["SYN-RECV"]);
+            path.half_open = Some(census(vec![CensusKey::PeerAddress, CensusKey::PeerPort], filter).await);
+        }
     }
     path
 }
@@ -229,10 +234,6 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
     }
     if path.is_local() {
         path.listeners = Some(listeners(Some(path.endpoint.port)).await);
-        if path.is_silent() {
-            let filter = CensusFilter::all().local_port(path.endpoint.port).in_states(["SYN-RECV"]);
-            path.half_open = Some(census(vec![CensusKey::PeerAddress, CensusKey::PeerPort], filter).await);
-        }
     } else {
         aside::claims(path).await;
     }

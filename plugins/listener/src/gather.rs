@@ -28,6 +28,7 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
         port,
         looks: [first.clone(), first.clone(), first],
         dials: vec![],
+        half_open: None,
         table: None,
         links: Some(links),
     };
@@ -40,7 +41,13 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
         .await;
         for address in silent(&observed).into_iter().chain(turned_away(&observed)) {
             let request = TcpRequest::to(Endpoint::new(&address, port)).within(REPEATED).with_deltas();
-            observed.dials.push(Dial { dial: tcp(request).await, address });
+            let dial = tcp(request).await;
+            if is_silent(&dial) {
+                // The kernel forgets a half-open connection after a second if it cannot send its answer.
+                let filter = CensusFilter::all().local_port(port).in_states(["SYN-RECV"]);
+                observed.half_open = Some(census(vec![CensusKey::PeerAddress, CensusKey::PeerPort], filter).await);
+            }
+            observed.dials.push(Dial { address, dial });
         }
         let none = observed.looks[0].listeners.outcome.as_ref().is_ok_and(Vec::is_empty);
         if none {

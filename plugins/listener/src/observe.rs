@@ -19,6 +19,8 @@ pub(crate) struct Observations {
     pub(crate) looks: [Look; 3],
     /// Connections of our own, between the first look and the second.
     pub(crate) dials: Vec<Dial>,
+    /// Half-open connections of the port by peer, right after a silent dial that was watched.
+    pub(crate) half_open: Option<CensusAnswer>,
     /// Every listener; read only where the port has none.
     pub(crate) table: Option<ListenersAnswer>,
     pub(crate) links: Option<LinksAnswer>,

@@ -30,6 +30,8 @@ const SUSPECTED_ROUNDS: usize = 3;
 const LOSSES: usize = 8;
 const LOSS_ROUNDS: usize = 3;
 const FLAPS: usize = 8;
+/// After a burst, until a small server has dealt with it.
+const SETTLE: Duration = Duration::from_millis(500);
 /// Three SYNs of one flow, so that a loss heals where a dead backend does not.
 const HEALING: Duration = Duration::from_millis(2200);
 /// A port that hardly anything listens on: its RST comes from the kernel, so a lost one is lost on the path.
@@ -129,6 +131,7 @@ async fn singly(path: &mut Path, clock: Clock) {
     if elsewhere || !recovers || is_dead_backend(path) {
         return;
     }
+    timer::sleep(SETTLE).await;
     while path.singly.len() < SINGLY && clock.has(FIRST) && path.singly.iter().filter(|d| has_lost(d)).count() < 2 {
         timer::sleep(PAUSE).await;
         path.singly.push(tcp(clock.dial(&path.endpoint, FIRST)).await);

@@ -45,10 +45,11 @@ pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut 
     verdict.faults.push(sentence);
 }
 
-/// The look in which the dial is half open at the listener.
+/// The census in which the dial is half open at the listener.
 fn arrived(observed: &Observations, dial: &Dial) -> Option<EvidenceId> {
     let local = dial.dial.connection.local.as_ref()?;
     let port = local.port.to_string();
-    let seen = |n: &usize| observed.sockets(*n, "SYN-RECV").contains_key(&(local.address.as_str(), port.as_str()));
-    observed.socket_look([1, 2].into_iter().find(seen)?)
+    let census = observed.half_open.as_ref()?;
+    let ours = |key: &[String]| matches!(key, [peer, at] if *peer == local.address && *at == port);
+    census.outcome.as_ref().ok()?.iter().any(|group| ours(&group.key)).then_some(census.evidence)
 }

@@ -120,7 +120,8 @@ fn unanswered(observed: &Observations, listener: &Watched, verdict: &mut Verdict
     }
     let per_peer = |n: usize| {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for (address, _) in observed.sockets(n, "SYN-RECV").keys() {
+        // What this host loses of itself is not lost on any way back.
+        for (address, _) in observed.sockets(n, "SYN-RECV").keys().filter(|(peer, _)| !observed.is_own(peer)) {
             *counts.entry(address).or_default() += 1;
         }
         counts
