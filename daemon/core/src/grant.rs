@@ -199,10 +199,9 @@ impl Grants {
     /// Granted only as a proxy, which can reach what this run may not.
     pub fn is_only_proxy(&self, endpoint: SocketAddr) -> bool {
         let endpoint = canonical(endpoint);
-        self.proxies.contains(&endpoint)
-            && !self.endpoints.contains(&endpoint)
-            && !self.order.contains(&endpoint.ip())
-            && !(endpoint.port() == DNS_PORT && self.resolvers.contains(&endpoint.ip()))
+        let is_resolver = endpoint.port() == DNS_PORT && self.resolvers.contains(&endpoint.ip());
+        let otherwise = is_resolver || self.endpoints.contains(&endpoint) || self.order.contains(&endpoint.ip());
+        self.proxies.contains(&endpoint) && !otherwise
     }
 
     /// A process that the caller named: what its files and its environment say is learnt from.

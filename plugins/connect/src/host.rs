@@ -135,6 +135,19 @@ fn no_carrier(link: &Link, facts: &Facts, findings: &mut Vec<sonde_sdk::report::
     findings.push(
         supports("l2.carrier_lost").proof().about(&link.name).because(&sentence).citing([facts.links.evidence]).build(),
     );
+    let of_link = |(_, first, _): &&(String, NeighbourAnswer, Option<NeighbourAnswer>)| {
+        first.outcome.as_ref().is_ok_and(|entry| entry.device == link.name)
+    };
+    for (gateway, first, _) in facts.gateways.iter().filter(of_link) {
+        findings.push(
+            refutes("l2.gateway_unresolved")
+                .proof()
+                .about(gateway)
+                .because(format!("{gateway} is behind {}, which has no carrier: nobody could answer there", link.name))
+                .citing([facts.links.evidence, first.evidence])
+                .build(),
+        );
+    }
     let entries = facts.gateways.iter().map(|(_, first, _)| first.evidence);
     findings.push(
         refutes("l2.gateway_unresolved")
@@ -287,6 +300,9 @@ mod tests {
         }
         let judgement = judge(&facts);
         assert_eq!(supported(&judgement.findings, Strength::Proof), ["l2.carrier_lost"]);
+        let about_gateway =
+            |f: &sonde_sdk::report::Finding| f.cause == "l2.gateway_unresolved" && f.subject == "192.0.2.1";
+        assert!(judgement.findings.iter().any(|f| about_gateway(f) && f.strength == Strength::Proof), "{judgement:#?}");
         assert!(is_proven(&judgement.findings, "l2.carrier_lost"));
     }
 

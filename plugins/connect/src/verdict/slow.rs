@@ -160,15 +160,11 @@ impl Notes {
             return self.add(path, finding.strong());
         }
         self.add(path, finding.proof());
-        self.add(
-            path,
-            refutes("l3.bufferbloat")
-                .strong()
-                .because(format!(
-                    "repeated, the kernel's own figure is the same ({range}): a length, not a queue that fills"
-                ))
-                .citing(rest.iter().map(|(id, _)| *id)),
-        );
+        let same = format!("repeated, the kernel's own figure is the same ({range}): a length, not a queue that fills");
+        let draft = refutes("l3.bufferbloat").because(same).citing(rest.iter().map(|(id, _)| *id));
+        // A queue that others keep full is as steady as a length.
+        let draft = if path.dials.iter().any(is_loaded) { draft } else { draft.strong() };
+        self.add(path, draft);
     }
 
     /// Long at times, and much shorter at others: a queue, if somebody fills it.

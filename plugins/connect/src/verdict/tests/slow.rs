@@ -13,6 +13,16 @@ fn a_long_path_is_long_each_time() {
 }
 
 #[test]
+fn under_load_a_steady_round_trip_hardly_rules_a_queue_out() {
+    let mut path = open(1, V4, 200_000);
+    path.dials[0].deltas = Some(testkit::deltas(&[("Tcp.InSegs", 31)]));
+    path.dials.extend([testkit::dial(2, &endpoint(V4), 201_000), testkit::dial(3, &endpoint(V4), 199_000)]);
+    let judgement = judge(&seen(vec![path]));
+    let queue: Vec<_> = judgement.findings.iter().filter(|f| f.cause == "l3.bufferbloat").collect();
+    assert!(queue.iter().all(|f| f.strength == Strength::Weak) && !queue.is_empty(), "{judgement:#?}");
+}
+
+#[test]
 fn round_trips_that_differ_prove_no_long_path() {
     let mut path = open(1, V4, 200_000);
     path.dials.extend([testkit::dial(2, &endpoint(V4), 700_000), testkit::dial(3, &endpoint(V4), 400_000)]);
