@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_is_the_proxys() {
+    fn the_version_is_that_of_the_proxy() {
         for (line, version) in [("HTTP/1.0 200 OK", "HTTP/1.0"), ("HTTP/1.1 200 OK", "HTTP/1.1")] {
             let (head, _) =
                 read_tunnel_answer(format!("{line}\r\n\r\n").as_bytes()).expect("is HTTP").expect("is whole");
