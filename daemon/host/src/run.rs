@@ -79,8 +79,11 @@ const SILENT: usize = 2;
 fn is_unanswered(outcome: &Result<(), Failure>) -> Option<bool> {
     let Err(failure) = outcome else { return Some(false) };
     match failure.reason {
-        Reason::Denied(_) | Reason::Unavailable(_) | Reason::InvalidRequest(_) => None,
-        Reason::BudgetExhausted(_) | Reason::Other(_) => None,
+        Reason::Denied(_)
+        | Reason::Unavailable(_)
+        | Reason::InvalidRequest(_)
+        | Reason::BudgetExhausted(_)
+        | Reason::Other(_) => None,
         ref reason => Some(failure.phase == Phase::Connect && *reason == Reason::TimedOut),
     }
 }
