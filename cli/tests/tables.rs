@@ -43,7 +43,7 @@ fn sockets_are_listed_in_every_format() {
 
     assert_eq!((rows.len(), document.summary.map(|summary| summary.sent)), (3, Some(3)));
     assert!(rows.iter().all(|row| row.protocol == "tcp" && row.local.starts_with("127.0.0.1:")), "{rows:?}");
-    assert_eq!(lines.lines().map(|line| json::from_str::<Socket>(line).expect("a socket")).count(), 3);
+    assert_eq!(lines.lines().filter(|line| json::from_str::<Socket>(line).is_ok()).count(), 3, "{lines}");
     assert!(table.starts_with("NETID STATE") && table.lines().count() == 4, "{table}");
     assert!(ask("yaml").contains("protocol: tcp"));
     assert!(ask("wide").contains("sk:"));

@@ -87,9 +87,18 @@ impl Message for ListSocketsResponse {
                     // The same words as prost's, which only a malformed message of its own can be made to say.
                     return Socket::decode(&[0x0a_u8, 1][..]).map(drop);
                 };
-                let mut writer = Writer::new(&mut self.rows);
-                writer.raw_length(SOCKETS, length);
-                self.rows.put(buf.take(room));
+                if self.rows.is_empty() {
+                    // What is left is rows, but for a summary.
+                    self.rows.reserve(buf.remaining() + LONGEST_HEADER);
+                }
+                Writer::new(&mut self.rows).raw_length(SOCKETS, length);
+                match buf.chunk().get(..room) {
+                    Some(row) => {
+                        self.rows.extend_from_slice(row);
+                        buf.advance(room);
+                    }
+                    None => self.rows.put(buf.take(room)),
+                }
                 Ok(())
             }
             SUMMARY => message::merge(wire_type, self.summary.get_or_insert_default(), buf, ctx),
@@ -266,6 +275,9 @@ pub mod field {
     pub const MARK: u32 = 19;
     pub const KIND: u32 = 20;
 }
+
+/// Of a row: its key and its length.
+const LONGEST_HEADER: usize = 11;
 
 /// The fields of `ListSocketsResponse` by number.
 const SOCKETS: u32 = 1;

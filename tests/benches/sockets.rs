@@ -174,10 +174,10 @@ fn readers(sockets: usize) {
     let full = median(ours[0].clone());
     for (((name, listing), samples), rows) in listings.iter().zip(ours).zip(rows) {
         let value = median(samples);
-        let base = if listing.info { info } else { bare };
+        let floor = if listing.info { info } else { bare };
         println!(
             "{name:<28} {value:>9.2} ms  {:>6.3} x floor  {:>6.3} x full  {rows} rows",
-            value / base,
+            value / floor,
             value / full
         );
     }

@@ -143,7 +143,10 @@ mod tests {
             "{line}"
         );
         assert!(line.ends_with("did you mean diagnose?"), "{line}");
-        assert!(line_of(&["sonde", "bogus"]).contains("it is one of diagnose, dial, dns, path, sockets, listeners, counters, check, cause, daemon"));
+        assert!(
+            line_of(&["sonde", "bogus"])
+                .contains("it is one of diagnose, dial, dns, path, sockets, listeners, counters, check, cause, daemon")
+        );
         assert_eq!(
             line_of(&["sonde", "daemon", "bogus"]),
             "there is no command \"bogus\" here: it is one of run, status"

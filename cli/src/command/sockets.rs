@@ -33,10 +33,11 @@ CountSocketsResponse message.
   sonde sockets -t --state established --peer 10.0.0.0/8 -i
   sonde sockets --port 5432 -p
   sonde sockets --top state,peer --port 443")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(crate) struct Sockets {
     #[command(flatten)]
     filter: Filter,
-    /// With struct tcp_info: round trips, windows, retransmissions, rates
+    /// With what the kernel measures: round trips, windows, retransmissions, rates
     #[arg(short, long)]
     info: bool,
     /// With the processes that hold them

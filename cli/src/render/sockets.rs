@@ -123,15 +123,16 @@ impl Table {
 
     /// The rows of a batch, the header before the first.
     fn draw(&mut self, batch: &ListSocketsResponse) {
-        for row in batch.rows() {
-            self.widths.fit(&SocketView::of(row));
+        let views: Vec<SocketView<'_>> = batch.rows().map(SocketView::of).collect();
+        for view in &views {
+            self.widths.fit(view);
         }
         if !self.headed {
             self.headed = true;
             self.head();
         }
-        for row in batch.rows() {
-            self.row(&SocketView::of(row));
+        for view in &views {
+            self.row(view);
         }
     }
 

@@ -66,7 +66,7 @@ pub struct TcpInfoFields {
 /// What every kernel since 6.2 hands out at least; anything shorter is copied into as many zeros first.
 const WHOLE: usize = 240;
 
-/// Of net/tcp_states.h.
+/// Of `net/tcp_states.h`.
 const LISTEN: u8 = 10;
 
 impl TcpInfoFields {

@@ -40,8 +40,8 @@ fn connections(count: usize) -> (u16, Vec<TcpStream>, TcpListener) {
     (address.port(), held, listener)
 }
 
-fn at_port(port: u16) -> Option<SocketFilter> {
-    Some(SocketFilter { protocols: vec!["tcp".into()], port: port.into(), ..SocketFilter::default() })
+fn at_port(port: u16) -> SocketFilter {
+    SocketFilter { protocols: vec!["tcp".into()], port: port.into(), ..SocketFilter::default() }
 }
 
 async fn listed(daemon: &Embedded, request: ListSocketsRequest) -> (Vec<usize>, Vec<Socket>, ListingSummary) {
@@ -66,7 +66,7 @@ async fn sockets_come_in_batches_with_a_summary_behind_them() {
     let (port, _held, _listener) = connections(400);
 
     let (sizes, rows, summary) =
-        listed(&daemon, ListSocketsRequest { filter: at_port(port), ..ListSocketsRequest::default() }).await;
+        listed(&daemon, ListSocketsRequest { filter: Some(at_port(port)), ..ListSocketsRequest::default() }).await;
 
     assert_eq!((rows.len(), summary.sent, summary.limited), (801, 801, false));
     assert_eq!(sizes, [512, 289]);
@@ -82,7 +82,7 @@ async fn details_come_only_when_they_are_asked_for() {
     let (port, mut held, _listener) = connections(1);
     std::io::Write::write_all(&mut held[0], b"12345").expect("sent");
     let request = ListSocketsRequest {
-        filter: Some(SocketFilter { states: vec!["established".into()], ..at_port(port).unwrap_or_default() }),
+        filter: Some(SocketFilter { states: vec!["established".into()], ..at_port(port) }),
         with_info: true,
         with_details: true,
         with_processes: true,
@@ -108,7 +108,7 @@ async fn details_come_only_when_they_are_asked_for() {
 async fn a_limit_ends_a_listing_and_says_so() {
     let daemon = tables().await;
     let (port, _held, _listener) = connections(10);
-    let request = ListSocketsRequest { filter: at_port(port), limit: 3, ..ListSocketsRequest::default() };
+    let request = ListSocketsRequest { filter: Some(at_port(port)), limit: 3, ..ListSocketsRequest::default() };
 
     let (_, rows, summary) = listed(&daemon, request).await;
 
@@ -119,14 +119,10 @@ async fn a_limit_ends_a_listing_and_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_makes_no_sense_is_refused_by_field() {
     let daemon = tables().await;
-    let states = SocketFilter { states: vec!["OPEN".into()], ..SocketFilter::default() };
+    let odd = SocketFilter { states: vec!["OPEN".into()], ..SocketFilter::default() };
     let at = |path: &str| Some(Vantage { r#where: Some(vantage::Where::NetnsPath(path.into())) });
     for (request, code, word) in [
-        (
-            ListSocketsRequest { filter: Some(states), ..ListSocketsRequest::default() },
-            Code::InvalidArgument,
-            "\"OPEN\"",
-        ),
+        (ListSocketsRequest { filter: Some(odd), ..ListSocketsRequest::default() }, Code::InvalidArgument, "\"OPEN\""),
         (
             ListSocketsRequest { vantage: at("blue"), ..ListSocketsRequest::default() },
             Code::InvalidArgument,
@@ -156,7 +152,7 @@ async fn sockets_are_counted_by_keys() {
     let daemon = tables().await;
     let (port, _held, _listener) = connections(5);
     let request = CountSocketsRequest {
-        filter: at_port(port),
+        filter: Some(at_port(port)),
         by: vec![CensusKey::State.into(), CensusKey::Pid.into()],
         ..CountSocketsRequest::default()
     };
@@ -254,7 +250,7 @@ async fn a_whole_daemon_serves_them_too() {
     let (port, _held, _listener) = connections(1);
 
     let (_, rows, _) =
-        listed(&daemon, ListSocketsRequest { filter: at_port(port), ..ListSocketsRequest::default() }).await;
+        listed(&daemon, ListSocketsRequest { filter: Some(at_port(port)), ..ListSocketsRequest::default() }).await;
 
     assert_eq!(rows.len(), 3);
     daemon.shutdown().await;

@@ -1,5 +1,7 @@
 //! What stands behind the columns of a socket: who holds it, its timer and memory.
 
+use std::fmt::Write as _;
+
 use sonde_proto::rows::SocketView;
 use sonde_proto::wire::numbers;
 
@@ -42,7 +44,8 @@ pub(super) fn tokens(text: &mut String, socket: &SocketView<'_>) {
         }
     }
     if socket.cookie != 0 {
-        text.push_str(&format!(" sk:{:x}", socket.cookie));
+        // Writing to a String cannot fail.
+        let _ = write!(text, " sk:{:x}", socket.cookie);
     }
     if socket.v6only {
         text.push_str(" v6only");

@@ -2,9 +2,9 @@ use sonde_proto::v1::{ListingSummary, SocketMemory, SocketOwner, SocketTimer, Tc
 
 use super::*;
 
-fn micros(micros: i64) -> Option<prost_types::Duration> {
+fn micros(micros: i64) -> prost_types::Duration {
     let nanos = i32::try_from(micros % 1_000_000 * 1_000).expect("small");
-    Some(prost_types::Duration { seconds: micros / 1_000_000, nanos })
+    prost_types::Duration { seconds: micros / 1_000_000, nanos }
 }
 
 fn batch() -> ListSocketsResponse {
@@ -37,14 +37,14 @@ fn batch() -> ListSocketsResponse {
             device: "eth0".into(),
             mark: 7,
             cgroup: "/system.slice".into(),
-            timer: Some(SocketTimer { name: "on".into(), expires: micros(204_000), retransmits: 3 }),
+            timer: Some(SocketTimer { name: "on".into(), expires: Some(micros(204_000)), retransmits: 3 }),
             memory: Some(SocketMemory { receive_buffer_bytes: 131_072, drops: 2, ..SocketMemory::default() }),
             congestion: "cubic".into(),
             info: Some(TcpInfo {
                 state: "ESTAB".into(),
-                rtt: micros(34),
-                rtt_variance: micros(17),
-                min_rtt: micros(20),
+                rtt: Some(micros(34)),
+                rtt_variance: Some(micros(17)),
+                min_rtt: Some(micros(20)),
                 snd_mss_bytes: 1448,
                 pmtu_bytes: 1500,
                 total_retransmits: 2,
@@ -58,7 +58,7 @@ fn batch() -> ListSocketsResponse {
                 snd_window_scale: 7,
                 rcv_window_scale: 8,
                 congestion_state: "Loss".into(),
-                rto: micros(1_632_000),
+                rto: Some(micros(1_632_000)),
                 congestion_window: 1,
                 pacing_rate: 150_000,
                 retransmitting: 1,

@@ -1,4 +1,4 @@
-//! The kernel's filter of socket tables (`inet_diag_bc_op` of linux/inet_diag.h): conditions that must all hold.
+//! The kernel's filter of socket tables (`inet_diag_bc_op` of `linux/inet_diag.h`): conditions that must all hold.
 //!
 //! An operation jumps by `yes` where it holds and by `no` where not; whoever lands exactly at the end passes, whoever lands four
 //! bytes behind it is left out. The kernel's auditor demands that `no` leads to an operation that a chain of `yes` reaches, so an

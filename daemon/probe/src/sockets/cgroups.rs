@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use crate::vantage::Procfs;
 
 /// `CGROUP2_SUPER_MAGIC` of linux/magic.h.
-const CGROUP2: i64 = 0x6367_7270;
+const CGROUP2: rustix::fs::FsWord = 0x6367_7270;
 /// Where systems mount it: alone, and beside version 1. By way of /proc, since the vantage may have other mounts.
 const MOUNTS: [&str; 2] = ["self/root/sys/fs/cgroup", "self/root/sys/fs/cgroup/unified"];
 const MOST_DIRECTORIES: usize = 50_000;
@@ -40,7 +40,7 @@ fn read(procfs: &Procfs) -> HashMap<u64, String> {
     let mut paths = HashMap::new();
     for mount in MOUNTS {
         if let Some(root) =
-            open(procfs, mount).filter(|root| rustix::fs::fstatfs(root).is_ok_and(|of| of.f_type as i64 == CGROUP2))
+            open(procfs, mount).filter(|root| rustix::fs::fstatfs(root).is_ok_and(|of| of.f_type == CGROUP2))
         {
             visit(&root, "/", DEEPEST, &mut paths);
             break;

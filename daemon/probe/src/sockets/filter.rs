@@ -182,7 +182,7 @@ const INET_DIAG_SKMEMINFO: u8 = 1 << 6;
 /// Attribute of the request.
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
 
-/// Bits of `udiag_show` (linux/unix_diag.h).
+/// Bits of `udiag_show` (`linux/unix_diag.h`).
 const UDIAG_SHOW_NAME: u32 = 1;
 const UDIAG_SHOW_PEER: u32 = 4;
 const UDIAG_SHOW_RQLEN: u32 = 0x10;

@@ -76,12 +76,8 @@ pub(super) fn list(procfs: &Procfs, port: Option<u16>) -> Result<Vec<Listener>, 
 
 /// Asks for the listeners of one port, and takes any answer.
 pub(super) fn ask(procfs: &Procfs) -> Result<(), Problem> {
-    let filter = Filter {
-        protocols: vec![Protocol::Tcp],
-        states: States(states::LISTEN),
-        local_port: 1,
-        ..Filter::default()
-    };
+    let filter =
+        Filter { protocols: vec![Protocol::Tcp], states: States(states::LISTEN), local_port: 1, ..Filter::default() };
     let listing = Listing { filter, ..Listing::default() };
     let walked = walk(procfs, &listing, ATTEMPT, ALLOWED, |_| ControlFlow::Break(()));
     walked.map(drop).map_err(|unfinished| unfinished.problem)

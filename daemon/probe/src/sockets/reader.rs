@@ -17,7 +17,7 @@ use crate::inspection::Problem;
 /// The kernel fills at most 32 KiB per datagram of a dump (`netlink_dump` of `net/netlink/af_netlink.c`).
 const BUFFER_BYTES: usize = 64 << 10;
 const HEADER_BYTES: usize = 16;
-/// `SOCK_DIAG_BY_FAMILY` of linux/sock_diag.h.
+/// `SOCK_DIAG_BY_FAMILY` of `linux/sock_diag.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_DUMP: u16 = 0x300;
@@ -78,10 +78,8 @@ impl Reader {
                 let Some(frame) = next(&mut rest) else { return Err(Broken::Failed(self.malformed())) };
                 dumped.changed |= frame.flags & NLM_F_DUMP_INTR != 0;
                 match frame.kind {
-                    SOCK_DIAG_BY_FAMILY => {
-                        if visit(frame.payload).is_break() {
-                            return Ok(Dumped { stopped: true, ..dumped });
-                        }
+                    SOCK_DIAG_BY_FAMILY if visit(frame.payload).is_break() => {
+                        return Ok(Dumped { stopped: true, ..dumped });
                     }
                     NLMSG_DONE | NLMSG_ERROR => {
                         return match frame.error() {

@@ -1,7 +1,7 @@
 //! One record of a `sock_diag` dump, borrowed from the buffer it was received in: no allocation, and nothing is parsed that is not
 //! asked for but the list of attributes.
 //!
-//! Layouts: struct `inet_diag_msg` (linux/inet_diag.h), struct `unix_diag_msg` (linux/unix_diag.h).
+//! Layouts: struct `inet_diag_msg` (`linux/inet_diag.h`), struct `unix_diag_msg` (`linux/unix_diag.h`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -98,7 +98,7 @@ impl<'a> Row<'a> {
         u64::from(low) | u64::from(high) << 32
     }
 
-    /// `SK_MEMINFO_*` of linux/sock_diag.h, in their order, where it was asked for.
+    /// `SK_MEMINFO_*` of `linux/sock_diag.h`, in their order, where it was asked for.
     pub fn memory(&self) -> Option<[u32; 9]> {
         let bytes = match self {
             Self::Inet(row) => row.memory?,

@@ -14,6 +14,7 @@ use crate::vantage::Procfs;
 
 /// What to list.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each asks for one thing")]
 pub struct Listing {
     /// Which sockets.
     pub filter: Filter,

@@ -22,7 +22,8 @@ async fn listed(vantage: &Vantage, filter: Filter) -> Vec<String> {
         let port = |port: u16| if port >= 10_000 { "*".to_owned() } else { port.to_string() };
         let ends = [(inet.local(), inet.local_port()), (inet.peer(), inet.peer_port())];
         let [local, peer] = ends.map(|(address, number)| format!("{address} {}", port(number)));
-        let line = format!("{} {} {local} {peer} {}", socket.protocol.name(), state_name(socket.row.state()), socket.device);
+        let line =
+            format!("{} {} {local} {peer} {}", socket.protocol.name(), state_name(socket.row.state()), socket.device);
         into.lock().expect("no panic").push(line.trim_end().to_owned());
         ControlFlow::Continue(())
     });
@@ -98,9 +99,8 @@ async fn a_visitor_that_has_enough_ends_the_walk() {
     need_root!("a_visitor_that_has_enough_ends_the_walk");
     let namespace = Netns::create();
     let vantage = namespace.vantage();
-    let _held = open(&vantage, || {
-        (0..50).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<Vec<_>>>()
-    });
+    let _held =
+        open(&vantage, || (0..50).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<Vec<_>>>());
     let listing = Listing { filter: tcp(), ..Listing::default() };
     let mut seen = 0;
 

@@ -8,7 +8,7 @@ use sonde_core::observation::Counter;
 use super::{LIMIT_BYTES, decimal};
 use crate::vantage::Procfs;
 
-/// Columns of softnet_stat (`softnet_seq_show` of net/core/net-procfs.c); absent ones are always zero or no sums.
+/// Columns of `softnet_stat` (`softnet_seq_show` of net/core/net-procfs.c); absent ones are always zero or no sums.
 const SOFTNET: [(usize, &str); 6] =
     [(0, "processed"), (1, "dropped"), (2, "time_squeeze"), (9, "received_rps"), (10, "flow_limit"), (11, "backlog")];
 

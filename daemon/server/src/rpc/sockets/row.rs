@@ -154,7 +154,7 @@ fn flow(writer: &mut Writer<'_>, info: &TcpInfoFields) {
     writer.number(34, info.rcv_wnd);
 }
 
-/// Zero is left out: struct tcp_info does not tell it from "never".
+/// Zero is left out: struct `tcp_info` does not tell it from "never".
 #[inline]
 fn micros(writer: &mut Writer<'_>, number: u32, micros: impl Into<u64>) {
     let micros = micros.into();
