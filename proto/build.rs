@@ -24,6 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Evidence is much larger than the other events.
     config.boxed(".sonde.v1.DiagnosisEvent.event.evidence");
     config.boxed(".sonde.v1.DiagnosisEvent.event.finished");
+    // A hundred thousand rows in messages of their own would cost more than reading them from the kernel.
+    config.extern_path(".sonde.v1.ListSocketsResponse", "crate::rows::ListSocketsResponse");
     tonic_prost_build::configure().build_transport(false).compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

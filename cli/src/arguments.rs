@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::command::{cause, check, completions, daemon, diagnose, dial, dns, man, path};
+use crate::command::{cause, check, completions, counters, daemon, diagnose, dial, dns, listeners, man, path, sockets};
 
 pub(crate) mod help;
 pub(crate) mod usage;
@@ -83,6 +83,12 @@ pub(crate) enum Command {
     Dns(dns::Dns),
     /// Trace the way to a target's port hop by hop, measure the path MTU, count echoes
     Path(path::Path),
+    /// List sockets as ss does, with what the kernel knows of each, or count them
+    Sockets(sockets::Sockets),
+    /// List TCP listeners with their queues and processes
+    Listeners(listeners::Listeners),
+    /// Show the kernel's network counters, or what moves of them
+    Counters(counters::Counters),
     /// List, describe and run checks
     #[command(subcommand, arg_required_else_help = false)]
     Check(check::Check),

@@ -16,12 +16,15 @@ use crate::status::StatusError;
 pub(crate) mod cause;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod counters;
 pub(crate) mod daemon;
 pub(crate) mod diagnose;
 pub(crate) mod dial;
 pub(crate) mod dns;
+pub(crate) mod listeners;
 pub(crate) mod man;
 pub(crate) mod path;
+pub(crate) mod sockets;
 pub(crate) mod view;
 
 /// Refuses global options that exclude each other, and those that mean nothing to the command: dropped in silence, they
@@ -44,6 +47,9 @@ pub(crate) fn coherent(Arguments { global, command }: &Arguments) -> Result<(), 
             | Command::Dial(_)
             | Command::Dns(_)
             | Command::Path(_)
+            | Command::Sockets(_)
+            | Command::Listeners(_)
+            | Command::Counters(_)
     );
     let asks = !matches!(command, Command::Daemon(daemon::Daemon::Run(_)) | Command::Completions(_) | Command::Man(_));
     let options = [
@@ -68,6 +74,9 @@ pub(crate) fn run_offline(command: &Command, output: &Output) -> Option<Result<u
         | Command::Dial(_)
         | Command::Dns(_)
         | Command::Path(_)
+        | Command::Sockets(_)
+        | Command::Listeners(_)
+        | Command::Counters(_)
         | Command::Check(_)
         | Command::Cause(_)
         | Command::Daemon(_) => None,
@@ -84,6 +93,15 @@ pub(crate) async fn run(arguments: Arguments, output: &Output) -> Result<u8, Com
         Command::Dial(dial) => with_session(&global, async |session| dial.run(session, &global, output).await).await,
         Command::Dns(dns) => with_session(&global, async |session| dns.run(session, &global, output).await).await,
         Command::Path(path) => with_session(&global, async |session| path.run(session, &global, output).await).await,
+        Command::Sockets(sockets) => {
+            with_tables(&global, async |session| sockets.run(session, &global, output).await).await
+        }
+        Command::Listeners(listeners) => {
+            with_tables(&global, async |session| listeners.run(session, &global, output).await).await
+        }
+        Command::Counters(counters) => {
+            with_tables(&global, async |session| counters.run(session, &global, output).await).await
+        }
         Command::Check(check) => with_session(&global, async |session| check.run(session, &global, output).await).await,
         Command::Cause(cause) => with_session(&global, async |session| cause.run(session, &global, output).await).await,
         Command::Daemon(daemon) => daemon.run(&global, output).await,
@@ -98,7 +116,21 @@ async fn with_session(
     global: &Global,
     command: impl AsyncFnOnce(&Session) -> Result<u8, CommandError>,
 ) -> Result<u8, CommandError> {
-    let session = Session::open(global).await?;
+    within(Session::open(global).await?, command).await
+}
+
+/// The same for a command that needs the kernel's tables alone.
+async fn with_tables(
+    global: &Global,
+    command: impl AsyncFnOnce(&Session) -> Result<u8, CommandError>,
+) -> Result<u8, CommandError> {
+    within(Session::open_tables(global).await?, command).await
+}
+
+async fn within(
+    session: Session,
+    command: impl AsyncFnOnce(&Session) -> Result<u8, CommandError>,
+) -> Result<u8, CommandError> {
     let result = command(&session).await;
     session.close().await;
     result
@@ -143,8 +175,21 @@ fn deadline(global: &Global) -> Duration {
     global.timeout.unwrap_or(Duration::from_secs(10))
 }
 
+/// The time between two looks; the daemon bounds it too.
+fn watch(text: &str) -> Result<Duration, String> {
+    let right = "write a number and a unit, from 100ms to 1h, such as 2s";
+    let interval = humantime::parse_duration(text).map_err(|_| right.to_owned())?;
+    if (SHORTEST_WATCH..=LONGEST_WATCH).contains(&interval) { Ok(interval) } else { Err(right.to_owned()) }
+}
+
+/// Of `CounterService`.
+const SHORTEST_WATCH: Duration = Duration::from_millis(100);
+
+/// Of `CounterService`.
+const LONGEST_WATCH: Duration = Duration::from_hours(1);
+
 /// Why a vantage means nothing to other commands.
-const MEASURING: &str = "only `sonde diagnose`, `sonde check run`, `sonde dial`, `sonde dns` and `sonde path` measure";
+const MEASURING: &str = "only `sonde diagnose`, `sonde check run`, `sonde dial`, `sonde dns`, `sonde path`, `sonde sockets`, `sonde listeners` and `sonde counters` measure";
 
 /// What the daemon may be late before the client gives up on it.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);

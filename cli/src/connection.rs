@@ -45,6 +45,15 @@ pub(crate) enum Origin {
     },
 }
 
+/// What a command wants of a daemon.
+#[derive(Clone, Copy, Debug)]
+enum Need {
+    /// Any service.
+    Everything,
+    /// `SocketService` and `CounterService`.
+    Tables,
+}
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectionError {
@@ -69,6 +78,10 @@ pub(crate) enum ConnectionError {
 impl Session {
     /// Connects as the options, the environment and the configuration file say, in this order.
     pub(crate) async fn open(global: &Global) -> Result<Self, ConnectionError> {
+        Self::open_for(global, Need::Everything).await
+    }
+
+    async fn open_for(global: &Global, need: Need) -> Result<Self, ConnectionError> {
         if let Some(named) = named(global)? {
             return Self::named(&named).await;
         }
@@ -79,7 +92,12 @@ impl Session {
             }
             Local::Absent { reason } => reason,
         };
-        Self::inside(reason).await
+        Self::inside(reason, need).await
+    }
+
+    /// The same for a command that needs the kernel's tables alone: a daemon inside this process starts no wasm engine then.
+    pub(crate) async fn open_tables(global: &Global) -> Result<Self, ConnectionError> {
+        Self::open_for(global, Need::Tables).await
     }
 
     /// Connects to the named daemon, else to any local one, wherever its namespaces are.
@@ -141,10 +159,13 @@ impl Session {
     }
 
     #[cfg(feature = "embedded")]
-    async fn inside(reason: String) -> Result<Self, ConnectionError> {
+    async fn inside(reason: String, need: Need) -> Result<Self, ConnectionError> {
         sonded::telemetry::init(sonded::telemetry::Logs::Embedded);
-        let config = sonded::config::Config::default();
-        let embedded = sonded::embedded(config).await.map_err(ConnectionError::Start)?;
+        let embedded = match need {
+            Need::Everything => sonded::embedded(sonded::config::Config::default()).await,
+            Need::Tables => sonded::embedded_tables().await,
+        };
+        let embedded = embedded.map_err(ConnectionError::Start)?;
         Ok(Self {
             channel: embedded.channel.clone(),
             origin: Origin::Embedded { reason },
@@ -155,7 +176,7 @@ impl Session {
 
     #[cfg(not(feature = "embedded"))]
     #[expect(clippy::unused_async, reason = "with the daemon inside, it waits")]
-    async fn inside(reason: String) -> Result<Self, ConnectionError> {
+    async fn inside(reason: String, _need: Need) -> Result<Self, ConnectionError> {
         Err(ConnectionError::NoDaemon { reason })
     }
 }

@@ -29,6 +29,9 @@ pub(crate) enum CommandError {
     /// The daemon broke the contract of its stream.
     #[error("the daemon ended the stream without a diagnosis; its log says why")]
     NoDiagnosis,
+    /// The same of a listing.
+    #[error("the daemon ended the listing before its end; its log says why")]
+    Cut,
     /// The client's own deadline.
     #[error("the daemon gave no answer within {0}; --timeout sets the bound")]
     NoAnswer(humantime::FormattedDuration),

@@ -3,6 +3,8 @@
 //! The `.proto` files beside this crate are the contract; nothing here adds meaning to them.
 
 pub mod json;
+pub mod rows;
+pub mod wire;
 
 /// The messages, clients and servers of the package `sonde.v1`.
 #[allow(
@@ -17,6 +19,8 @@ pub mod json;
 )]
 pub mod v1 {
     tonic::include_proto!("sonde.v1");
+
+    pub use crate::rows::ListSocketsResponse;
 }
 
 /// The `google.protobuf.FileDescriptorSet` of `sonde.v1` with its imports and comments, for reflection.

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 /// A name of a target, which is also that of its corpus.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 14] = [
     ("message", properties::message),
     ("resolv_conf", properties::resolv_conf),
     ("nsswitch", properties::nsswitch),
@@ -26,6 +26,7 @@ const TARGETS: [Target; 13] = [
     ("icmp", properties::icmp),
     ("error_queue", properties::error_queue),
     ("arp", properties::arp),
+    ("sock_diag", properties::sock_diag),
 ];
 
 /// Mutations of each seed.

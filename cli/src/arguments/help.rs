@@ -73,6 +73,8 @@ const EXAMPLES: &str = "  sonde diagnose https://orders.lab:8443/health
   sonde diagnose :8080 -o wide
   sonde diagnose dns://orders.lab --netns /run/netns/blue
   sonde diagnose https://orders.lab -o json | jq .verdict
+  sonde sockets --state established --port 5432 -i
+  sonde counters --watch=2s retrans
   sonde check run ./mine.wasm tcp://10.0.0.5:5432 --param attempts=3
   sonde cause explain fw.drop_remote
   sonde daemon run --listen 127.0.0.1:7667

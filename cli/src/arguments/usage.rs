@@ -139,11 +139,14 @@ mod tests {
         let line = line_of(&["sonde", "diagnoze"]);
 
         assert!(
-            line.starts_with("there is no command \"diagnoze\" here: it is one of diagnose, dial, dns, path, check,"),
+            line.starts_with("there is no command \"diagnoze\" here: it is one of diagnose, dial, dns, path, sockets, listeners, counters, check,"),
             "{line}"
         );
         assert!(line.ends_with("did you mean diagnose?"), "{line}");
-        assert!(line_of(&["sonde", "bogus"]).contains("it is one of diagnose, dial, dns, path, check, cause, daemon"));
+        assert!(
+            line_of(&["sonde", "bogus"])
+                .contains("it is one of diagnose, dial, dns, path, sockets, listeners, counters, check, cause, daemon")
+        );
         assert_eq!(
             line_of(&["sonde", "daemon", "bogus"]),
             "there is no command \"bogus\" here: it is one of run, status"
@@ -201,7 +204,7 @@ mod tests {
         let line = line_of(&["sonde"]);
 
         assert!(
-            line.contains("a command is missing: it is one of diagnose, dial, dns, path, check, cause, daemon"),
+            line.contains("a command is missing: it is one of diagnose, dial, dns, path, sockets, listeners, counters, check, cause, daemon"),
             "{line}"
         );
     }

@@ -60,7 +60,7 @@ impl Endpoint {
         let unreachable = |problem| EndpointError::Unreachable { endpoint: self.to_string(), problem };
         let connecting = async {
             match self {
-                Self::Http(uri) => Channel::builder(uri.clone()).connect().await,
+                Self::Http(uri) => roomy(Channel::builder(uri.clone())).connect().await,
                 Self::Unix(path) => {
                     let path = path.clone();
                     let connector = tower::service_fn(move |_: Uri| {
@@ -68,7 +68,7 @@ impl Endpoint {
                         async move { UnixStream::connect(path).await.map(TokioIo::new) }
                     });
                     // The address is a placeholder: the connector goes to the socket.
-                    Channel::from_static("http://sonde.local").connect_with_connector(connector).await
+                    roomy(Channel::from_static("http://sonde.local")).connect_with_connector(connector).await
                 }
             }
         };
@@ -139,6 +139,11 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// With room for what a daemon may send ahead: a listing of many sockets must not wait for our word at every batch.
+fn roomy(endpoint: tonic::transport::Endpoint) -> tonic::transport::Endpoint {
+    endpoint.initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES)
+}
+
 /// The last cause of a chain is the system's own word, the others only wrap it.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut last = error;
@@ -147,6 +152,9 @@ fn innermost(error: &dyn std::error::Error) -> String {
     }
     last.to_string()
 }
+
+/// Some thirty batches of a listing.
+const WINDOW_BYTES: u32 = 1 << 20;
 
 /// `sun_path` holds 108 bytes with its final zero (unix(7)).
 const LONGEST_SOCKET_PATH: usize = 107;

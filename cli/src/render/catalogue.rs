@@ -1,6 +1,6 @@
 //! Checks, causes and the daemon itself, for people.
 
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{Cell, ContentArrangement, Table};
 use sonde_proto::v1::{Cause, Check, CheckArgument, CostClass, GetInfoResponse, Parameter, ParameterKind};
 
 use crate::connection::Origin;
@@ -111,6 +111,11 @@ pub(crate) fn daemon(info: &GetInfoResponse, origin: &Origin, width: usize) -> S
 }
 
 fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>, width: usize) -> String {
+    table_of(header, rows.map(|row| row.iter().map(|cell| Cell::new(clean(cell))).collect()), width)
+}
+
+/// Columns without lines between them; what is in the cells has been made harmless.
+pub(crate) fn table_of(header: &[&str], rows: impl Iterator<Item = Vec<Cell>>, width: usize) -> String {
     let mut table = Table::new();
     table
         .load_style(comfy_table::presets::NOTHING)
@@ -119,7 +124,7 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>, width: usize)
         .set_width(u16::try_from(width).unwrap_or(u16::MAX))
         .set_header(header.to_vec());
     for row in rows {
-        table.add_row(row.iter().map(|cell| clean(cell)).collect::<Vec<_>>());
+        table.add_row(row);
     }
     let mut text = String::new();
     for line in table.lines() {

@@ -73,6 +73,14 @@ impl Output {
         raw(&text)
     }
 
+    /// An empty line between two looks for people; nothing where a program reads.
+    pub(crate) fn gap(&self) -> Result<(), CommandError> {
+        match self.format {
+            Format::Table | Format::Wide => raw("\n"),
+            Format::Json | Format::Yaml | Format::Jsonl => Ok(()),
+        }
+    }
+
     /// An event of a run, at once, where that is the form asked for.
     pub(crate) fn event(&self, event: &DiagnosisEvent) -> Result<(), CommandError> {
         match self.format {
@@ -115,7 +123,8 @@ fn yaml(json: &str) -> Result<String, CommandError> {
     serde_yaml_ng::to_string(&value).map_err(|error| CommandError::Stdout(io::Error::other(error)))
 }
 
-fn raw(text: &str) -> Result<(), CommandError> {
+/// Text as it is: without colours, and harmless already.
+pub(crate) fn raw(text: &str) -> Result<(), CommandError> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(CommandError::Stdout)
 }

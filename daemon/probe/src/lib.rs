@@ -18,4 +18,5 @@ mod ready;
 pub mod sockets;
 mod stamp;
 pub mod system;
+pub mod tcp_info;
 pub mod vantage;

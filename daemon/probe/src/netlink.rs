@@ -50,11 +50,6 @@ impl Netlink {
         Self::new(netlink_sys::protocols::NETLINK_ROUTE, attempt, allowed)
     }
 
-    /// `NETLINK_SOCK_DIAG`.
-    pub(crate) fn sock_diag(attempt: &'static str, allowed: Duration) -> Self {
-        Self::new(netlink_sys::protocols::NETLINK_SOCK_DIAG, attempt, allowed)
-    }
-
     /// `NETLINK_NETFILTER`.
     pub(crate) fn netfilter(attempt: &'static str, allowed: Duration) -> Self {
         Self::new(netlink_sys::protocols::NETLINK_NETFILTER, attempt, allowed)

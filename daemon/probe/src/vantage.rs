@@ -18,13 +18,17 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-pub(crate) use self::files::{Procfs, read_bounded};
+pub(crate) use self::files::{Procfs, read_at, read_bounded};
 use self::lanes::Lanes;
 use self::window::Window;
 pub use self::window::{ProbeGuard, QuietGuard};
 
 /// Inspections of the own namespace that run at one time: one that hangs must not take a thread with every repetition.
 static INSPECTIONS: Semaphore = Semaphore::const_new(8);
+
+/// Listings of the own namespace that go on at one time. They are apart from the inspections, because they last as long as whoever
+/// they are for takes to read them.
+static LISTINGS: Semaphore = Semaphore::const_new(8);
 
 /// Which vantage a caller asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -111,9 +115,23 @@ impl Vantage {
 
     /// As [`Vantage::within`], for longer work (a dump, a read of /proc): never blocks the caller's runtime worker.
     pub async fn inspect<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        self.apart(&INSPECTIONS, f).await
+    }
+
+    /// As [`Vantage::inspect`], for work that also waits for its reader: other inspections do not wait for that one.
+    pub(crate) async fn relay<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        self.apart(&LISTINGS, f).await
+    }
+
+    /// In a foreign vantage all wait for its one thread: it is opened for one caller.
+    async fn apart<T: Send + 'static>(
+        &self,
+        places: &'static Semaphore,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
         match &self.lanes {
             None => {
-                let permit = INSPECTIONS.acquire().await.map_err(io::Error::other)?;
+                let permit = places.acquire().await.map_err(io::Error::other)?;
                 // Aborted where nobody waits for it any more and it has not begun; else its permit stays with it to its end.
                 let work = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
                     let _permit = permit;

@@ -56,7 +56,7 @@ async fn features(release: &str, capabilities: &[String]) -> Vec<KernelFeature> 
         })),
         Ok(vantage) => {
             let clock = RunClock::start();
-            features.push(feature("sock-diag", sockets::listeners(&vantage, &clock, Some(1)).await.err().as_ref()));
+            features.push(feature("sock-diag", sockets::readable(&vantage, &clock).await.err().as_ref()));
             features.push(feature("rtnetlink", system::default_routes(&vantage, &clock).await.err().as_ref()));
             features.push(feature("counters", sockets::counters(&vantage, &clock).await.err().as_ref()));
         }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 pub(crate) use self::check::{check, ended as check_ended, summary_of_stop};
 pub(crate) use self::evidence::evidence;
+pub(crate) use self::sockets::{group as census_group, listener};
 pub(crate) use self::verdict::{finding, verdict};
 
 /// A duration; what does not fit (292 billion years) is capped.

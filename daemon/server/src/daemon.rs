@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use sonde_host::{Host, HostConfig, HostError, Limits};
 use sonde_probe::clock::RunClock;
-use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -75,7 +74,7 @@ impl Daemon {
             host: Arc::clone(&host),
             checks,
             dispatcher,
-            own_vantage: OnceCell::new(),
+            vantages: Arc::default(),
             started_at: RunClock::wall_now(),
             exports_traces: exporter.is_some(),
         });
@@ -85,13 +84,7 @@ impl Daemon {
 
     /// The API, for one listener.
     pub(crate) fn router(&self) -> Router {
-        Server::builder()
-            .trace_fn(|request| tracing::info_span!("rpc", method = request.uri().path()))
-            // A client that vanished without a word is noticed, and its runs end.
-            .http2_keepalive_interval(Some(Duration::from_secs(10)))
-            .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-            .max_concurrent_streams(MOST_STREAMS)
-            .add_routes(self.routes.clone())
+        router(self.routes.clone())
     }
 
     /// Ends every run and refuses new ones; their streams end.
@@ -112,6 +105,17 @@ impl Daemon {
             exporter.shutdown(FLUSH).await;
         }
     }
+}
+
+/// The way that any API is served.
+pub(crate) fn router(routes: Routes) -> Router {
+    Server::builder()
+        .trace_fn(|request| tracing::info_span!("rpc", method = request.uri().path()))
+        // A client that vanished without a word is noticed, and its runs end.
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .max_concurrent_streams(MOST_STREAMS)
+        .add_routes(routes)
 }
 
 fn limits(config: &Config) -> Limits {

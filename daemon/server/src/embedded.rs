@@ -8,25 +8,39 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::server::Router;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::config::Config;
-use crate::daemon::{Daemon, StartError};
+use crate::daemon::{self, Daemon, StartError};
+use crate::rpc;
 
 /// A running daemon and the way to it.
 #[derive(Debug)]
 pub struct Embedded {
     /// Speaks to it; cheap to clone.
     pub channel: Channel,
-    daemon: Daemon,
+    /// Absent where only tables are served.
+    daemon: Option<Daemon>,
     serving: JoinSet<()>,
 }
 
 /// Starts one on the current runtime. `config.listen` is not used.
 pub async fn embedded(config: Config) -> Result<Embedded, StartError> {
     let daemon = Daemon::start(config).await?;
+    let (channel, serving) = serve(daemon.router()).await?;
+    Ok(Embedded { channel, daemon: Some(daemon), serving })
+}
+
+/// Starts what serves the kernel's tables alone: no wasm engine, no checks, no history.
+pub async fn embedded_tables() -> Result<Embedded, StartError> {
+    let (channel, serving) = serve(daemon::router(rpc::table_routes())).await?;
+    Ok(Embedded { channel, daemon: None, serving })
+}
+
+/// Serves over memory; the way there.
+async fn serve(router: Router) -> Result<(Channel, JoinSet<()>), StartError> {
     let (dials, incoming) = mpsc::channel::<DuplexStream>(1);
-    let router = daemon.router();
     let mut serving = JoinSet::new();
     serving.spawn(async move {
         let incoming = ReceiverStream::new(incoming).map(Ok::<_, io::Error>);
@@ -44,21 +58,30 @@ pub async fn embedded(config: Config) -> Result<Embedded, StartError> {
     });
     // A placeholder: the connector goes through memory.
     let channel = Endpoint::from_static("http://embedded.invalid")
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
         .connect_with_connector(connector)
         .await
         .map_err(|error| StartError::Connect(crate::chain(&error)))?;
-    Ok(Embedded { channel, daemon, serving })
+    Ok((channel, serving))
 }
 
 impl Embedded {
     /// Ends its runs, and sends the last spans. Bounded to a few seconds.
     pub async fn shutdown(mut self) {
         drop(self.channel);
-        self.daemon.end_runs();
+        if let Some(daemon) = &self.daemon {
+            daemon.end_runs();
+        }
         self.serving.shutdown().await;
-        self.daemon.shutdown().await;
+        if let Some(daemon) = self.daemon {
+            daemon.shutdown().await;
+        }
     }
 }
 
-/// Bytes in flight, each way: one HTTP/2 window.
-const PIPE: usize = 64 << 10;
+/// Bytes that the daemon may send ahead: a listing of many sockets must not wait for its reader's word at every batch.
+const WINDOW: u32 = 1 << 20;
+
+/// Bytes in flight, each way: a few batches of a listing.
+const PIPE: usize = 256 << 10;

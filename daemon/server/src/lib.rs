@@ -17,7 +17,7 @@ mod serve;
 pub mod telemetry;
 
 pub use self::daemon::StartError;
-pub use self::embedded::{Embedded, embedded};
+pub use self::embedded::{Embedded, embedded, embedded_tables};
 pub use self::listen::BindError;
 pub use self::serve::{Overrides, serve, terminated};
 pub use self::telemetry::ENVIRONMENT;

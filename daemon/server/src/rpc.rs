@@ -2,27 +2,31 @@
 
 mod causes;
 mod checks;
+mod counters;
 mod daemon;
 mod deadline;
 mod diagnoses;
 mod page;
 mod refusal;
 mod request;
+mod sockets;
 mod stream;
+mod vantages;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sonde_host::{Check, Host};
-use sonde_probe::vantage::Vantage;
 use sonde_proto::v1::cause_service_server::CauseServiceServer;
 use sonde_proto::v1::check_service_server::CheckServiceServer;
+use sonde_proto::v1::counter_service_server::CounterServiceServer;
 use sonde_proto::v1::daemon_service_server::DaemonServiceServer;
 use sonde_proto::v1::diagnosis_service_server::DiagnosisServiceServer;
-use tokio::sync::OnceCell;
+use sonde_proto::v1::socket_service_server::SocketServiceServer;
 use tonic::Status;
-use tonic::service::Routes;
+use tonic::service::{Routes, RoutesBuilder};
 
+pub(crate) use self::vantages::Vantages;
 use crate::config::Config;
 use crate::dispatcher::{Dispatcher, Refusal};
 
@@ -34,8 +38,7 @@ pub(crate) struct Shared {
     /// By name; no two of one name.
     pub(crate) checks: Vec<Arc<Check>>,
     pub(crate) dispatcher: Dispatcher,
-    /// The daemon's own namespaces, once a run has wanted them.
-    pub(crate) own_vantage: OnceCell<Arc<Vantage>>,
+    pub(crate) vantages: Arc<Vantages>,
     /// Wall clock since the Unix epoch.
     pub(crate) started_at: Duration,
     pub(crate) exports_traces: bool,
@@ -54,6 +57,8 @@ pub(crate) async fn routes(shared: &Arc<Shared>) -> Result<Routes, tonic_reflect
     health.set_serving::<CheckServiceServer<checks::Checks>>().await;
     health.set_serving::<CauseServiceServer<causes::Causes>>().await;
     health.set_serving::<DaemonServiceServer<daemon::Daemon>>().await;
+    health.set_serving::<SocketServiceServer<sockets::Sockets>>().await;
+    health.set_serving::<CounterServiceServer<counters::Counters>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(sonde_proto::FILE_DESCRIPTOR_SET)
@@ -68,12 +73,27 @@ pub(crate) async fn routes(shared: &Arc<Shared>) -> Result<Routes, tonic_reflect
             CheckServiceServer::new(checks::Checks(Arc::clone(shared))).max_decoding_message_size(LARGEST_REQUEST),
         )
         .add_service(CauseServiceServer::new(causes::Causes(Arc::clone(shared))))
-        .add_service(DaemonServiceServer::new(daemon::Daemon(Arc::clone(shared))))
+        .add_service(DaemonServiceServer::new(daemon::Daemon(Arc::clone(shared))));
+    add_tables(&mut routes, &shared.vantages);
+    routes
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         // Tools of before 2024 know this one alone.
         .add_service(reflection().build_v1alpha()?);
     Ok(routes.routes())
+}
+
+/// The services that read the kernel's tables and need no check: all that a command needs which shows such a table.
+pub(crate) fn table_routes() -> Routes {
+    let mut routes = Routes::builder();
+    add_tables(&mut routes, &Arc::default());
+    routes.routes()
+}
+
+fn add_tables(routes: &mut RoutesBuilder, vantages: &Arc<Vantages>) {
+    routes
+        .add_service(SocketServiceServer::new(sockets::Sockets(Arc::clone(vantages))))
+        .add_service(CounterServiceServer::new(counters::Counters(Arc::clone(vantages))));
 }
 
 impl From<Refusal> for Status {

@@ -8,7 +8,9 @@ use sonde_probe::dial::{
     read_tunnel_answer, starttls_step,
 };
 use sonde_probe::dns::{decode, parse_hosts, parse_nsswitch, parse_resolv_conf};
+use sonde_probe::sockets::{Protocol, Row, each_record};
 use sonde_probe::system::parse_arp;
+use sonde_probe::tcp_info::TcpInfoFields;
 
 /// An answer of a server.
 pub(crate) fn message(bytes: &[u8]) {
@@ -137,4 +139,29 @@ pub(crate) fn arp(bytes: &[u8]) {
     assert!(!address.is_unspecified(), "a probe claims nothing");
     assert_eq!((&bytes[8..14], &bytes[14..18]), (&mac[..], &address.octets()[..]));
     assert_eq!(parse_arp(&bytes[..28]), Some((address, mac)), "padding says nothing");
+}
+
+/// A datagram of a `sock_diag` dump: the first byte says of which table.
+pub(crate) fn sock_diag(bytes: &[u8]) {
+    let [table, datagram @ ..] = bytes else { return };
+    let protocol = [Protocol::Tcp, Protocol::Udp, Protocol::Unix][usize::from(*table % 3)];
+    let mut records = 0;
+    each_record(datagram, |record| {
+        records += 1;
+        let Some(row) = Row::parse(protocol, record) else { return };
+        let numbers =
+            (row.state(), row.receive_queue(), row.send_queue(), row.uid(), row.inode(), row.cookie(), row.memory());
+        match row {
+            Row::Inet(inet) => {
+                assert!(record.len() >= 72, "{row:?}");
+                assert_eq!(inet.local(), inet.local().to_canonical(), "{row:?}");
+                assert!(inet.info.is_none_or(|info| info.len() + 76 <= record.len()), "{row:?}");
+                assert!(!inet.congestion().contains('\0'), "{row:?}");
+                let _ = (inet.peer(), inet.timer(), inet.device(), inet.info.map(TcpInfoFields::parse), numbers);
+            }
+            Row::Unix(unix) => assert!(unix.name.len() + 16 <= record.len(), "{row:?} {}", unix.kind()),
+        }
+    });
+    // A header takes 16 bytes.
+    assert!(records * 16 <= datagram.len(), "{records} records in {} bytes", datagram.len());
 }

@@ -58,6 +58,10 @@ pub enum CensusKey {
     LocalPort,
     PeerAddress,
     PeerPort,
+    Protocol,
+    Pid,
+    Command,
+    Cgroup,
 }
 
 /// `sockets.census`.

@@ -1,10 +1,13 @@
-//! `TCP_INFO`: struct `tcp_info` of linux/tcp.h, by offsets, because older kernels hand out a shorter one.
+//! `TCP_INFO` of a socket of our own.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use sonde_core::observation::dial::TcpInfo;
+
+use crate::sockets::state_name;
+use crate::tcp_info::TcpInfoFields;
 
 /// Linux 6.18 hands out 280 bytes; later ones may grow.
 const BUFFER_BYTES: usize = 512;
@@ -33,59 +36,30 @@ pub(crate) fn read(socket: &impl AsFd) -> io::Result<TcpInfo> {
 
 /// The fields that diagnosis uses. What a short struct lacks is zero. Never panics, whatever the bytes.
 pub(crate) fn parse(bytes: &[u8]) -> TcpInfo {
-    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-    let word = |at: usize| {
-        let field = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
-        field.map(|field| u32::from_ne_bytes(*field)).unwrap_or_default()
-    };
-    let long = |at: usize| {
-        let field = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
-        field.map(|field| u64::from_ne_bytes(*field)).unwrap_or_default()
-    };
-    let micros = |at: usize| Duration::from_micros(word(at).into());
+    let info = TcpInfoFields::parse(bytes);
+    let micros = |micros: u32| Duration::from_micros(micros.into());
     TcpInfo {
-        state: state(byte(0)).to_owned(),
-        retransmits: byte(2),
-        backoff: byte(4),
-        snd_mss: word(16),
-        rcv_mss: word(20),
-        unacked: word(24),
-        lost: word(32),
-        // Counted from the machine's boot until an ACK came; the first, of our SYN, counts as one byte.
-        last_ack_received: if long(120) == 0 { Duration::ZERO } else { Duration::from_millis(word(56).into()) },
-        pmtu: word(60),
-        rtt: micros(68),
-        rtt_variance: micros(72),
-        total_retransmits: word(100),
-        bytes_acked: long(120),
-        bytes_received: long(128),
-        notsent_bytes: word(144),
-        // ~0 until the first sample.
-        min_rtt: if word(148) == u32::MAX { Duration::ZERO } else { micros(148) },
-        busy: Duration::from_micros(long(168)),
-        rwnd_limited: Duration::from_micros(long(176)),
-        bytes_sent: long(200),
-        bytes_retransmitted: long(208),
-        snd_wnd: word(228),
-    }
-}
-
-/// Names as ss prints them, by the numbers of `net/tcp_states.h`.
-fn state(number: u8) -> &'static str {
-    match number {
-        1 => "ESTAB",
-        2 => "SYN-SENT",
-        3 => "SYN-RECV",
-        4 => "FIN-WAIT-1",
-        5 => "FIN-WAIT-2",
-        6 => "TIME-WAIT",
-        7 => "UNCONN",
-        8 => "CLOSE-WAIT",
-        9 => "LAST-ACK",
-        10 => "LISTEN",
-        11 => "CLOSING",
-        12 => "NEW-SYN-RECV",
-        _ => "UNKNOWN",
+        state: state_name(info.state).to_owned(),
+        retransmits: info.retransmits,
+        backoff: info.backoff,
+        snd_mss: info.snd_mss,
+        rcv_mss: info.rcv_mss,
+        unacked: info.unacked,
+        lost: info.lost,
+        last_ack_received: Duration::from_millis(info.last_ack_received_ms().into()),
+        pmtu: info.pmtu,
+        rtt: micros(info.rtt_us),
+        rtt_variance: micros(info.rttvar_us),
+        total_retransmits: info.total_retrans,
+        bytes_acked: info.bytes_acked,
+        bytes_received: info.bytes_received,
+        notsent_bytes: info.notsent_bytes,
+        min_rtt: micros(info.smallest_rtt_us()),
+        busy: Duration::from_micros(info.busy_time_us),
+        rwnd_limited: Duration::from_micros(info.rwnd_limited_us),
+        bytes_sent: info.bytes_sent,
+        bytes_retransmitted: info.bytes_retrans,
+        snd_wnd: info.snd_wnd,
     }
 }
 

@@ -10,6 +10,9 @@
 //!
 //! A file that this kernel lacks (IPv6 switched off, no conntrack) adds nothing; a missing `snmp` is an error.
 
+pub(super) mod host;
+pub(super) mod movement;
+
 use std::collections::HashMap;
 use std::io;
 

@@ -2,23 +2,38 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use sonde_core::observation::sockets::Listener;
 
-use super::diag::{self, Entry, Wanted};
-use super::owners;
+use super::filter::Filter;
+use super::row::{InetRow, Protocol, Row};
+use super::states::{self, States, is_listener};
+use super::table::{Listing, Socket, walk};
+use super::{owners, twice};
 use crate::inspection::Problem;
-use crate::netlink::Netlink;
 use crate::vantage::Procfs;
 
 const ALLOWED: Duration = Duration::from_secs(2);
+const ATTEMPT: &str = "list the TCP listeners";
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Found {
     listeners: Vec<Entry>,
     /// Half-open connections by local address and port.
     half_open: HashMap<(IpAddr, u16), u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    local: IpAddr,
+    port: u16,
+    queued: u32,
+    backlog: u32,
+    uid: u32,
+    inode: u32,
+    v6only: bool,
 }
 
 /// The listeners, or those of one port, by port and address.
@@ -26,29 +41,31 @@ pub(super) fn list(procfs: &Procfs, port: Option<u16>) -> Result<Vec<Listener>, 
     if port == Some(0) {
         return Err(Problem::invalid("port 0 is never listened on; expected 1 to 65535, or none for all".to_owned()));
     }
-    let netlink = Netlink::sock_diag("list the TCP listeners", ALLOWED);
-    let wanted = Wanted { states: diag::listener_states(), local_port: port.unwrap_or(0), peer_port: 0 };
-    let mut found = diag::fold(&netlink, &wanted, Found::default(), |found, entry| {
-        if port.is_some_and(|port| port != entry.local_port) {
-            return;
-        }
-        if entry.is_listener() {
-            found.listeners.push(entry);
-        } else {
-            let count = found.half_open.entry((entry.local, entry.local_port)).or_default();
-            *count = count.saturating_add(1);
-        }
+    let filter = Filter {
+        protocols: vec![Protocol::Tcp],
+        states: States(states::LISTEN | states::SYN_RECV),
+        local_port: port.unwrap_or(0),
+        ..Filter::default()
+    };
+    let listing = Listing { filter, ..Listing::default() };
+    let mut found = twice(|| {
+        let mut found = Found::default();
+        walk(procfs, &listing, ATTEMPT, ALLOWED, |socket| {
+            found.add(socket);
+            ControlFlow::Continue(())
+        })
+        .map(|_| found)
     })?;
-    found.listeners.sort_by_key(|entry| (entry.local_port, entry.local, entry.inode));
+    found.listeners.sort_by_key(|entry| (entry.port, entry.local, entry.inode));
     let inodes: HashSet<u32> = found.listeners.iter().map(|entry| entry.inode).collect();
     let owners = owners::find(procfs, &inodes);
     let half_open = attribute(&found);
     let listener = |(entry, syn_received): (&Entry, u32)| Listener {
         address: entry.local,
-        port: entry.local_port,
+        port: entry.port,
         v6only: entry.v6only,
-        queued: entry.receive_queue,
-        backlog: entry.send_queue,
+        queued: entry.queued,
+        backlog: entry.backlog,
         syn_received,
         uid: entry.uid,
         inode: entry.inode,
@@ -57,10 +74,45 @@ pub(super) fn list(procfs: &Procfs, port: Option<u16>) -> Result<Vec<Listener>, 
     Ok(found.listeners.iter().zip(half_open).map(listener).collect())
 }
 
+/// Asks for the listeners of one port, and takes any answer.
+pub(super) fn ask(procfs: &Procfs) -> Result<(), Problem> {
+    let filter =
+        Filter { protocols: vec![Protocol::Tcp], states: States(states::LISTEN), local_port: 1, ..Filter::default() };
+    let listing = Listing { filter, ..Listing::default() };
+    let walked = walk(procfs, &listing, ATTEMPT, ALLOWED, |_| ControlFlow::Break(()));
+    walked.map(drop).map_err(|unfinished| unfinished.problem)
+}
+
+impl Found {
+    fn add(&mut self, socket: &Socket<'_>) {
+        let Row::Inet(inet) = &socket.row else { return };
+        if is_listener(socket.row.state()) {
+            self.listeners.push(Entry::of(&socket.row, inet));
+        } else {
+            let count = self.half_open.entry((inet.local(), inet.local_port())).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+impl Entry {
+    fn of(row: &Row<'_>, inet: &InetRow<'_>) -> Self {
+        Self {
+            local: inet.local(),
+            port: inet.local_port(),
+            queued: row.receive_queue(),
+            backlog: row.send_queue(),
+            uid: row.uid(),
+            inode: row.inode(),
+            v6only: inet.v6only,
+        }
+    }
+}
+
 /// The half-open connections of each listener: those to its address, and for a wildcard also those to an address that has no
 /// listener of its own. Listeners that share address and port (`SO_REUSEPORT`) share the number: the kernel does not tell whose.
 fn attribute(found: &Found) -> Vec<u32> {
-    let bound: HashSet<(IpAddr, u16)> = found.listeners.iter().map(|entry| (entry.local, entry.local_port)).collect();
+    let bound: HashSet<(IpAddr, u16)> = found.listeners.iter().map(|entry| (entry.local, entry.port)).collect();
     let four = |port| (IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
     let six = |port| (IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
     let mut totals: HashMap<(IpAddr, u16), u32> = HashMap::new();
@@ -71,7 +123,7 @@ fn attribute(found: &Found) -> Vec<u32> {
             *total = total.saturating_add(*count);
         }
     }
-    let of = |entry: &Entry| totals.get(&(entry.local, entry.local_port)).copied().unwrap_or(0);
+    let of = |entry: &Entry| totals.get(&(entry.local, entry.port)).copied().unwrap_or(0);
     found.listeners.iter().map(of).collect()
 }
 
@@ -80,18 +132,8 @@ mod tests {
     use super::*;
 
     fn listener(address: &str, port: u16) -> Entry {
-        Entry {
-            state: 10,
-            local: address.parse().expect("an address"),
-            local_port: port,
-            peer: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            peer_port: 0,
-            receive_queue: 0,
-            send_queue: 128,
-            uid: 0,
-            inode: 1,
-            v6only: false,
-        }
+        let local = address.parse().expect("an address");
+        Entry { local, port, queued: 0, backlog: 128, uid: 0, inode: 1, v6only: false }
     }
 
     fn half_open(address: &str, port: u16, count: u32) -> ((IpAddr, u16), u32) {

@@ -1,23 +1,104 @@
-//! Which process holds a socket: one bounded walk over /proc/PID/fd for the inodes that are asked for.
+//! Which process holds a socket: one bounded walk over /proc/PID/fd.
 //!
-//! Sockets of other users' processes need `CAP_SYS_PTRACE` (and `CAP_DAC_READ_SEARCH)`: without it they have no owner here. A
-//! process that vanishes meanwhile is skipped. Where several share a socket, the lowest pid is named: the parent, as a rule.
+//! Sockets of other users' processes need `CAP_SYS_PTRACE` (and `CAP_DAC_READ_SEARCH`): without it they have no owner here. A
+//! process that vanishes meanwhile is skipped. All that is read of a process is read below one handle of its folder, which dies
+//! with it, so a pid that is given away again lends nobody its name.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{Dir, Mode, OFlags};
 use sonde_core::observation::sockets::Process;
 use tokio::time::Instant;
 
+use crate::inspection::Problem;
 use crate::vantage::Procfs;
 
 /// The walk reads a link for each open file of the machine; at two million a second this is enough for any.
 const ALLOWED: Duration = Duration::from_millis(1_500);
 const LIMIT_BYTES: usize = 16 << 10;
 
-/// The processes that hold the sockets with these inodes.
+/// A process that holds a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    inode: u32,
+    /// In the daemon's pid namespace.
+    pub pid: u32,
+    /// The descriptor.
+    pub descriptor: u32,
+    /// Its comm.
+    pub command: Arc<str>,
+    /// As far as its cgroup tells: 64 hex digits, else empty.
+    pub container_id: Arc<str>,
+}
+
+/// Every socket that a process holds.
+#[derive(Debug)]
+pub(super) struct Owners(Vec<Owner>);
+
+impl Owners {
+    /// Of all processes, as far as they may be seen.
+    pub(super) fn all(procfs: &Procfs) -> Self {
+        let deadline = Instant::now() + ALLOWED;
+        let mut owners = Vec::new();
+        for pid in pids(procfs) {
+            if Instant::now() > deadline {
+                break;
+            }
+            collect(procfs, pid, deadline, &mut owners);
+        }
+        Self::sorted(owners)
+    }
+
+    /// Of one process.
+    pub(super) fn of(procfs: &Procfs, pid: u32) -> Result<Self, Problem> {
+        let files = open_directory(procfs, &format!("{pid}/fd")).map_err(|error| match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ESRCH) => {
+                Problem::invalid(format!("there is no process {pid} here; expected a pid of the daemon's own /proc"))
+            }
+            _ => Problem::os(&format!("read /proc/{pid}/fd"), &error, "CAP_SYS_PTRACE"),
+        })?;
+        drop(files);
+        let mut owners = Vec::new();
+        collect(procfs, pid, Instant::now() + ALLOWED, &mut owners);
+        Ok(Self::sorted(owners))
+    }
+
+    /// The holders of one socket, by pid and descriptor.
+    pub(super) fn of_inode(&self, inode: u32) -> &[Owner] {
+        let from = self.0.partition_point(|owner| owner.inode < inode);
+        let rest = self.0.get(from..).unwrap_or_default();
+        let count = rest.iter().take_while(|owner| owner.inode == inode).count();
+        if inode == 0 { &[] } else { rest.get(..count).unwrap_or_default() }
+    }
+
+    fn sorted(mut owners: Vec<Owner>) -> Self {
+        owners.sort_unstable_by_key(|owner| (owner.inode, owner.pid, owner.descriptor));
+        Self(owners)
+    }
+}
+
+/// The sockets of one process; none where it is gone, or not for us.
+fn collect(procfs: &Procfs, pid: u32, deadline: Instant, owners: &mut Vec<Owner>) {
+    let Ok(process) = open_directory(procfs, &pid.to_string()) else { return };
+    let mut held = Vec::new();
+    each_socket(&process, deadline, |descriptor, inode| held.push((descriptor, inode)));
+    let Some(command) = (!held.is_empty()).then(|| text(&process, "comm")).flatten() else { return };
+    let command: Arc<str> = command.trim_end_matches('\n').into();
+    let container_id: Arc<str> = text(&process, "cgroup").as_deref().and_then(container).unwrap_or_default().into();
+    owners.extend(held.into_iter().map(|(descriptor, inode)| Owner {
+        inode,
+        pid,
+        descriptor,
+        command: Arc::clone(&command),
+        container_id: Arc::clone(&container_id),
+    }));
+}
+
+/// The processes that hold the sockets with these inodes. Where several share one, the lowest pid is named: the parent, as a rule.
 pub(super) fn find(procfs: &Procfs, inodes: &HashSet<u32>) -> HashMap<u32, Process> {
     let mut found = HashMap::new();
     if inodes.is_empty() {
@@ -28,11 +109,17 @@ pub(super) fn find(procfs: &Procfs, inodes: &HashSet<u32>) -> HashMap<u32, Proce
         if found.len() == inodes.len() || Instant::now() > deadline {
             break;
         }
-        let held = held(procfs, pid, inodes, deadline);
+        let Ok(process) = open_directory(procfs, &pid.to_string()) else { continue };
+        let mut held = Vec::new();
+        each_socket(&process, deadline, |_, inode| {
+            if inodes.contains(&inode) {
+                held.push(inode);
+            }
+        });
         if held.iter().all(|inode| found.contains_key(inode)) {
             continue;
         }
-        if let Some(process) = describe(procfs, pid) {
+        if let Some(process) = describe(&process, pid) {
             for inode in held {
                 found.entry(inode).or_insert_with(|| process.clone());
             }
@@ -49,37 +136,43 @@ fn pids(procfs: &Procfs) -> Vec<u32> {
     pids
 }
 
-/// Those of `inodes` that the process holds.
-fn held(procfs: &Procfs, pid: u32, inodes: &HashSet<u32>, deadline: Instant) -> Vec<u32> {
-    let Some(files) = open_directory(procfs, &format!("{pid}/fd")) else { return Vec::new() };
-    let Ok(listing) = Dir::read_from(&files) else { return Vec::new() };
-    let mut held = Vec::new();
+/// Descriptor and inode of each socket of a process.
+fn each_socket(process: &OwnedFd, deadline: Instant, mut each: impl FnMut(u32, u32)) {
+    let Ok(files) = open_directory(process, "fd") else { return };
+    let Ok(listing) = Dir::read_from(&files) else { return };
     let mut buffer = [std::mem::MaybeUninit::uninit(); 64];
-    for name in names(listing) {
+    for entry in listing.map_while(Result::ok) {
         if Instant::now() > deadline {
-            break;
+            return;
         }
-        if let Ok((link, _)) = rustix::fs::readlinkat_raw(&files, name.as_str(), &mut buffer)
+        if let Ok((link, _)) = rustix::fs::readlinkat_raw(&files, entry.file_name(), &mut buffer)
             && let Some(inode) = socket_inode(link)
-            && inodes.contains(&inode)
+            && let Some(descriptor) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok())
         {
-            held.push(inode);
+            each(descriptor, inode);
         }
     }
-    held
 }
 
-fn describe(procfs: &Procfs, pid: u32) -> Option<Process> {
-    let text = |file: &str| {
-        let bytes = procfs.read(&format!("{pid}/{file}"), LIMIT_BYTES).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let (command, state) = command_and_state(&text("stat")?)?;
-    let open_files = directory(procfs, &format!("{pid}/fd")).map(|directory| {
+fn describe(process: &OwnedFd, pid: u32) -> Option<Process> {
+    let (command, state) = command_and_state(&text(process, "stat")?)?;
+    let open_files = directory(process, "fd").map(|directory| {
         names(directory).filter(|name| name.parse::<u32>().is_ok()).fold(0_u64, |count, _| count.saturating_add(1))
     });
-    let open_files_limit = text("limits").as_deref().and_then(soft_file_limit);
+    let open_files_limit = text(process, "limits").as_deref().and_then(soft_file_limit);
     Some(Process { pid, command, state, open_files, open_files_limit })
+}
+
+/// A file below the folder of a process.
+fn text(process: &OwnedFd, name: &str) -> Option<String> {
+    let bytes = crate::vantage::read_at(process, name, LIMIT_BYTES).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Of /proc/PID/cgroup: the first 64 hex digits in a row, which is how container runtimes name their cgroups.
+fn container(cgroup: &str) -> Option<&str> {
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    cgroup.split(|character: char| !u8::try_from(character).is_ok_and(is_hex)).find(|word| word.len() == 64)
 }
 
 /// Of /proc/PID/stat: `PID (COMMAND) STATE ...`, where the command may hold spaces and parentheses.
@@ -101,13 +194,13 @@ fn socket_inode(link: &[u8]) -> Option<u32> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-fn directory(procfs: &Procfs, path: &str) -> Option<Dir> {
-    Dir::read_from(open_directory(procfs, path)?).ok()
+fn directory(parent: &impl AsFd, path: &str) -> Option<Dir> {
+    Dir::read_from(open_directory(parent, path).ok()?).ok()
 }
 
-fn open_directory(procfs: &Procfs, path: &str) -> Option<OwnedFd> {
+fn open_directory(parent: &impl AsFd, path: &str) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::openat(procfs.as_fd(), path, flags, Mode::empty()).ok()
+    Ok(rustix::fs::openat(parent, path, flags, Mode::empty())?)
 }
 
 /// The names in a directory of /proc, up to the first error (the process has ended).
@@ -144,6 +237,41 @@ mod tests {
     }
 
     #[test]
+    fn every_descriptor_of_a_socket_is_an_owner() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let file = std::fs::File::from(OwnedFd::from(listener.try_clone().expect("a second descriptor")));
+        let inode = u32::try_from(file.metadata().expect("metadata").ino()).expect("32 bits");
+        let procfs = Procfs::open().expect("/proc");
+        let own = Owners::of(&procfs, std::process::id()).expect("this process");
+        let all = Owners::all(&procfs);
+        let pids: Vec<u32> = own.of_inode(inode).iter().map(|owner| owner.pid).collect();
+        assert_eq!(pids, [std::process::id(); 2]);
+        assert_eq!(all.of_inode(inode), own.of_inode(inode));
+        assert_eq!((own.of_inode(0), own.of_inode(u32::MAX)), (&[][..], &[][..]));
+    }
+
+    #[test]
+    fn a_process_that_does_not_exist_is_refused() {
+        let problem = Owners::of(&Procfs::open().expect("/proc"), u32::MAX).expect_err("no such process");
+        assert!(problem.detail.contains("there is no process 4294967295"), "{}", problem.detail);
+    }
+
+    #[test]
+    fn a_container_is_named_by_64_hex_digits() {
+        let id = "0123456789abcdef".repeat(4);
+        for cgroup in [
+            format!("0::/system.slice/docker-{id}.scope\n"),
+            format!("3:cpu:/docker/{id}\n0::/\n"),
+            format!("0::/kubepods.slice/cri-containerd-{id}.scope"),
+        ] {
+            assert_eq!(container(&cgroup), Some(id.as_str()));
+        }
+        for other in ["0::/\n", "", &id[1..], &id.to_uppercase()] {
+            assert_eq!(container(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn a_command_may_hold_parentheses_and_spaces() {
         let stat = "812 (a) b (c d) S 1 812 812 0 -1";
         assert_eq!(command_and_state(stat), Some(("a) b (c d".to_owned(), "S".to_owned())));
@@ -170,7 +298,7 @@ mod tests {
         #[test]
         fn no_text_makes_the_process_parsers_panic(text in "(?s).{0,200}", words in "(Max open files|[0-9 ()\n]|unlimited){0,20}") {
             for text in [&text, &words] {
-                drop((command_and_state(text), soft_file_limit(text), socket_inode(text.as_bytes())));
+                drop((command_and_state(text), soft_file_limit(text), socket_inode(text.as_bytes()), container(text)));
             }
         }
     }

@@ -23,10 +23,15 @@ impl Procfs {
 
     /// Reads a file of at most `limit` bytes, `thread-self/net/snmp`.
     pub(crate) fn read(&self, path: &str, limit: usize) -> io::Result<Vec<u8>> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(self, path, flags, Mode::empty())?;
-        drain(File::from(file), limit)
+        read_at(self, path, limit)
     }
+}
+
+/// Reads a file of at most `limit` bytes below a folder of /proc.
+pub(crate) fn read_at(folder: &impl AsFd, path: &str, limit: usize) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, path, flags, Mode::empty())?;
+    drain(File::from(file), limit)
 }
 
 impl AsFd for Procfs {

@@ -9,5 +9,6 @@ mod path_mtu;
 mod segment;
 mod sockets;
 mod system;
+mod tables;
 mod trace;
 mod vantage;

@@ -33,7 +33,7 @@ pub(super) fn counters(counters: &core::Counters) -> v1::Counters {
     }
 }
 
-fn listener(listener: &core::Listener) -> v1::Listener {
+pub(crate) fn listener(listener: &core::Listener) -> v1::Listener {
     v1::Listener {
         address: listener.address.to_string(),
         port: listener.port.into(),
@@ -64,10 +64,14 @@ fn census_key(key: core::CensusKey) -> v1::CensusKey {
         core::CensusKey::LocalPort => v1::CensusKey::LocalPort,
         core::CensusKey::PeerAddress => v1::CensusKey::PeerAddress,
         core::CensusKey::PeerPort => v1::CensusKey::PeerPort,
+        core::CensusKey::Protocol => v1::CensusKey::Protocol,
+        core::CensusKey::Pid => v1::CensusKey::Pid,
+        core::CensusKey::Command => v1::CensusKey::Command,
+        core::CensusKey::Cgroup => v1::CensusKey::Cgroup,
     }
 }
 
-fn group(group: &core::CensusGroup) -> v1::CensusGroup {
+pub(crate) fn group(group: &core::CensusGroup) -> v1::CensusGroup {
     v1::CensusGroup {
         key: group.key.clone(),
         count: group.count,

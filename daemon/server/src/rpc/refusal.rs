@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sonde_core::observation::{Failure, Reason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -54,6 +55,25 @@ pub(crate) fn deadline() -> Status {
     refuse(Code::DeadlineExceeded, "CLIENT_DEADLINE", problem, &mut ErrorDetails::new())
 }
 
+/// What a reading of the kernel's tables that failed is to a client.
+pub(crate) fn failure(failure: &Failure) -> Status {
+    let problem = format!("failed to {}", failure.detail);
+    match &failure.reason {
+        Reason::InvalidRequest(_) => invalid("filter", failure.detail.clone()),
+        Reason::Unavailable(needs) if matches!(failure.errno, Some(EPERM | EACCES)) => permission(needs, problem),
+        Reason::Unavailable(needs) => precondition("KERNEL", needs, problem),
+        Reason::TimedOut => refuse(Code::DeadlineExceeded, "READING", problem, &mut ErrorDetails::new()),
+        Reason::NoBufferSpace => {
+            let mut details = ErrorDetails::with_retry_info(Some(Duration::from_secs(1)));
+            refuse(Code::Unavailable, "LOST_RECORDS", problem, &mut details)
+        }
+        _ => {
+            tracing::warn!(detail = failure.detail, "a table of the kernel cannot be read");
+            refuse(Code::Internal, "READING", problem, &mut ErrorDetails::new())
+        }
+    }
+}
+
 /// `INTERNAL`: a bug of ours, already logged where it was noticed.
 pub(crate) fn internal(problem: &str) -> Status {
     refuse(Code::Internal, "INTERNAL", problem.to_owned(), &mut ErrorDetails::new())
@@ -63,6 +83,10 @@ fn refuse(code: Code, reason: &str, message: String, details: &mut ErrorDetails)
     details.set_error_info(reason, DOMAIN, std::collections::HashMap::new());
     Status::with_error_details(code, message, details.clone())
 }
+
+/// Linux, errno(3).
+const EPERM: i32 = 1;
+const EACCES: i32 = 13;
 
 /// Of `google.rpc.ErrorInfo`: whose reasons these are.
 const DOMAIN: &str = "sonde";

@@ -2,7 +2,6 @@
 //! right, before anything touches the network.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,6 @@ use sonde_core::manifest::Manifest;
 use sonde_core::plan::{Plan, PlanError, Selection};
 use sonde_core::target::Target;
 use sonde_host::Check;
-use sonde_probe::vantage::{Selector, Vantage};
 use sonde_proto::v1;
 use tokio::time::Instant;
 use tonic::Status;
@@ -96,7 +94,7 @@ pub(super) async fn prepare(
         .map(|planned| checks.iter().find(|check| check.manifest.name == planned.name).cloned())
         .collect::<Option<Vec<_>>>()
         .ok_or_else(|| refusal::internal("the plan names a check that is not there"))?;
-    let vantage = vantage(shared, asked.vantage.as_ref()).await?;
+    let vantage = shared.vantages.open(asked.vantage.as_ref()).await?;
     Ok(Prepared {
         plan,
         checks: planned,
@@ -162,38 +160,6 @@ fn processes(grants: &mut Grants, asked: &Asked) {
     let given = asked.selected.iter().flat_map(|selection| &selection.arguments);
     for pid in given.filter_map(|(_, value)| value.parse().ok()) {
         grants.add_process(pid);
-    }
-}
-
-/// The daemon's own stays the same, and is opened once; any other may change from run to run.
-async fn vantage(shared: &Shared, asked: Option<&v1::Vantage>) -> Result<Arc<Vantage>, Status> {
-    let selector = match asked.and_then(|vantage| vantage.r#where.as_ref()) {
-        None => return shared.own_vantage.get_or_try_init(|| open(Selector::Own)).await.cloned(),
-        Some(v1::vantage::Where::NetnsPath(path)) if !path.starts_with('/') || path.contains('\0') => {
-            let problem = format!("{} is no absolute path; give one such as /run/netns/NAME", quoted(path));
-            return Err(refusal::invalid("vantage.netns_path", problem));
-        }
-        Some(v1::vantage::Where::NetnsPath(path)) => Selector::Netns(PathBuf::from(path)),
-        Some(v1::vantage::Where::Pid(pid)) if *pid == 0 || i32::try_from(*pid).is_err() => {
-            let problem = format!("{pid} is no process id; give that of a process in the daemon's pid namespace");
-            return Err(refusal::invalid("vantage.pid", problem));
-        }
-        Some(v1::vantage::Where::Pid(pid)) => Selector::Pid(*pid),
-    };
-    open(selector).await
-}
-
-/// It takes a few system calls, some in other namespaces: not on a worker of the API.
-async fn open(selector: Selector) -> Result<Arc<Vantage>, Status> {
-    let opened = tokio::task::spawn_blocking(move || Vantage::open(&selector)).await;
-    match opened {
-        Ok(Ok(vantage)) => Ok(Arc::new(vantage)),
-        Ok(Err(error)) if error.permission => Err(refusal::permission(&error.what, format!("failed to {error}"))),
-        Ok(Err(error)) => Err(refusal::precondition("VANTAGE", &error.what, format!("failed to {error}"))),
-        Err(error) => {
-            tracing::error!(%error, "opening a vantage failed");
-            Err(refusal::internal("opening the vantage failed; the daemon's log says more"))
-        }
     }
 }
 

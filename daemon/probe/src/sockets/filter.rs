@@ -1,0 +1,224 @@
+//! Which sockets, and the questions that this makes for the kernel: struct `inet_diag_req_v2`, struct `unix_diag_req`.
+
+use ipnet::IpNet;
+
+use super::bytecode::{End, Program};
+use super::reader::Reader;
+use super::row::Protocol;
+use super::states::{self, States};
+use super::table::Listing;
+use crate::inspection::Problem;
+
+/// Which sockets. The default is all of TCP and UDP.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Empty for TCP and UDP.
+    pub protocols: Vec<Protocol>,
+    /// Both where absent.
+    pub family: Option<Family>,
+    /// In one of these states.
+    pub states: States,
+    /// The local address is in it. An IPv4 prefix takes IPv4-mapped addresses too.
+    pub local: Option<IpNet>,
+    /// 0 for any.
+    pub local_port: u16,
+    /// The peer's address is in it.
+    pub peer: Option<IpNet>,
+    /// 0 for any.
+    pub peer_port: u16,
+    /// Of either end; 0 for any.
+    pub port: u16,
+    /// Bound to this device.
+    pub device: Option<String>,
+    /// Held by this process.
+    pub pid: Option<u32>,
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+/// One dump.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) protocol: Protocol,
+    /// The body of the request.
+    pub(super) bytes: Vec<u8>,
+    /// The kernel may not know the table.
+    pub(super) optional: bool,
+}
+
+impl Filter {
+    /// Whether it asks for something that only sockets with addresses have.
+    pub fn needs_addresses(&self) -> bool {
+        self.family.is_some()
+            || self.local.is_some()
+            || self.peer.is_some()
+            || self.device.is_some()
+            || [self.local_port, self.peer_port, self.port] != [0, 0, 0]
+    }
+
+    /// The dumps that answer it. Inside the vantage only, where devices have their numbers.
+    pub(super) fn questions(&self, listing: &Listing) -> Result<Vec<Question>, Problem> {
+        let program = self.program()?.assemble();
+        let asked = if self.protocols.is_empty() { &[Protocol::Tcp, Protocol::Udp][..] } else { &self.protocols };
+        let mut questions = Vec::new();
+        for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::Unix] {
+            let states = self.states.0 & possible(protocol);
+            if !asked.contains(&protocol) || states == 0 {
+                continue;
+            }
+            let optional = asked.len() > 1 && protocol != Protocol::Tcp;
+            if protocol == Protocol::Unix {
+                if !self.needs_addresses() {
+                    questions.push(Question { protocol, bytes: unix(states, listing), optional });
+                }
+                continue;
+            }
+            for family in self.families() {
+                let bytes = self.inet(protocol, family, states, listing, &program);
+                questions.push(Question { protocol, bytes, optional: optional || family == libc::AF_INET6 });
+            }
+        }
+        Ok(questions)
+    }
+
+    /// The dumps of families: an IPv6 prefix spares the walk for IPv4.
+    fn families(&self) -> impl Iterator<Item = i32> {
+        let networks = [self.local, self.peer];
+        let wants_v6 = networks.iter().flatten().any(|network| network.addr().is_ipv6());
+        let four = self.family != Some(Family::Ipv6) && !wants_v6;
+        let six = self.family != Some(Family::Ipv4);
+        [four.then_some(libc::AF_INET), six.then_some(libc::AF_INET6)].into_iter().flatten()
+    }
+
+    /// What the ports of the request itself cannot say.
+    fn program(&self) -> Result<Program, Problem> {
+        let mut program = Program::default();
+        if self.port != 0 {
+            program.either_port(self.port);
+        }
+        // Said again: kernels differ in where they look at the ports of the request.
+        for (end, port) in [(End::Local, self.local_port), (End::Peer, self.peer_port)] {
+            if port != 0 {
+                program.port(end, port);
+            }
+        }
+        for (end, network) in [(End::Local, self.local), (End::Peer, self.peer)] {
+            if let Some(network) = network {
+                program.network(end, network);
+            }
+        }
+        if let Some(name) = &self.device {
+            let index = Reader::device_index(name).ok_or_else(|| {
+                Problem::invalid(format!("there is no device {name:?} here; `ip link` lists those that are"))
+            })?;
+            program.device(index);
+        }
+        Ok(program)
+    }
+
+    fn inet(&self, protocol: Protocol, family: i32, states: u32, listing: &Listing, program: &[u8]) -> Vec<u8> {
+        let number = if protocol == Protocol::Tcp { libc::IPPROTO_TCP } else { libc::IPPROTO_UDP };
+        let mut extensions = 0;
+        if listing.info && protocol == Protocol::Tcp {
+            extensions |= INET_DIAG_INFO | INET_DIAG_CONG;
+        }
+        if listing.memory {
+            extensions |= INET_DIAG_SKMEMINFO;
+        }
+        let mut bytes = Vec::with_capacity(INET_REQUEST_BYTES + 4 + program.len());
+        let byte = |number: i32| u8::try_from(number).unwrap_or_default();
+        bytes.extend_from_slice(&[byte(family), byte(number), extensions, 0]);
+        bytes.extend_from_slice(&states.to_ne_bytes());
+        bytes.extend_from_slice(&self.local_port.to_be_bytes());
+        bytes.extend_from_slice(&self.peer_port.to_be_bytes());
+        // Addresses, device and cookie are of no use in a dump.
+        bytes.resize(INET_REQUEST_BYTES, 0);
+        if !program.is_empty() {
+            let length = u16::try_from(4 + program.len()).unwrap_or(u16::MAX);
+            bytes.extend_from_slice(&length.to_ne_bytes());
+            bytes.extend_from_slice(&INET_DIAG_REQ_BYTECODE.to_ne_bytes());
+            bytes.extend_from_slice(program);
+        }
+        bytes
+    }
+}
+
+fn unix(states: u32, listing: &Listing) -> Vec<u8> {
+    let mut show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
+    if listing.memory {
+        show |= UDIAG_SHOW_MEMINFO;
+    }
+    let mut bytes = vec![u8::try_from(libc::AF_UNIX).unwrap_or_default(), 0, 0, 0];
+    // States, the inode of one socket, what to show, its cookie.
+    for word in [states, 0, show, 0, 0] {
+        bytes.extend_from_slice(&word.to_ne_bytes());
+    }
+    bytes
+}
+
+/// The states that sockets of a protocol have.
+fn possible(protocol: Protocol) -> u32 {
+    match protocol {
+        Protocol::Tcp => states::ALL,
+        Protocol::Udp => states::ESTABLISHED | states::UNCONN,
+        Protocol::Unix => states::ESTABLISHED | states::UNCONN | states::LISTEN,
+    }
+}
+
+/// struct `inet_diag_req_v2`.
+const INET_REQUEST_BYTES: usize = 56;
+
+/// Bits of `idiag_ext`: 1 << (attribute - 1).
+const INET_DIAG_INFO: u8 = 1 << 1;
+const INET_DIAG_CONG: u8 = 1 << 3;
+const INET_DIAG_SKMEMINFO: u8 = 1 << 6;
+
+/// Attribute of the request.
+const INET_DIAG_REQ_BYTECODE: u16 = 1;
+
+/// Bits of `udiag_show` (`linux/unix_diag.h`).
+const UDIAG_SHOW_NAME: u32 = 1;
+const UDIAG_SHOW_PEER: u32 = 4;
+const UDIAG_SHOW_RQLEN: u32 = 0x10;
+const UDIAG_SHOW_MEMINFO: u32 = 0x20;
+const UDIAG_SHOW_UID: u32 = 0x40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn questions(filter: Filter) -> Vec<(Protocol, u8)> {
+        let listing = Listing { filter, ..Listing::default() };
+        let questions = listing.filter.questions(&listing).expect("questions");
+        questions.iter().map(|question| (question.protocol, question.bytes[0])).collect()
+    }
+
+    #[test]
+    fn only_tables_that_can_hold_an_answer_are_asked() {
+        let four = u8::try_from(libc::AF_INET).expect("small");
+        let six = u8::try_from(libc::AF_INET6).expect("small");
+        let all = [(Protocol::Tcp, four), (Protocol::Tcp, six), (Protocol::Udp, four), (Protocol::Udp, six)];
+        assert_eq!(questions(Filter::default()), all);
+        let listeners = Filter { states: States::named(&["LISTEN"]).expect("a state"), ..Filter::default() };
+        assert_eq!(questions(listeners), all[..2]);
+        let near = Filter { peer: "fd00::/8".parse().ok(), protocols: vec![Protocol::Tcp], ..Filter::default() };
+        assert_eq!(questions(near), [(Protocol::Tcp, six)]);
+        let of_unix = Filter { protocols: vec![Protocol::Unix], ..Filter::default() };
+        assert_eq!(questions(of_unix.clone()).len(), 1);
+        assert_eq!(questions(Filter { port: 80, ..of_unix }), []);
+    }
+
+    #[test]
+    fn an_unknown_device_is_quoted() {
+        let listing = Listing::default();
+        let filter = Filter { device: Some("no-such-device".to_owned()), ..Filter::default() };
+        let problem = filter.questions(&listing).expect_err("no such device");
+        assert!(problem.detail.contains("\"no-such-device\""), "{}", problem.detail);
+    }
+}
