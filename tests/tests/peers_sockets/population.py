@@ -53,6 +53,7 @@ def processes():
     if os.fork() == 0:
         time.sleep(600)
         os._exit(0)
+    ready, made = os.pipe()
     if os.fork() == 0:
         os.setuid(12345)
         one = listener("127.0.0.1", 8100, 3)
@@ -60,8 +61,10 @@ def processes():
         keep(one.accept()[0])
         keep(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind(("127.0.0.1", 9100))
         client.send(b"x")
+        os.write(made, b"1")
         time.sleep(600)
         os._exit(0)
+    os.read(ready, 1)
 
 
 def tcp():

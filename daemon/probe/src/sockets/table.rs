@@ -75,12 +75,13 @@ pub(super) fn walk(
     mut visit: impl FnMut(&Socket<'_>) -> ControlFlow<()>,
 ) -> Result<Walked, Unfinished> {
     let filter = &listing.filter;
-    let mut reader = Reader::new(attempt, allowed);
     // Of a process that is filtered by, its own descriptors say which sockets; whoever else holds them takes the whole walk.
     let of_process = filter.pid.map(|pid| Owners::of(procfs, pid)).transpose()?;
     let all = listing.owners.then(|| Owners::all(procfs));
     let mut cgroups = listing.cgroup.then(|| Cgroups::new(procfs));
     let mut devices = Devices::default();
+    // Its time begins when the processes are known.
+    let mut reader = Reader::new(attempt, allowed);
     let mut walked = Walked::default();
     for question in filter.questions(listing)? {
         let protocol = question.protocol;
