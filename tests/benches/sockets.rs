@@ -31,6 +31,8 @@ const POPULATIONS: [usize; 3] = [500, 5_000, 50_000];
 /// A process may open 20,000 descriptors.
 const OF_A_HELPER: usize = 9_000;
 const ROUNDS: usize = 7;
+/// A bit of `idiag_states`.
+const SYN_SENT: u32 = 1 << 2;
 const NETNS: &str = "sonde-bench-sockets";
 
 fn main() {
@@ -139,13 +141,14 @@ fn readers(sockets: usize) {
         ("sonde, one state (no row)", tcp(Filter { states: states("SYN-SENT"), ..Filter::default() }, false)),
         ("sonde, LISTEN only", tcp(Filter { states: states("LISTEN"), ..Filter::default() }, false)),
     ];
-    let mut floors = [Vec::new(), Vec::new()];
+    let mut floors = [Vec::new(), Vec::new(), Vec::new()];
     let mut ours: Vec<Vec<f64>> = listings.iter().map(|_| Vec::new()).collect();
     let mut rows = vec![0; listings.len()];
     for _ in 0..ROUNDS {
-        for (info, samples) in [false, true].into_iter().zip(&mut floors) {
+        for ((info, states), samples) in [(false, 0xffe), (true, 0xffe), (false, SYN_SENT)].into_iter().zip(&mut floors)
+        {
             samples.push(measured(|| {
-                in_namespace(move || floor(info));
+                in_namespace(move || floor(info, states));
             }));
         }
         for ((_, listing), (samples, count)) in listings.iter().zip(ours.iter_mut().zip(&mut rows)) {
@@ -167,10 +170,11 @@ fn readers(sockets: usize) {
             *count = seen.load(Ordering::Relaxed);
         }
     }
-    let [bare, info] = floors.map(median);
+    let [bare, info, none] = floors.map(median);
     println!("\n{sockets} sockets, CPU in one process (the floor reads both families, too)");
     println!("{:<28} {:>9.2} ms", "floor, no tcp_info", bare);
     println!("{:<28} {:>9.2} ms", "floor + tcp_info", info);
+    println!("{:<28} {:>9.2} ms                  {:>6.3} x full", "floor, one state (no row)", none, none / bare);
     let full = median(ours[0].clone());
     for (((name, listing), samples), rows) in listings.iter().zip(ours).zip(rows) {
         let value = median(samples);
@@ -183,10 +187,24 @@ fn readers(sockets: usize) {
     }
 }
 
-/// The local port of some listener.
+/// The port of some client, which two sockets have.
 async fn one_port(vantage: &Vantage) -> u16 {
+    let found = Arc::new(AtomicU64::new(1));
+    let into = Arc::clone(&found);
+    let states = States::named(&["ESTAB"]).expect("a state");
+    let filter = Filter { protocols: vec![Protocol::Tcp], states, ..Filter::default() };
     let listeners = sonde_probe::sockets::listeners(vantage, &RunClock::start(), None).await.expect("listeners");
-    listeners.last().map_or(1, |listener| listener.port)
+    let look = move |socket: &sonde_probe::sockets::Socket<'_>| match &socket.row {
+        Row::Inet(inet) if !listeners.iter().any(|listener| listener.port == inet.local_port()) => {
+            into.store(inet.local_port().into(), Ordering::Relaxed);
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    };
+    let listing = Listing { filter, ..Listing::default() };
+    let clock = RunClock::start();
+    visit(vantage, &clock, listing, Duration::from_secs(30), look).await.expect("the sockets");
+    u16::try_from(found.load(Ordering::Relaxed)).expect("a port")
 }
 
 /// The whole command with a running daemon, beside ss, all printing to /dev/null.
@@ -297,7 +315,7 @@ fn in_namespace(work: impl FnOnce() + Send + 'static) {
 }
 
 /// The least that reading the table takes: a request, datagrams, and the state of each record.
-fn floor(info: bool) {
+fn floor(info: bool, states: u32) {
     let kind = SocketType::RAW;
     for family in [libc::AF_INET, libc::AF_INET6] {
         let socket = socket(AddressFamily::NETLINK, kind, Some(netlink::SOCK_DIAG)).expect("a socket");
@@ -309,10 +327,10 @@ fn floor(info: bool) {
         request[16] = u8::try_from(family).expect("small");
         request[17] = 6;
         request[18] = if info { 1 << 1 } else { 0 };
-        request[20..24].copy_from_slice(&0xffe_u32.to_ne_bytes());
+        request[20..24].copy_from_slice(&states.to_ne_bytes());
         send(&socket, &request, SendFlags::empty()).expect("sent");
         let mut buffer = vec![0_u8; 64 << 10];
-        let mut states = [0_u64; 256];
+        let mut seen = [0_u64; 256];
         'dump: loop {
             let (_, length) = recv(&socket, &mut buffer[..], RecvFlags::empty()).expect("received");
             let mut at = 0;
@@ -321,11 +339,11 @@ fn floor(info: bool) {
                 if buffer[at + 4] != 20 {
                     break 'dump;
                 }
-                states[usize::from(buffer[at + 17])] += 1;
+                seen[usize::from(buffer[at + 17])] += 1;
                 at += size.next_multiple_of(4);
             }
         }
-        std::hint::black_box(states);
+        std::hint::black_box(seen);
     }
 }
 

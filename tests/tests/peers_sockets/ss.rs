@@ -19,6 +19,10 @@ fn inet_line(line: &str) -> Option<(String, Facts)> {
     facts.extend(state.map(|state| ("state".to_owned(), state.to_owned())));
     facts.extend(device.map(|device| ("device".to_owned(), device)));
     rest(&words.collect::<Vec<_>>(), &mut facts);
+    if state == Some("LISTEN") {
+        // There the kernel puts the queue of the listener, which is no segment.
+        facts.retain(|name, _| !["unacked", "sacked"].contains(&name.as_str()));
+    }
     Some((format!("inet {} {}", end(&local), end(peer)), facts))
 }
 
