@@ -1,0 +1,52 @@
+//! The process behind a listener.
+
+use super::*;
+
+#[test]
+fn a_stopped_process_explains_its_queue_full_or_not() {
+    for (queued, backlog) in [(3, 8), (9, 8)] {
+        let counters = [("TcpExt.ListenOverflows", [1, 2, 3])];
+        let judgement = judge(&steady(&[in_state("T", queue(queued, backlog))], &counters, &[]));
+        assert_proven(&judgement, "host.process_stopped", "app.not_responding");
+    }
+}
+
+#[test]
+fn a_stopped_process_that_nobody_waits_for_is_no_fault_yet() {
+    let mut observed = steady(&[in_state("T", queue(0, 8))], &[], &[]);
+    observed.dials.clear();
+    assert_healthy(&judge(&observed));
+}
+
+#[test]
+fn a_process_without_descriptors_is_told_from_a_hung_one() {
+    let mut full = queue(3, 128);
+    if let Some(process) = &mut full.process {
+        process.open_files = Some(1024);
+    }
+    assert_proven(&judge(&steady(&[full], &[], &[])), "host.fd_process_limit", "app.not_responding");
+}
+
+fn growing_queue(queued: [u32; 3], state: &str) -> Observations {
+    let mut observed = steady(&[queue(0, 128)], &[], &[]);
+    for (n, queued) in queued.into_iter().enumerate() {
+        observed.looks[n].listeners =
+            testkit::listeners_answer(10 + n as u64, vec![in_state(state, queue(queued, 128))]);
+    }
+    observed
+}
+
+#[test]
+fn a_sleeping_process_that_takes_not_even_our_connection_is_not_responding() {
+    assert_proven(&judge(&growing_queue([2, 3, 3], "S")), "app.not_responding", "host.process_stopped");
+}
+
+#[test]
+fn a_queue_that_did_not_grow_by_our_connection_is_being_served() {
+    assert_healthy(&judge(&growing_queue([2, 2, 2], "S")));
+}
+
+#[test]
+fn a_running_process_with_a_queue_is_busy_and_not_hung() {
+    assert_healthy(&judge(&growing_queue([2, 3, 3], "R")));
+}

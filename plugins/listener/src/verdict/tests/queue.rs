@@ -1,0 +1,55 @@
+//! The accept queue.
+
+use super::*;
+
+#[test]
+fn a_quiet_listener_is_healthy() {
+    let judgement = judge(&steady(&[queue(0, 128)], &[], &[]));
+    assert_healthy(&judgement);
+    assert_eq!(judgement.outcome.summary, "0.0.0.0:80 of server (pid 4242) accepts: 0 of 128 wait");
+}
+
+#[test]
+fn counters_since_boot_and_growth_without_a_queue_are_healthy() {
+    let counters = [
+        ("TcpExt.ListenOverflows", [5000, 5000, 5000]),
+        ("TcpExt.ListenDrops", [9000, 9100, 9200]),
+        ("TcpExt.TCPSynRetrans", [10, 11, 12]),
+        ("TcpExt.SyncookiesSent", [1, 40, 90]),
+        ("TcpExt.TCPReqQFullDoCookies", [1, 40, 90]),
+        ("Udp.RcvbufErrors", [1000, 1000, 1000]),
+    ];
+    let sockets = [
+        ("ESTAB", "198.51.100.1", "40001", 0),
+        ("ESTAB", "198.51.100.1", "40002", 300),
+        ("SYN-RECV", "198.51.100.2", "40003", 0),
+    ];
+    assert_healthy(&judge(&steady(&[queue(0, 512)], &counters, &sockets)));
+}
+
+#[test]
+fn a_queue_that_is_emptied_between_looks_is_healthy() {
+    let mut observed = steady(&[queue(0, 512)], &[("TcpExt.ListenOverflows", [0, 0, 0])], &[]);
+    observed.looks[0].listeners = testkit::listeners_answer(10, vec![queue(60, 512)]);
+    observed.looks[1].listeners = testkit::listeners_answer(11, vec![queue(3, 512)]);
+    assert_healthy(&judge(&observed));
+}
+
+#[test]
+fn a_full_queue_with_growing_overflows_is_named() {
+    let counters = [("TcpExt.ListenOverflows", [10, 14, 19]), ("TcpExt.ListenDrops", [10, 14, 19])];
+    let mut observed = steady(&[queue(5, 4)], &counters, &[]);
+    observed.dials = vec![failed(1, "127.0.0.1", Reason::TimedOut)];
+    assert_proven(&judge(&observed), "tcp.accept_queue_overflow", "tcp.syn_queue_full");
+}
+
+#[test]
+fn a_full_queue_that_nobody_suffers_from_is_undecided() {
+    assert_undecided(&judge(&steady(&[queue(5, 4)], &[("TcpExt.ListenOverflows", [10, 10, 10])], &[])));
+}
+
+#[test]
+fn overflows_of_another_listener_do_not_accuse_this_one() {
+    let counters = [("TcpExt.ListenOverflows", [10, 14, 19]), ("TcpExt.ListenDrops", [10, 14, 19])];
+    assert_healthy(&judge(&steady(&[queue(0, 128)], &counters, &[])));
+}
