@@ -50,7 +50,7 @@ pub(crate) struct Dial {
     /// End established connections by FIN or by RST (TCP targets)
     #[arg(long, value_name = "HOW", value_parser = ["fin", "rst"])]
     close: Option<String>,
-    /// Keep connections open so long, and see whether the peer ends them (TCP targets)
+    /// Keep connections open so long after the handshake, and see whether the peer ends them (TCP targets)
     #[arg(long, value_name = "DURATION")]
     hold: Option<String>,
     /// Send and verify this server name instead of the target's host (TLS and https targets)
@@ -80,7 +80,7 @@ pub(crate) struct Dial {
     /// How many redirects to follow; 0 follows none (HTTP targets)
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     redirects: Option<String>,
-    /// Take what moved in the kernel's counters around each dial; they then run one at a time
+    /// Take what moved in the kernel's counters around each dial; they then run one at a time, each within the daemon's probe timeout
     #[arg(long)]
     deltas: bool,
     /// A further destination that redirects may lead to; can be repeated

@@ -122,18 +122,21 @@ pub(crate) fn wish(
     }
     // None is begun that has not all of its timeout left: of several, the first must leave some time.
     let longest = if count > 1 { time / 2 } else { time };
+    let (hold, deltas) = (arguments.optional("hold")?.unwrap_or_default(), arguments.required("deltas")?);
+    if deltas && timeout > probe_timeout {
+        let most = probe_timeout.as_millis();
+        return Err(format!("timeout {timeout:?} with deltas: others wait for such a dial, so write at most {most}ms"));
+    }
+    let timeout = beside(hold, timeout.min(longest), if deltas { time.min(probe_timeout) } else { time }, deltas)?;
     let wish = Wish {
         count,
         interval: arguments.required("interval")?,
         family: Family::chosen(&arguments.required::<String>("family")?, bind)?,
         bind: bind.map(|address| address.to_string()),
         device: arguments.optional("device")?,
-        tcp: TcpWish {
-            reset: close(arguments.optional::<String>("close")?.as_deref())?,
-            hold: arguments.optional("hold")?.unwrap_or_default(),
-        },
-        timeout: timeout.min(longest),
-        deltas: arguments.required("deltas")?,
+        tcp: TcpWish { reset: close(arguments.optional::<String>("close")?.as_deref())?, hold },
+        timeout,
+        deltas,
         speak: speak(target, arguments)?,
     };
     let most = if wish.is_one_call() { MOST_IN_ONE_CALL } else { MOST };
@@ -141,6 +144,18 @@ pub(crate) fn wish(
         return Err(format!("count {count}: write a number from 1 to {most}"));
     }
     Ok(wish)
+}
+
+/// What the handshake gets beside a connection that is held: a hold that were cut would be told as one that was survived.
+fn beside(hold: Duration, timeout: Duration, time: Duration, deltas: bool) -> Result<Duration, String> {
+    let left = time.saturating_sub(hold);
+    if left >= timeout.min(LEAST) {
+        return Ok(timeout.min(left));
+    }
+    let (time, whose) = (time.as_millis(), if deltas { "a dial with deltas" } else { "this run" });
+    Err(format!(
+        "hold {hold:?} does not fit into the {time} ms of {whose}: hold the connection less long, or give more time"
+    ))
 }
 
 fn speak(target: &Target, arguments: &Arguments) -> Result<Speak, String> {
@@ -194,6 +209,9 @@ fn words(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
+/// A handshake that is held gets at least this, or all of its timeout.
+const LEAST: Duration = Duration::from_millis(500);
+
 /// Of dials that are a host call each.
 const MOST: u32 = 1_000;
 /// As many as the host repeats in one call.
@@ -216,6 +234,19 @@ mod tests {
             given.iter().map(|(name, value)| Argument { name: (*name).into(), value: (*value).into() }).collect();
         let arguments = Arguments::of(parameters(), given)?;
         wish(&testkit::target(kind, "Shop.example", 8443, &["192.0.2.1"]), &arguments, MS(3500), MS(10_000))
+    }
+
+    #[test]
+    fn a_hold_that_would_be_cut_is_refused_and_a_shorter_one_leaves_the_handshake_the_rest() {
+        let wished = |given: &[(&str, &str)]| wished(TargetKind::Tcp, given);
+        let kept = wished(&[("hold", "8s")]).expect("it fits");
+        assert_eq!((kept.tcp.hold, kept.timeout), (MS(8000), MS(2000)));
+        for given in [&[("hold", "9800ms")][..], &[("hold", "1h")], &[("hold", "3200ms"), ("deltas", "true")]] {
+            let problem = wished(given).expect_err("it would be cut");
+            assert!(problem.contains("hold") && problem.contains("ms of"), "{problem}");
+        }
+        let problem = wished(&[("timeout", "10s"), ("deltas", "true")]).expect_err("it would be cut");
+        assert!(problem.contains("10s") && problem.contains("3500ms"), "{problem}");
     }
 
     fn http(given: &[(&str, &str)]) -> HttpWish {

@@ -98,6 +98,7 @@ impl HostCall for core::TcpRequest {
 
     fn clamp(&mut self, remaining: Duration) {
         self.timeout = self.timeout.min(remaining);
+        self.hold = self.hold.min(remaining.saturating_sub(self.timeout));
     }
 
     async fn perform(&self, run: &Run) -> core::TcpDial {
@@ -200,6 +201,18 @@ mod tests {
         assert!(problem(&wit::TcpRequest { user_timeout_us: Some(0), ..request() }).contains("0 us"));
         assert!(problem(&wit::TcpRequest { user_timeout_us: Some(1500), ..request() }).contains("whole milliseconds"));
         assert!(problem(&wit::TcpRequest { local_port: Some(0), ..request() }).contains("local port 0"));
+    }
+
+    #[test]
+    fn what_is_held_has_the_time_that_the_handshake_leaves() {
+        let asked = wit::TcpRequest { hold_us: 8_000_000, ..request() };
+        let mut call = parsed(&asked, Duration::from_secs(9)).expect("good");
+        call.clamp(Duration::from_secs(9));
+        assert_eq!((call.timeout, call.hold), (Duration::from_secs(1), Duration::from_secs(8)));
+        call.clamp(Duration::from_secs(5));
+        assert_eq!((call.timeout, call.hold), (Duration::from_secs(1), Duration::from_secs(4)));
+        call.clamp(Duration::from_millis(300));
+        assert_eq!((call.timeout, call.hold), (Duration::from_millis(300), Duration::ZERO));
     }
 
     #[test]

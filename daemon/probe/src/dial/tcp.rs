@@ -33,12 +33,12 @@ pub async fn tcp(vantage: &Vantage, clock: &RunClock, request: &TcpRequest) -> T
     TcpDial { timing, connection, outcome, deltas }
 }
 
-/// Keeps the connection open until its time is over, or the peer or the path has ended it. What the peer says meanwhile is left
+/// Keeps the connection open until its time is over, or the peer or the path has ended it. The time of the handshake is another. What the peer says meanwhile is left
 /// unread: `TCP_INFO` counts it.
 async fn hold(attempt: &Attempt, dialled: &mut Dialled, request: &TcpRequest) -> Result<(), Failure> {
     dialled.register().map_err(|fault| dialled.failure(attempt, fault))?;
     let Some(stream) = dialled.stream() else { return Ok(()) };
-    let end = attempt.deadline().min(Instant::now() + request.hold);
+    let end = Instant::now() + request.hold;
     let doing = format!("hold the connection to {}", request.remote);
     let ended = timeout_at(end, async {
         loop {

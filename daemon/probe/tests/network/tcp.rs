@@ -163,6 +163,14 @@ async fn a_connection_that_is_held_tells_who_ended_it() {
 }
 
 #[tokio::test]
+async fn a_connection_is_held_beyond_the_time_of_its_handshake() {
+    let asked = TcpRequest { hold: SECOND / 2, timeout: SECOND / 4, ..request(peer::silent()) };
+    let kept = dialled(&asked).await;
+    assert_eq!(kept.outcome, Ok(()));
+    assert!(kept.timing.elapsed >= SECOND / 2, "{:?}", kept.timing);
+}
+
+#[tokio::test]
 async fn ss_shows_the_keepalive_that_was_asked_for() {
     let keepalive = Keepalive { idle: 7 * SECOND, interval: SECOND, probes: 3 };
     let remote = peer::silent();
