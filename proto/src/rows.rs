@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn a_message_survives_its_own_encoding_and_json() {
         let mut message: ListSocketsResponse = [socket(), Socket::default()].into_iter().collect();
-        message.summary = Some(ListingSummary { sent: 2, limited: true, changed: false });
+        message.summary = Some(ListingSummary { sent: 2, limited: true, ..ListingSummary::default() });
 
         let decoded = ListSocketsResponse::decode(message.encode_to_vec().as_slice()).expect("it is ours");
         let json = crate::json::to_string(&message).expect("it belongs to sonde.v1");

@@ -213,6 +213,9 @@ impl Rows for Table {
             } else if summary.limited {
                 self.text.push_str("... (there are more)\n");
             }
+            if summary.owners_cut {
+                self.text.push_str("(not every process could be looked at in time: some holders are missing)\n");
+            }
         }
         Ok(())
     }

@@ -105,10 +105,15 @@ fn a_later_batch_has_no_second_header() {
 }
 
 #[test]
-fn a_summary_says_when_there_are_more() {
-    let end = ListSocketsResponse::last(ListingSummary { sent: 3, limited: true, changed: false });
+fn a_summary_says_when_there_are_more_and_what_is_missing() {
+    let end = ListSocketsResponse::last(ListingSummary {
+        sent: 3,
+        limited: true,
+        owners_cut: true,
+        ..ListingSummary::default()
+    });
     let mut table = Table::new(Show::default());
     table.headed = true;
     table.take(&end).expect("nothing is written yet");
-    assert!(table.text.contains("there are more"), "{}", table.text);
+    assert!(table.text.contains("there are more") && table.text.contains("holders are missing"), "{}", table.text);
 }

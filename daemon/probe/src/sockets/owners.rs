@@ -39,12 +39,17 @@ pub struct Owner {
 
 /// Every socket that a process holds.
 #[derive(Debug)]
-pub(super) struct Owners(Vec<Owner>);
+pub(super) struct Owners {
+    /// By inode, pid and descriptor.
+    held: Vec<Owner>,
+    /// The time was up before all processes were seen.
+    cut: bool,
+}
 
 impl Owners {
-    /// Of all processes, as far as they may be seen.
-    pub(super) fn all(procfs: &Procfs) -> Self {
-        let deadline = Instant::now() + ALL_ALLOWED;
+    /// Of all processes, as far as they may be seen, in at most this time.
+    pub(super) fn all(procfs: &Procfs, allowed: Duration) -> Self {
+        let deadline = Instant::now() + allowed.min(ALL_ALLOWED);
         let mut owners = Vec::new();
         for pid in pids(procfs) {
             if Instant::now() > deadline {
@@ -52,7 +57,12 @@ impl Owners {
             }
             collect(procfs, pid, deadline, &mut owners);
         }
-        Self::sorted(owners)
+        Self::sorted(owners, deadline)
+    }
+
+    /// Some processes were not looked at.
+    pub(super) fn cut(&self) -> bool {
+        self.cut
     }
 
     /// Of one process.
@@ -65,21 +75,22 @@ impl Owners {
         })?;
         drop(files);
         let mut owners = Vec::new();
-        collect(procfs, pid, Instant::now() + ALL_ALLOWED, &mut owners);
-        Ok(Self::sorted(owners))
+        let deadline = Instant::now() + ALL_ALLOWED;
+        collect(procfs, pid, deadline, &mut owners);
+        Ok(Self::sorted(owners, deadline))
     }
 
     /// The holders of one socket, by pid and descriptor.
     pub(super) fn of_inode(&self, inode: u32) -> &[Owner] {
-        let from = self.0.partition_point(|owner| owner.inode < inode);
-        let rest = self.0.get(from..).unwrap_or_default();
+        let from = self.held.partition_point(|owner| owner.inode < inode);
+        let rest = self.held.get(from..).unwrap_or_default();
         let count = rest.iter().take_while(|owner| owner.inode == inode).count();
         if inode == 0 { &[] } else { rest.get(..count).unwrap_or_default() }
     }
 
-    fn sorted(mut owners: Vec<Owner>) -> Self {
-        owners.sort_unstable_by_key(|owner| (owner.inode, owner.pid, owner.descriptor));
-        Self(owners)
+    fn sorted(mut held: Vec<Owner>, deadline: Instant) -> Self {
+        held.sort_unstable_by_key(|owner| (owner.inode, owner.pid, owner.descriptor));
+        Self { held, cut: Instant::now() > deadline }
     }
 }
 
@@ -245,7 +256,7 @@ mod tests {
         let inode = u32::try_from(file.metadata().expect("metadata").ino()).expect("32 bits");
         let procfs = Procfs::open().expect("/proc");
         let own = Owners::of(&procfs, std::process::id()).expect("this process");
-        let all = Owners::all(&procfs);
+        let all = Owners::all(&procfs, ALL_ALLOWED);
         let pids: Vec<u32> = own.of_inode(inode).iter().map(|owner| owner.pid).collect();
         assert_eq!(pids, [std::process::id(); 2]);
         assert_eq!(all.of_inode(inode), own.of_inode(inode));

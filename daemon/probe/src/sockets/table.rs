@@ -50,6 +50,8 @@ pub struct Walked {
     pub changed: bool,
     /// The visitor wanted no more.
     pub stopped: bool,
+    /// Not all processes could be looked at in time: a socket without a holder may have one.
+    pub owners_cut: bool,
 }
 
 /// Why a walk did not end well.
@@ -77,12 +79,13 @@ pub(super) fn walk(
     let filter = &listing.filter;
     // Of a process that is filtered by, its own descriptors say which sockets; whoever else holds them takes the whole walk.
     let of_process = filter.pid.map(|pid| Owners::of(procfs, pid)).transpose()?;
-    let all = listing.owners.then(|| Owners::all(procfs));
+    let all = listing.owners.then(|| Owners::all(procfs, allowed));
     let mut cgroups = listing.cgroup.then(|| Cgroups::new(procfs));
     let mut devices = Devices::default();
     // Its time begins when the processes are known.
     let mut reader = Reader::new(attempt, allowed);
-    let mut walked = Walked::default();
+    let cut = all.iter().chain(&of_process).any(Owners::cut);
+    let mut walked = Walked { owners_cut: cut, ..Walked::default() };
     for question in filter.questions(listing)? {
         let protocol = question.protocol;
         let outcome = reader.dump(&question.bytes, |record| {

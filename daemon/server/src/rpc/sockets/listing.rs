@@ -90,8 +90,12 @@ impl State {
         Step::End(match self.work.join_next().await {
             Some(Ok(Ok((_, Counted { late: true, .. })))) => Err(refusal::deadline()),
             Some(Ok(Ok((walked, counted)))) => {
-                let summary =
-                    v1::ListingSummary { sent: counted.sent, limited: counted.limited, changed: walked.changed };
+                let summary = v1::ListingSummary {
+                    sent: counted.sent,
+                    limited: counted.limited,
+                    changed: walked.changed,
+                    owners_cut: walked.owners_cut,
+                };
                 Ok(v1::ListSocketsResponse::last(summary))
             }
             Some(Ok(Err(failure))) => Err(refusal::failure(&failure)),
