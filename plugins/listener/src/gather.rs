@@ -5,11 +5,11 @@ use std::time::Duration;
 use sonde_sdk::check::Budget;
 use sonde_sdk::dial::{TcpRequest, tcp};
 use sonde_sdk::sockets::{CensusFilter, CensusKey, Listener, census, counters, listeners};
-use sonde_sdk::system::links;
+use sonde_sdk::system::{arp, links};
 use sonde_sdk::types::Endpoint;
 use sonde_sdk::{timer, wait};
 
-use crate::observe::{Dial, Look, Observations, is_silent, is_turned_away, serves};
+use crate::observe::{Dial, Look, Observations, UNREAD, is_silent, is_turned_away, serves};
 
 /// Between two looks. Together more than a second: what is unread or unclosed for so long is not in flight.
 const INTERVAL: Duration = Duration::from_millis(550);
@@ -31,6 +31,7 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
         half_open: None,
         table: None,
         links: Some(links),
+        arp: None,
     };
     if let Some(port) = port {
         let addresses = addresses(&observed);
@@ -55,15 +56,26 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
         }
     }
     // The dials may have taken longer than an interval: what keeps growing is told from whole intervals only.
-    let begun = timer::now();
-    for n in 1..=2_u32 {
-        timer::sleep((interval * n).saturating_sub(timer::now().saturating_sub(begun))).await;
-        let seen = look(port).await;
-        if n == 1 {
-            observed.looks[1] = seen;
-        } else {
-            observed.looks[2] = seen;
+    let later = async {
+        let begun = timer::now();
+        let mut seen = vec![];
+        for n in 1..=2_u32 {
+            timer::sleep((interval * n).saturating_sub(timer::now().saturating_sub(begun))).await;
+            seen.push(look(port).await);
         }
+        seen
+    };
+    let claimed = async {
+        let asked = port.is_some() && !observed.reachable_addresses().is_empty();
+        if asked { Some(arp(None).await) } else { None }
+    };
+    let (later, claimed) = wait::join(later, claimed).await;
+    for (place, seen) in observed.looks.iter_mut().skip(1).zip(later) {
+        *place = seen;
+    }
+    observed.arp = claimed;
+    if observed.table.is_none() && port.is_some() && observed.grew(UNREAD).is_some_and(|closed| closed > 0) {
+        observed.table = Some(listeners(None).await);
     }
     observed
 }

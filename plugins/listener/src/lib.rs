@@ -36,10 +36,11 @@ impl Check for ListenerCheck {
     }
 }
 
-const CAUSES: [&str; 22] = [
+const CAUSES: [&str; 25] = [
     "host.fd_process_limit",
     "host.fd_system_limit",
     "host.process_stopped",
+    "l2.address_conflict",
     "l3.packet_loss",
     "l3.return_path_drop",
     "l3.rp_filter_drop",
@@ -53,6 +54,8 @@ const CAUSES: [&str; 22] = [
     "tcp.fin_wait_stuck",
     "tcp.listen_wrong_addr",
     "tcp.port_closed",
+    "tcp.rst_linger0",
+    "tcp.rst_unread_data",
     "tcp.syn_backlog_sysctl",
     "tcp.syn_flood",
     "tcp.syn_queue_full",

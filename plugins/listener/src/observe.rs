@@ -7,8 +7,11 @@ use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer};
-use sonde_sdk::system::LinksAnswer;
+use sonde_sdk::system::{ArpAnswer, LinksAnswer};
 use sonde_sdk::types::{EvidenceId, Failure, Reason};
+
+/// Connections that this host closed with data of the peer unread.
+pub(crate) const UNREAD: &str = "TcpExt.TCPAbortOnClose";
 
 /// Everything the judgement sees.
 #[derive(Clone, Debug)]
@@ -21,9 +24,11 @@ pub(crate) struct Observations {
     pub(crate) dials: Vec<Dial>,
     /// Half-open connections of the port by peer, right after a silent dial that was watched.
     pub(crate) half_open: Option<CensusAnswer>,
-    /// Every listener; read only where the port has none.
+    /// Every listener; read only where the port has none, or somebody closes connections with data unread.
     pub(crate) table: Option<ListenersAnswer>,
     pub(crate) links: Option<LinksAnswer>,
+    /// Who else claims this host's addresses; not asked for a whole host.
+    pub(crate) arp: Option<ArpAnswer>,
 }
 
 /// One look.
@@ -81,6 +86,17 @@ impl Observations {
     pub(crate) fn kept_growing(&self, name: &str) -> bool {
         let value = |n: usize| self.looks[n].counters.value(name);
         matches!((value(0), value(1), value(2)), (Some(a), Some(b), Some(c)) if a < b && b < c)
+    }
+
+    /// Connections that others on this host began, from the first look to the last.
+    pub(crate) fn begun_by_others(&self) -> Option<i64> {
+        Some(self.grew("Tcp.ActiveOpens")? - i64::try_from(self.dials.len()).ok()?)
+    }
+
+    /// Connections that others opened to this host, to whichever port, from the first look to the last.
+    pub(crate) fn opened_by_others(&self) -> Option<i64> {
+        let ours = self.dials.iter().filter(|d| d.dial.outcome.is_ok()).count();
+        Some(self.grew("Tcp.PassiveOpens")? - i64::try_from(ours).ok()?)
     }
 
     /// The listeners that were there in every look.

@@ -2,6 +2,8 @@
 
 mod answers;
 mod bound;
+mod closing;
+mod conflict;
 mod filtered;
 mod half_open;
 mod process;
@@ -64,6 +66,10 @@ fn one(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
     if verdict.faults.is_empty() {
         unread::judge(observed, watched, verdict);
         bound::judge(observed, watched, verdict);
+    }
+    conflict::judge(observed, watched, verdict);
+    if verdict.faults.is_empty() && verdict.doubts.is_empty() {
+        closing::judge(observed, watched, verdict);
     }
     if verdict.faults.is_empty() && verdict.doubts.is_empty() {
         unseen::judge(observed, watched, verdict);

@@ -1,6 +1,8 @@
 //! Faults seen from the listener's side, and busy healthy listeners that look like them.
 
 mod bound;
+mod closing;
+mod conflict;
 mod connections;
 mod filtered;
 mod half_open;
@@ -62,6 +64,7 @@ fn steady(listeners: &[Listener], counters: &[(&str, [i64; 3])], sockets: &[Sock
         dials: vec![dialled(1, "127.0.0.1")],
         half_open: None,
         table: None,
+        arp: None,
         links: Some(testkit::links_answer(
             90,
             vec![testkit::link("lo", &["127.0.0.1/8"]), testkit::link("eth0", &["192.0.2.100/24"])],

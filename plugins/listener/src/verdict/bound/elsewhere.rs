@@ -25,7 +25,9 @@ pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut 
     let ours: Vec<&Dial> = observed.dials.iter().filter(refused).collect();
     let Some(example) = ours.iter().copied().find(|d| unserved(d) && !is_loopback(d)) else { return };
     let Some([early, late]) = others_refused(observed, ours.len()) else { return };
-    if early < 1 || late < 1 || !observed.is_left_alone() {
+    // Short connections are over between the looks: only the counter has seen them.
+    let reached = observed.opened_by_others().is_none_or(|opened| opened > 0);
+    if early < 1 || late < 1 || reached || !observed.is_left_alone() {
         return;
     }
     let name = first.name();

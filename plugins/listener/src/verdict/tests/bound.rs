@@ -53,7 +53,7 @@ fn a_listener_for_ipv6_only_to_which_ipv4_is_redirected_or_that_takes_both_is_he
 
 /// Served on one address, refused on another, with RSTs sent and connections aborted from look to look.
 fn one_of_two(rsts: [i64; 3], aborted: [i64; 3]) -> Observations {
-    let counters = [("Tcp.OutRsts", rsts), ("TcpExt.TCPAbortOnClose", aborted)];
+    let counters = [("Tcp.OutRsts", rsts), ("TcpExt.TCPAbortOnClose", aborted), ("Tcp.PassiveOpens", [7, 8, 8])];
     let mut observed = steady(&[testkit::listener(OWN, 80)], &counters, &[]);
     observed.dials = vec![dialled(1, OWN), failed(2, "192.0.2.101", Reason::Refused)];
     observed
@@ -75,5 +75,13 @@ fn refusals_of_others_while_nobody_reaches_the_listener_point_at_the_wrong_addre
 fn refusals_of_others_do_not_accuse_a_listener_that_is_reached() {
     let mut observed = one_of_two([5, 9, 12], [0, 0, 0]);
     observed.looks[1].sockets = Some(census(31, &[("ESTAB", "198.51.100.1", "40001", 0)]));
+    assert_healthy(&judge(&observed));
+}
+
+#[test]
+fn refusals_of_others_do_not_accuse_a_listener_whose_connections_are_short() {
+    let mut observed = one_of_two([5, 9, 12], [0, 0, 0]);
+    let counters = [("Tcp.OutRsts", 12), ("TcpExt.TCPAbortOnClose", 0), ("Tcp.PassiveOpens", 30)];
+    observed.looks[2].counters = testkit::counters_answer(22, &counters);
     assert_healthy(&judge(&observed));
 }
