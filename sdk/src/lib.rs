@@ -56,6 +56,7 @@ pub mod testkit;
 pub mod timer;
 pub mod types;
 pub mod wait;
+pub mod way;
 
 #[doc(hidden)]
 pub mod adapter;
@@ -69,7 +70,7 @@ pub mod prelude {
     pub use crate::types::{
         Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure, Phase, Reason, Timing,
     };
-    pub use crate::{dial, dns, finding, log, report, sockets, system, timer, wait};
+    pub use crate::{dial, dns, finding, log, report, sockets, system, timer, wait, way};
 }
 
 /// Makes a type that implements [`check::Check`] the check of this component.

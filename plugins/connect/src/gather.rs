@@ -15,22 +15,20 @@ use std::time::Duration;
 use sonde_sdk::check::Budget;
 use sonde_sdk::dial::{EchoRequest, TcpRequest, TraceRequest, TraceResult, echo, tcp, trace};
 use sonde_sdk::sockets::{CensusFilter, CensusKey, census, listeners};
-use sonde_sdk::system::{NeighbourAnswer, RouteAnswer, RouteKind, default_routes, links, neighbour, route_to};
+use sonde_sdk::system::{default_routes, links};
 use sonde_sdk::timer;
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait::{self, Either, select};
+use sonde_sdk::way::{NextHop, is_time_exceeded, next_hop, watched};
 
-use crate::observe::{Control, Observations, Path, answered_by_host, is_time_exceeded, is_unresolved};
+use crate::observe::{Control, Observations, Path, answered_by_host};
 
-/// At most so many addresses, at most so many of one family.
-const ADDRESSES: usize = 6;
-const ADDRESSES_OF_A_FAMILY: usize = 4;
 /// At most so many failing addresses of one family are looked into.
 const FOLLOWED_OF_A_FAMILY: usize = 2;
 /// Shows one repetition of the SYN.
 const FIRST: Duration = Duration::from_millis(1300);
-/// A neighbour on a working segment answers far sooner.
-const NEIGHBOUR: Duration = Duration::from_millis(250);
+/// A dial that took longer than the first may was the one that waited for the kernel.
+const GAVE_UP: Duration = Duration::from_millis(1550);
 /// Longer than the three seconds after which the kernel gives a neighbour up.
 const UNRESOLVED: Duration = Duration::from_millis(3500);
 /// Together with the first dial longer than the three seconds after which a router gives its neighbour up.
@@ -49,18 +47,6 @@ const HOP: Duration = Duration::from_millis(600);
 const ECHOES: u16 = 2;
 /// Kept back for the judgement.
 const RESERVE: Duration = Duration::from_millis(200);
-
-/// The endpoints to dial: in the resolver's order, bounded, of both families.
-pub(crate) fn choose(endpoints: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
-    let mut chosen: Vec<Endpoint> = Vec::new();
-    for endpoint in endpoints {
-        let of_family = chosen.iter().filter(|c| c.is_ipv6() == endpoint.is_ipv6()).count();
-        if chosen.len() < ADDRESSES && of_family < ADDRESSES_OF_A_FAMILY && !chosen.contains(&endpoint) {
-            chosen.push(endpoint);
-        }
-    }
-    chosen
-}
 
 /// Dials and looks closer where needed.
 pub(crate) async fn observe(endpoints: Vec<Endpoint>, latency: Duration, budget: Budget) -> Observations {
@@ -139,18 +125,7 @@ async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
         let request = clock.dial(&endpoint, timeout);
         if deltas { request.with_deltas() } else { request }
     };
-    let (dial, seen) = {
-        let dial = pin!(tcp(request(FIRST)));
-        let hop = pin!(async {
-            timer::sleep(NEIGHBOUR).await;
-            wait::join(next_hop(&endpoint.address), suspicion::snapshot()).await
-        });
-        match select(dial, hop).await {
-            Either::Left((dial, _)) => (Some(dial), None),
-            Either::Right((seen, _)) if is_stuck(&seen.0) => (None, Some(seen)),
-            Either::Right((seen, dial)) => (Some(dial.await), Some(seen)),
-        }
-    };
+    let (dial, seen) = watched(tcp(request(FIRST)), &endpoint.address, suspicion::snapshot).await;
     // The neighbour does not answer: start again, and this time see how the kernel gives up.
     let dial = match dial {
         Some(dial) => dial,
@@ -158,9 +133,9 @@ async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
     };
     let evidence = dial.evidence;
     let mut path = Path::new(endpoint, dial);
-    if let Some(((route, neighbour), early)) = seen {
-        path.route = Some(route);
-        path.neighbour = neighbour;
+    if let Some((hop, early)) = seen {
+        path.route = Some(hop.route);
+        path.neighbour = hop.neighbour;
         if path.windows().next().is_some() {
             // Of the answers to the SYN's repetition this sees what the whole window would.
             path.beside.push((evidence, suspicion::since(early).await));
@@ -174,28 +149,10 @@ async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
     path
 }
 
-fn is_stuck((_, neighbour): &(RouteAnswer, Option<NeighbourAnswer>)) -> bool {
-    neighbour.as_ref().is_some_and(|n| n.outcome.as_ref().is_ok_and(is_unresolved))
-}
-
-/// How the kernel routes there, and the neighbour entry of the gateway or of the address itself.
-async fn next_hop(address: &str) -> (RouteAnswer, Option<NeighbourAnswer>) {
-    let route = route_to(address.to_owned()).await;
-    let hop = match &route.outcome {
-        Ok(r) if r.kind == RouteKind::Unicast => Some(r.gateway.clone().unwrap_or_else(|| address.to_owned())),
-        _ => None,
-    };
-    let entry = match hop {
-        Some(hop) => Some(neighbour(hop).await),
-        None => None,
-    };
-    (route, entry)
-}
-
 /// What tells the reasons of a failure apart, by the failure.
 async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
     let Some(reason) = path.failure().map(|(_, f)| f.reason.clone()) else { return };
-    let gave_up = path.dials.iter().any(|d| d.timing.elapsed() > FIRST + NEIGHBOUR);
+    let gave_up = path.dials.iter().any(|d| d.timing.elapsed() > GAVE_UP);
     match reason {
         Reason::TimedOut => silence(path, elsewhere, clock).await,
         Reason::AddressNotAvailable => {
@@ -222,7 +179,7 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
     if path.is_open() {
         return sample::shares(path, clock).await;
     }
-    let (route, entry) = next_hop(&path.endpoint.address).await;
+    let NextHop { route, neighbour: entry } = next_hop(&path.endpoint.address).await;
     if route.outcome.is_ok() || path.route.is_none() {
         path.route = Some(route);
     }
@@ -302,34 +259,4 @@ async fn controls(path: &Path, count: usize, clock: Clock) -> Vec<Control> {
         Control { port, dial: tcp(clock.dial(&endpoint, FIRST)).await }
     });
     wait::all(dials).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn endpoints(addresses: &[&str]) -> Vec<Endpoint> {
-        addresses.iter().map(|a| Endpoint::new(a, 443)).collect()
-    }
-
-    #[test]
-    fn many_addresses_of_one_family_leave_room_for_the_other() {
-        let given =
-            endpoints(&["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8::5", "192.0.2.1"]);
-        let chosen = choose(given.into_iter());
-        assert_eq!(chosen.iter().filter(|e| e.is_ipv6()).count(), 4);
-        assert_eq!(chosen.iter().filter(|e| !e.is_ipv6()).count(), 1);
-    }
-
-    #[test]
-    fn the_same_address_is_dialled_once() {
-        assert_eq!(choose(endpoints(&["192.0.2.1", "192.0.2.1"]).into_iter()).len(), 1);
-    }
-
-    #[test]
-    fn a_long_list_is_cut() {
-        let given: Vec<String> = (1..=50).flat_map(|n| [format!("192.0.2.{n}"), format!("2001:db8::{n}")]).collect();
-        let given: Vec<&str> = given.iter().map(String::as_str).collect();
-        assert_eq!(choose(endpoints(&given).into_iter()).len(), ADDRESSES);
-    }
 }

@@ -37,7 +37,7 @@ impl Check for Connect {
         let judgement = if target.kind == TargetKind::Host {
             host::judge(&host::gather().await)
         } else {
-            let endpoints = gather::choose(target.endpoints());
+            let endpoints = way::choose(target.endpoints());
             if endpoints.is_empty() {
                 return Ok(Outcome::skipped("no address to dial"));
             }

@@ -11,7 +11,8 @@ use sonde_sdk::sockets::{CensusAnswer, ConntrackAnswer, CountersAnswer, Listener
 use sonde_sdk::system::{
     ArpAnswer, DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind,
 };
-use sonde_sdk::types::{Endpoint, EvidenceId, Failure, IcmpError, Reason};
+use sonde_sdk::types::{Endpoint, EvidenceId, Failure, Reason};
+use sonde_sdk::way::{Attempt, Elsewhere, Transport, Way, is_unresolved};
 
 pub(crate) use self::window::{
     Burst, Span, answers_are_dropped_here, answers_are_reset_here, ours_fail_here, some_fail_here, syns, undelivered,
@@ -135,11 +136,6 @@ impl Path {
         self.failures().filter(|(_, f)| !f.is_our_own()).last().or_else(|| self.failures().last())
     }
 
-    /// The evidence of the dials but one.
-    pub(crate) fn other_dials(&self, but: EvidenceId) -> impl Iterator<Item = EvidenceId> {
-        self.dials.iter().map(|d| d.evidence).filter(move |id| *id != but)
-    }
-
     /// Every dial of the endpoint ended without any answer.
     pub(crate) fn is_silent(&self) -> bool {
         self.dials.iter().all(|d| d.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut))
@@ -219,28 +215,36 @@ impl Observations {
         Some((answer.evidence, answer.outcome.as_ref().ok()?))
     }
 
-    /// The address is this host's own; the kernel reports a failed neighbour as an ICMP error from itself.
-    pub(crate) fn is_own(&self, address: &str, path: &Path) -> bool {
-        let source = path.route().and_then(|(_, r)| r.source.as_deref());
-        let bound = path.dials.iter().filter_map(|d| d.connection.local.as_ref()).any(|l| l.address == address);
-        let on_a_link = self.links().is_some_and(|(_, links)| {
-            links.iter().flat_map(|l| &l.addresses).any(|a| a.split('/').next() == Some(address))
-        });
-        source == Some(address) || bound || on_a_link
+    /// A failed dial of an address, with what is known of the way there.
+    pub(crate) fn way<'a>(&'a self, path: &'a Path, dial: &'a TcpDial, failure: &'a Failure) -> Way<'a> {
+        let attempt = |dial: &'a TcpDial| Attempt {
+            evidence: dial.evidence,
+            elapsed: dial.timing.elapsed(),
+            failure: dial.outcome.as_ref().err(),
+            deltas: dial.deltas.as_ref(),
+            local: dial.connection.local.as_ref(),
+        };
+        let elsewhere = |control: &'a Control| Elsewhere {
+            port: control.port,
+            evidence: control.dial.evidence,
+            failure: control.dial.outcome.as_ref().err(),
+            answered: answered_by_host(&control.dial),
+        };
+        Way {
+            endpoint: &path.endpoint,
+            transport: Transport::Tcp,
+            evidence: dial.evidence,
+            failure,
+            attempts: path.dials.iter().map(attempt).collect(),
+            elsewhere: path.controls.iter().map(elsewhere).collect(),
+            route: path.route.as_ref(),
+            neighbour: path.neighbour.as_ref(),
+            gateway: path.gateway.as_ref(),
+            trace: path.trace.as_ref(),
+            links: self.links.as_ref(),
+            defaults: self.defaults.as_ref(),
+        }
     }
-
-    /// An ICMP error that came from elsewhere.
-    pub(crate) fn foreign_icmp<'a>(&self, failure: &'a Failure, path: &Path) -> Option<(&'a str, &'a IcmpError)> {
-        let icmp = failure.icmp.as_ref()?;
-        let sender = icmp.sender.as_deref()?;
-        // On a local target the rejecting filter is this host's own, so its address proves nothing about the neighbour.
-        (path.is_local() || !self.is_own(sender, path)).then_some((sender, icmp))
-    }
-}
-
-/// A router let the packet die of its age.
-pub(crate) fn is_time_exceeded(error: &IcmpError, ipv6: bool) -> bool {
-    error.icmp_type == if ipv6 { 3 } else { 11 }
 }
 
 /// A SYN or its answer was lost: it had to be repeated, or nothing came.
@@ -266,16 +270,6 @@ pub(crate) fn is_steady(path: &Path) -> bool {
         trips.pop();
     }
     trips.first().zip(trips.last()).is_none_or(|(shortest, longest)| *longest <= shortest.mul_f64(1.5))
-}
-
-/// No link-layer address was learnt.
-pub(crate) fn is_unresolved(entry: &NeighbourEntry) -> bool {
-    matches!(entry.state.as_str(), "FAILED" | "INCOMPLETE")
-}
-
-/// It has one, or needs none.
-pub(crate) fn is_resolved(entry: &NeighbourEntry) -> bool {
-    matches!(entry.state.as_str(), "REACHABLE" | "STALE" | "DELAY" | "PROBE" | "PERMANENT" | "NOARP")
 }
 
 /// The host at the address itself accepted, or refused by RST.

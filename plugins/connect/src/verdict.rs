@@ -3,24 +3,18 @@
 //! Each failing address is a [`Case`] of its own first. Then the addresses are seen together: one that fails beside one that
 //! works is another fault (or none) than the same failure of all.
 
-mod aged;
 mod case;
 mod cluster;
 mod conflict;
 mod hairpin;
-mod icmp;
 mod inbound;
 mod ingress;
-mod local;
-mod neighbour;
-mod no_route;
-mod outward;
 mod own;
 mod refused;
-mod rule;
 mod shares;
 mod silent;
 mod slow;
+mod socket;
 mod source;
 mod stuck;
 #[cfg(test)]
@@ -53,29 +47,27 @@ fn alone<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
     if failure.is_our_own() {
         return not_tested(path, failure);
     }
-    if let Some((sender, message)) = observed.foreign_icmp(failure, path) {
-        return icmp::judge(path, dial, failure, sender, message);
+    let way = observed.way(path, dial, failure);
+    let case = |told| Case { path, told };
+    if let Some(told) = way.told() {
+        return case(told);
     }
-    if let Some(error) = failure.icmp.as_ref()
-        && failure.reason != Reason::Refused
-        && !neighbour::is_broken(observed, path)
-        && let Some(case) = icmp::own(path, dial, failure, error)
+    if failure.reason != Reason::Refused
+        && !way.is_cut_off()
+        && let Some(told) = way.told_by_itself()
     {
-        return case;
+        return case(told);
     }
     match failure.reason {
         Reason::TimedOut => silent::judge(observed, path),
         Reason::Refused => conflict::suspect(refused::judge(path, dial)),
-        Reason::HostUnreachable if neighbour::explains(observed, path, failure) => {
-            neighbour::judge(observed, path, dial, failure)
+        Reason::AddressNotAvailable | Reason::ProcessFileLimit | Reason::SystemFileLimit => {
+            socket::judge(path, dial, failure)
         }
-        Reason::NetworkUnreachable
-        | Reason::HostUnreachable
-        | Reason::NotPermitted
-        | Reason::InvalidArgument
-        | Reason::AddressNotAvailable
-        | Reason::ProcessFileLimit
-        | Reason::SystemFileLimit => local::judge(observed, path, dial, failure),
+        Reason::HostUnreachable | Reason::NetworkUnreachable | Reason::NotPermitted | Reason::InvalidArgument => {
+            let by_neighbour = || way.unresolved().filter(|_| failure.reason == Reason::HostUnreachable);
+            case(by_neighbour().unwrap_or_else(|| way.refused_here()))
+        }
         _ => Case::unclear(path, format!("connecting to {} fails: {}", path.endpoint, failure.detail)),
     }
 }
@@ -98,10 +90,10 @@ fn all_fail(cases: Vec<Case>) -> Judgement {
     let mut proven = false;
     for mut case in cases {
         // Hosts without IPv6 are common and fall back to IPv4: what fails there is the fault.
-        if has_ipv4 && case.path.endpoint.is_ipv6() && case.is_absent_ipv6() {
-            case.weaken();
+        if has_ipv4 && case.path.endpoint.is_ipv6() && case.told.is_absent_ipv6() {
+            case.told.weaken();
         }
-        match case.cause {
+        match case.told.cause {
             Some(cause) if told.contains(&cause) => continue,
             Some(cause) => {
                 told.push(cause);
@@ -109,9 +101,9 @@ fn all_fail(cases: Vec<Case>) -> Judgement {
             }
             None => {}
         }
-        findings.append(&mut case.findings);
-        sentences.push(case.sentence);
-        next = next.or(case.next);
+        findings.append(&mut case.told.findings);
+        sentences.push(case.told.sentence);
+        next = next.or(case.told.next);
     }
     let summary = sentences.join("; ");
     let mut outcome = if proven { Outcome::broken(summary) } else { Outcome::unclear(summary) };
@@ -130,12 +122,12 @@ fn some_fail(observed: &Observations, open: &[&Path], cases: Vec<Case>) -> Judge
     for case in cases {
         let of_family = open.iter().any(|p| p.endpoint.is_ipv6() == case.path.endpoint.is_ipv6());
         let mut case = if of_family { one_of_several(case, &answered) } else { one_family(case, &answered) };
-        broken |= case.cause.is_some();
-        unclear |= case.cause.is_none()
-            && case.findings.iter().any(|f| f.stance == Stance::Supports && f.strength >= Strength::Strong);
-        together.findings.append(&mut case.findings);
-        sentences.push(case.sentence);
-        together.outcome.next_step = together.outcome.next_step.take().or(case.next);
+        broken |= case.told.cause.is_some();
+        unclear |= case.told.cause.is_none()
+            && case.told.findings.iter().any(|f| f.stance == Stance::Supports && f.strength >= Strength::Strong);
+        together.findings.append(&mut case.told.findings);
+        sentences.push(case.told.sentence);
+        together.outcome.next_step = together.outcome.next_step.take().or(case.told.next);
     }
     let summary = sentences.join("; ");
     let next_step = together.outcome.next_step.take();
@@ -155,15 +147,15 @@ fn one_of_several<'a>(case: Case<'a>, answered: &[EvidenceId]) -> Case<'a> {
     let repeated = path.dials.len() >= 2;
     let (id, look_alike, says) = if path.is_silent() && repeated {
         ("lb.backend_blackholed", "fw.drop_remote", "does not answer")
-    } else if case.cause == Some("tcp.port_closed") && repeated {
+    } else if case.told.cause == Some("tcp.port_closed") && repeated {
         ("lb.backend_refused", "tcp.port_closed", "refuses")
     } else {
         return case;
     };
     let sentence = format!("{} {says} every time, while other addresses of the name accept", path.endpoint);
     let mut new = Case::proven(path, id, sentence.clone());
-    new.findings.push(supports(id).proof().about(&path.endpoint).because(&sentence).citing(dials).build());
-    new.findings.push(
+    new.told.findings.push(supports(id).proof().about(&path.endpoint).because(&sentence).citing(dials).build());
+    new.told.findings.push(
         refutes(look_alike)
             .strong()
             .about(&path.endpoint)
@@ -180,14 +172,14 @@ fn one_family<'a>(mut case: Case<'a>, answered: &[EvidenceId]) -> Case<'a> {
     if path.is_silent()
         && path.endpoint.is_ipv6()
         && path.dials.len() >= 2
-        && case.cause != Some("fw.drop_local_output")
+        && case.told.cause != Some("fw.drop_local_output")
     {
         return ipv6_blackhole(path, answered);
     }
     // An error at once costs the caller nothing; only one that takes its time is felt.
     let felt = path.dials.iter().any(|d| d.timing.elapsed().as_millis() >= 500);
     if !felt {
-        case.weaken();
+        case.told.weaken();
     }
     case
 }
@@ -196,9 +188,10 @@ fn ipv6_blackhole<'a>(path: &'a Path, answered: &[EvidenceId]) -> Case<'a> {
     let sentence = format!("IPv6 to {} gets no answer, while IPv4 on the same port works", path.endpoint);
     let mut case = Case::proven(path, "l3.ipv6_blackhole", sentence.clone());
     let dials: Vec<EvidenceId> = path.dials.iter().map(|d| d.evidence).collect();
-    case.findings
+    case.told
+        .findings
         .push(supports("l3.ipv6_blackhole").proof().about(&path.endpoint).because(&sentence).citing(dials).build());
-    case.findings.push(
+    case.told.findings.push(
         refutes("fw.drop_remote")
             .strong()
             .about(&path.endpoint)
@@ -208,7 +201,7 @@ fn ipv6_blackhole<'a>(path: &'a Path, answered: &[EvidenceId]) -> Case<'a> {
     );
     if let Some((evidence, route)) = path.route().filter(|(_, r)| r.kind == sonde_sdk::system::RouteKind::Unicast) {
         let device = route.device.as_deref().unwrap_or("a link");
-        case.findings.push(
+        case.told.findings.push(
             refutes("l3.ipv6_no_route")
                 .proof()
                 .about(&path.endpoint)

@@ -8,7 +8,7 @@ use super::Case;
 /// Adds the cluster's own explanations to a failing service address. They stay candidates.
 pub(super) fn suspect<'a>(case: Case<'a>, host: Option<&str>) -> Case<'a> {
     let Some((service, namespace)) = host.and_then(service) else { return case };
-    let says = |cause: &str| case.findings.iter().any(|f| f.stance == Stance::Supports && f.cause == cause);
+    let says = |cause: &str| case.told.findings.iter().any(|f| f.stance == Stance::Supports && f.cause == cause);
     let endpoints = format!("kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={service}");
     let (candidates, next): (&[(&str, &str)], String) = if says("fw.reject_icmp") {
         (&[("k8s.service_no_endpoints", "a service without endpoints is rejected with ICMP")], endpoints)

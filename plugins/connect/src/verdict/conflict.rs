@@ -47,9 +47,9 @@ pub(super) fn suspect(mut case: Case<'_>) -> Case<'_> {
     let path = case.path;
     let Some((evidence, question)) = claimed_twice(path) else { return case };
     // The proof holds for the host that answered, and that may be the wrong one.
-    case.unprove();
+    case.told.unprove();
     let sentence = both(question);
-    case.sentence = format!("{}; {sentence}, and which of them was reached is not known", case.sentence);
+    case.told.sentence = format!("{}; {sentence}, and which of them was reached is not known", case.told.sentence);
     case.with(supports("l2.address_conflict").strong().because(sentence).citing([evidence])).next(format!(
         "find both owners of {}: {}",
         question.address,

@@ -6,16 +6,17 @@
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure};
+use sonde_sdk::way::is_resolved;
 
-use super::{Case, conflict, hairpin, inbound, ingress, neighbour, own, source, tracking};
-use crate::observe::{Control, Observations, Path, is_resolved, ours_fail_here, some_fail_here};
+use super::{Case, conflict, hairpin, inbound, ingress, own, source, tracking};
+use crate::observe::{Control, Observations, Path, ours_fail_here, some_fail_here};
 
 /// Judges an endpoint whose last failure is silence.
 pub(super) fn judge<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
-    if neighbour::is_broken(observed, path)
-        && let Some((dial, failure)) = path.failure()
+    if let Some((dial, failure)) = path.failure()
+        && let Some(told) = observed.way(path, dial, failure).unresolved()
     {
-        return neighbour::judge(observed, path, dial, failure);
+        return Case { path, told };
     }
     if path.is_local() {
         return own::judge(path);

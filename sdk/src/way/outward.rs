@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use sonde_sdk::system::Link;
+use crate::system::Link;
 
 /// Links that carry only traffic of this host with itself: dummies, and the bridges of container engines.
 const INWARD: [&str; 8] = ["dummy", "docker", "br-", "virbr", "cni", "cali", "flannel", "kube-ipvs"];

@@ -5,22 +5,20 @@
 
 use std::collections::BTreeSet;
 
-use sonde_sdk::dial::TcpDial;
-use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::types::{EvidenceId, Measure};
-
-use super::Case;
-use crate::observe::{Path, is_time_exceeded};
+use super::icmp::is_time_exceeded;
+use super::{Explained, Way};
+use crate::finding::{refutes, supports};
+use crate::types::{EvidenceId, Measure};
 
 /// Judges the "time exceeded" that `sender` sent.
-pub(super) fn judge<'a>(path: &'a Path, dial: &TcpDial, sender: &str, code: &str, elapsed: Measure) -> Case<'a> {
-    let address = &path.endpoint.address;
-    let trace = path.trace.as_ref();
-    let exceeded: Vec<(EvidenceId, &str)> = path
+pub(super) fn judge(way: &Way<'_>, sender: &str, code: &str, elapsed: Measure) -> Explained {
+    let address = &way.endpoint.address;
+    let trace = way.trace;
+    let exceeded: Vec<(EvidenceId, &str)> = way
         .failures()
-        .filter_map(|(d, f)| {
-            let error = f.icmp.as_ref().filter(|e| is_time_exceeded(e, path.endpoint.is_ipv6()))?;
-            Some((d.evidence, error.sender.as_deref()?))
+        .filter_map(|(id, f)| {
+            let error = f.icmp.as_ref().filter(|e| is_time_exceeded(e, way.endpoint.is_ipv6()))?;
+            Some((id, error.sender.as_deref()?))
         })
         .collect();
     let senders: BTreeSet<&str> = exceeded.iter().map(|(_, sender)| *sender).collect();
@@ -29,11 +27,12 @@ pub(super) fn judge<'a>(path: &'a Path, dial: &TcpDial, sender: &str, code: &str
     if looping.is_none() && (senders.len() < 2 || reached) {
         let sentence =
             format!("{sender} reports that packets to {address} die of their age ({code}), and no hop repeats");
-        return Case::unclear(path, sentence.clone())
+        return way
+            .unclear(sentence.clone())
             .with(
                 supports("l3.routing_loop")
                     .because(sentence)
-                    .citing([dial.evidence].into_iter().chain(trace.map(|t| t.evidence))),
+                    .citing([way.evidence].into_iter().chain(trace.map(|t| t.evidence))),
             )
             .next("compare `sysctl net.ipv4.ip_default_ttl` with the length of the way, and trace it again");
     }
@@ -43,14 +42,14 @@ pub(super) fn judge<'a>(path: &'a Path, dial: &TcpDial, sender: &str, code: &str
     };
     let sentence =
         format!("packets to {address} circle until their time to live ends: {sender} reports it ({code}), and {how}");
-    let case = Case::proven(path, "l3.routing_loop", sentence.clone()).with(
+    let case = way.proven("l3.routing_loop", sentence.clone()).with(
         supports("l3.routing_loop")
             .proof()
             .because(&sentence)
-            .citing([dial.evidence].into_iter().chain(seen))
+            .citing([way.evidence].into_iter().chain(seen))
             .measuring(elapsed),
     );
-    let again: Vec<EvidenceId> = exceeded.iter().map(|(id, _)| *id).filter(|id| *id != dial.evidence).collect();
+    let again: Vec<EvidenceId> = exceeded.iter().map(|(id, _)| *id).filter(|id| *id != way.evidence).collect();
     if again.is_empty() {
         return case;
     }

@@ -1,32 +1,23 @@
 //! ENETUNREACH at once, and no route: because an interface is off or has no carrier, because a rule forbids it, or just so.
 
-use sonde_sdk::dial::TcpDial;
-use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::system::{Link, Route, RouteKind};
-use sonde_sdk::types::{EvidenceId, Measure};
-
 use super::outward::{self, contains};
-use super::{Case, neighbour};
-use crate::observe::{Observations, Path};
+use super::{Explained, Way, neighbour};
+use crate::finding::{refutes, supports};
+use crate::system::{Link, Route, RouteKind};
+use crate::types::{EvidenceId, Measure};
 
 /// Judges it: what took the route away comes before the missing route.
-pub(super) fn judge<'a>(
-    observed: &Observations,
-    path: &'a Path,
-    dial: &TcpDial,
-    lookup: EvidenceId,
-    again: &[EvidenceId],
-) -> Case<'a> {
-    let defaults = Defaults::of(observed, path.endpoint.is_ipv6());
-    if let Some((dump, link)) = without_carrier(observed, path) {
-        return neighbour::carrier(path, dial, dump, link);
+pub(super) fn judge(way: &Way<'_>, lookup: EvidenceId) -> Explained {
+    let defaults = Defaults::of(way);
+    if let Some((dump, link)) = without_carrier(way) {
+        return neighbour::carrier(way, dump, link);
     }
-    if let Some((dump, link)) = switched_off(observed, path, &defaults) {
-        return link_down(path, dial, dump, link, lookup);
+    if let Some((dump, link)) = switched_off(way, &defaults) {
+        return link_down(way, dump, link, lookup);
     }
     match defaults.own {
-        Some(list) => forbidden(path, dial, (lookup, list), again),
-        None => missing(observed, path, dial, (lookup, again), &defaults),
+        Some(list) => forbidden(way, lookup, list),
+        None => missing(way, lookup, &defaults),
     }
 }
 
@@ -40,8 +31,8 @@ struct Defaults {
 }
 
 impl Defaults {
-    fn of(observed: &Observations, ipv6: bool) -> Self {
-        let answer = observed.defaults.as_ref();
+    fn of(way: &Way<'_>) -> Self {
+        let (answer, ipv6) = (way.defaults, way.endpoint.is_ipv6());
         let routes = || answer.iter().flat_map(|a| a.outcome.iter().flatten()).filter(|r| r.kind == RouteKind::Unicast);
         let evidence = answer.map(|a| a.evidence);
         let of = |v6: bool| evidence.filter(|_| routes().any(|r| family(r) == Some(v6)));
@@ -56,19 +47,14 @@ fn family(route: &Route) -> Option<bool> {
 }
 
 /// There is a default route, and yet the lookup ends in nothing: a rule says so before the route is found.
-fn forbidden<'a>(
-    path: &'a Path,
-    dial: &TcpDial,
-    (lookup, defaults): (EvidenceId, EvidenceId),
-    again: &[EvidenceId],
-) -> Case<'a> {
+fn forbidden(way: &Way<'_>, lookup: EvidenceId, defaults: EvidenceId) -> Explained {
     let id = "l3.route_policy_reject";
     let sentence = format!(
         "this host has a default route, and yet the kernel finds none to {}: a routing rule refuses it",
-        path.endpoint.address
+        way.endpoint.address
     );
-    let at_once = || again.iter().copied().chain([dial.evidence]);
-    Case::proven(path, id, sentence.clone())
+    let at_once = || way.others().chain([way.evidence]);
+    way.proven(id, sentence.clone())
         .with(supports(id).proof().because(&sentence).citing([lookup, defaults]))
         .with(
             refutes("fw.reject_icmp")
@@ -86,32 +72,27 @@ fn forbidden<'a>(
         .next("see `ip rule` (and `ip -6 rule`), and `ip route show type throw`")
 }
 
-fn missing<'a>(
-    observed: &Observations,
-    path: &'a Path,
-    dial: &TcpDial,
-    (lookup, again): (EvidenceId, &[EvidenceId]),
-    defaults: &Defaults,
-) -> Case<'a> {
-    let ipv6 = path.endpoint.is_ipv6();
+fn missing(way: &Way<'_>, lookup: EvidenceId, defaults: &Defaults) -> Explained {
+    let ipv6 = way.endpoint.is_ipv6();
     let only_ipv6 = ipv6 && defaults.other.is_some() && !defaults.unknown;
     let id = if only_ipv6 { "l3.ipv6_no_route" } else { "l3.no_route" };
     let sentence = if only_ipv6 {
-        format!("this host has no IPv6 route to {}, while it has a default route for IPv4", path.endpoint.address)
+        format!("this host has no IPv6 route to {}, while it has a default route for IPv4", way.endpoint.address)
     } else {
-        format!("this host has no route to {}", path.endpoint.address)
+        format!("this host has no route to {}", way.endpoint.address)
     };
     let counter = if ipv6 { "Ip6.OutNoRoutes" } else { "Ip.OutNoRoutes" };
-    let refused = dial.deltas.as_ref().and_then(|d| d.moved(counter)).unwrap_or(0);
-    let case = Case::proven(path, id, sentence.clone())
+    let refused = way.moved(counter).unwrap_or(0);
+    let case = way
+        .proven(id, sentence.clone())
         .with(
-            supports(id).proof().because(&sentence).citing([dial.evidence]).measuring(Measure::count(counter, refused)),
+            supports(id).proof().because(&sentence).citing([way.evidence]).measuring(Measure::count(counter, refused)),
         )
         .with(
             refutes("l3.icmp_unreachable")
                 .proof()
                 .because("no router was asked: this kernel finds no route, and no ICMP error came")
-                .citing([lookup].into_iter().chain(again.iter().copied())),
+                .citing([lookup].into_iter().chain(way.others())),
         );
     if only_ipv6 {
         return case.with(
@@ -121,7 +102,7 @@ fn missing<'a>(
                 .citing([lookup]),
         );
     }
-    let Some((dump, links)) = observed.links() else { return case };
+    let Some((dump, links)) = way.links() else { return case };
     let off: Vec<&str> = links.iter().filter(|l| !l.up && outward::leads(l)).map(|l| l.name.as_str()).collect();
     if off.is_empty() {
         return case.with(
@@ -137,13 +118,13 @@ fn missing<'a>(
 }
 
 /// An interface without carrier whose routes the kernel ignores or a manager has withdrawn.
-fn without_carrier<'a>(observed: &'a Observations, path: &Path) -> Option<(EvidenceId, &'a Link)> {
-    let (dump, links) = observed.links()?;
+fn without_carrier<'a>(way: &Way<'a>) -> Option<(EvidenceId, &'a Link)> {
+    let (dump, links) = way.links()?;
     let mut dead = links.iter().filter(|l| l.up && !l.carrier && !l.loopback);
-    let defaults = || observed.defaults.iter().flat_map(|a| a.outcome.iter().flatten());
-    let holds = |l: &&Link| l.addresses.iter().any(|a| contains(a, &path.endpoint.address));
+    let defaults = || way.defaults.iter().flat_map(|a| a.outcome.iter().flatten());
+    let holds = |l: &&Link| l.addresses.iter().any(|a| contains(a, &way.endpoint.address));
     let carries = |l: &&Link| {
-        let of_family = |r: &&Route| family(r).is_none_or(|v6| v6 == path.endpoint.is_ipv6());
+        let of_family = |r: &&Route| family(r).is_none_or(|v6| v6 == way.endpoint.is_ipv6());
         defaults().filter(of_family).any(|r| r.device.as_deref() == Some(l.name.as_str()))
     };
     if let Some(link) = dead.find(|l| holds(l) || carries(l)) {
@@ -157,11 +138,11 @@ fn without_carrier<'a>(observed: &'a Observations, path: &Path) -> Option<(Evide
 }
 
 /// An interface that is off and whose own prefix holds the target, or the only one that could lead there.
-fn switched_off<'a>(observed: &'a Observations, path: &Path, defaults: &Defaults) -> Option<(EvidenceId, &'a Link)> {
-    let (dump, links) = observed.links()?;
-    let ipv6 = path.endpoint.is_ipv6();
+fn switched_off<'a>(way: &Way<'a>, defaults: &Defaults) -> Option<(EvidenceId, &'a Link)> {
+    let (dump, links) = way.links()?;
+    let ipv6 = way.endpoint.is_ipv6();
     let off = || links.iter().filter(|l| !l.up && !l.loopback);
-    if let Some(link) = off().find(|l| l.addresses.iter().any(|a| contains(a, &path.endpoint.address))) {
+    if let Some(link) = off().find(|l| l.addresses.iter().any(|a| contains(a, &way.endpoint.address))) {
         return Some((dump, link));
     }
     // Where something else leads outside, the interface may be off on purpose.
@@ -182,18 +163,18 @@ fn switched_off<'a>(observed: &'a Observations, path: &Path, defaults: &Defaults
     }
 }
 
-fn link_down<'a>(path: &'a Path, dial: &TcpDial, dump: EvidenceId, link: &Link, lookup: EvidenceId) -> Case<'a> {
+fn link_down(way: &Way<'_>, dump: EvidenceId, link: &Link, lookup: EvidenceId) -> Explained {
     let sentence = format!(
         "the interface {} towards {} is switched off, and its routes are gone",
-        link.name, path.endpoint.address
+        link.name, way.endpoint.address
     );
-    Case::proven(path, "l2.link_admin_down", sentence.clone())
+    way.proven("l2.link_admin_down", sentence.clone())
         .with(supports("l2.link_admin_down").proof().because(&sentence).citing([dump]))
         .with(
             refutes("l2.carrier_lost")
                 .proof()
-                .because("without carrier the route stays and connecting takes time; here it is gone, and the error comes at once")
-                .citing([dial.evidence, lookup]),
+                .because("without carrier the route stays and the error takes time; here it is gone, and the error comes at once")
+                .citing([way.evidence, lookup]),
         )
         .with(
             refutes("l3.no_route")

@@ -3,13 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sonde_sdk::dial::TcpDial;
-use sonde_sdk::finding::{Draft, refutes, supports};
-use sonde_sdk::system::{Link, NeighbourEntry};
-use sonde_sdk::types::{EvidenceId, Failure, Measure};
-
-use super::Case;
-use crate::observe::{Observations, Path, is_resolved};
+use super::{Explained, Way, is_resolved, is_unresolved};
+use crate::finding::{Draft, refutes, supports};
+use crate::system::{Link, NeighbourEntry};
+use crate::types::{EvidenceId, Reason};
 
 /// The kernel's own host unreachable comes only after its neighbour probes.
 const PROBED: Duration = Duration::from_millis(500);
@@ -17,55 +14,55 @@ const PROBED: Duration = Duration::from_millis(500);
 const COMMON_BITS_IPV4: u32 = 24;
 const COMMON_BITS_IPV6: u32 = 64;
 
-/// EHOSTUNREACH is the neighbour's doing: it took its time, or the entry says so.
-pub(super) fn explains(observed: &Observations, path: &Path, failure: &Failure) -> bool {
-    is_broken(observed, path) || failure.elapsed() >= PROBED
+/// The failure is the next hop's doing: what is known of it says so, or the kernel took its time for EHOSTUNREACH.
+pub(super) fn explains(way: &Way<'_>) -> bool {
+    is_broken(way) || way.failure.reason == Reason::HostUnreachable && way.failure.elapsed() >= PROBED
 }
 
 /// The link has no carrier, or the next hop does not answer.
-pub(super) fn is_broken(observed: &Observations, path: &Path) -> bool {
-    path.neighbour_is_unresolved() || device(observed, path).is_some_and(|(_, link)| link.up && !link.carrier)
+pub(super) fn is_broken(way: &Way<'_>) -> bool {
+    way.neighbour().is_some_and(|(_, entry)| is_unresolved(entry))
+        || device(way).is_some_and(|(_, link)| link.up && !link.carrier)
 }
 
-fn device<'a>(observed: &'a Observations, path: &Path) -> Option<(EvidenceId, &'a Link)> {
-    let (_, route) = path.route()?;
-    observed.link(route.device.as_deref()?)
+fn device<'a>(way: &Way<'a>) -> Option<(EvidenceId, &'a Link)> {
+    let (_, route) = way.route()?;
+    way.link(route.device.as_deref()?)
 }
 
 /// Judges it.
-pub(super) fn judge<'a>(observed: &Observations, path: &'a Path, dial: &TcpDial, failure: &Failure) -> Case<'a> {
-    let elapsed = Measure::duration("connect", failure.elapsed());
-    if let Some((dump, link)) = device(observed, path).filter(|(_, link)| link.up && !link.carrier) {
-        return carrier(path, dial, dump, link);
+pub(super) fn judge(way: &Way<'_>) -> Explained {
+    let failure = way.failure;
+    if let Some((dump, link)) = device(way).filter(|(_, link)| link.up && !link.carrier) {
+        return carrier(way, dump, link);
     }
-    let Some((route_id, route)) = path.route() else {
-        return Case::unclear(path, format!("{} cannot be reached, and the route is not known", path.endpoint));
+    let Some((route_id, route)) = way.route() else {
+        return way.unclear(format!("{} cannot be reached, and the route is not known", way.endpoint));
     };
-    let Some((entry_id, entry)) = path.neighbour().filter(|_| path.neighbour_is_unresolved()) else {
-        return Case::unclear(path, format!("{} is unreachable, and no neighbour entry says why", path.endpoint)).with(
+    let Some((entry_id, entry)) = way.neighbour().filter(|(_, entry)| is_unresolved(entry)) else {
+        return way.unclear(format!("{} is unreachable, and no neighbour entry says why", way.endpoint)).with(
             supports(if route.gateway.is_some() { "l2.gateway_unresolved" } else { "l2.neighbor_unresolved" })
                 .strong()
                 .because("the kernel gave up after some time, as it does on a silent neighbour")
-                .citing([dial.evidence, route_id]),
+                .citing([way.evidence, route_id]),
         );
     };
-    let carrier = device(observed, path).filter(|(_, link)| link.carrier).map(|(id, _)| id);
+    let carrier = device(way).filter(|(_, link)| link.carrier).map(|(id, _)| id);
     // INCOMPLETE is not yet an answer.
     let given_up = entry.state == "FAILED" || failure.errno.is_some_and(|n| n != 0) && failure.elapsed() >= PROBED;
     match &route.gateway {
-        Some(gateway) => {
-            gateway_unresolved(path, gateway, (dial, elapsed), (route_id, entry_id, entry), carrier, given_up)
-        }
-        None => on_link(observed, path, (dial, elapsed), (route_id, entry_id, entry), carrier, given_up),
+        Some(gateway) => gateway_unresolved(way, gateway, (route_id, entry_id, entry), carrier, given_up),
+        None => on_link(way, (route_id, entry_id, entry), carrier, given_up),
     }
 }
 
-pub(super) fn carrier<'a>(path: &'a Path, dial: &TcpDial, dump: EvidenceId, link: &Link) -> Case<'a> {
-    let sentence = format!("the interface {} towards {} is on but has no carrier", link.name, path.endpoint.address);
-    let route = path.route().map(|(id, _)| id);
-    let others = path.neighbour().map(|(id, _)| id).into_iter().chain(path.other_dials(dial.evidence));
-    Case::proven(path, "l2.carrier_lost", sentence.clone())
-        .with(supports("l2.carrier_lost").proof().because(&sentence).citing([dump, dial.evidence]))
+/// The link is on and has no carrier.
+pub(super) fn carrier(way: &Way<'_>, dump: EvidenceId, link: &Link) -> Explained {
+    let sentence = format!("the interface {} towards {} is on but has no carrier", link.name, way.endpoint.address);
+    let route = way.route().map(|(id, _)| id);
+    let others = way.neighbour().map(|(id, _)| id).into_iter().chain(way.others());
+    way.proven("l2.carrier_lost", sentence.clone())
+        .with(supports("l2.carrier_lost").proof().because(&sentence).citing([dump, way.evidence]))
         .with(
             refutes("l2.gateway_unresolved")
                 .strong()
@@ -74,26 +71,25 @@ pub(super) fn carrier<'a>(path: &'a Path, dial: &TcpDial, dump: EvidenceId, link
         )
 }
 
-fn gateway_unresolved<'a>(
-    path: &'a Path,
+fn gateway_unresolved(
+    way: &Way<'_>,
     gateway: &str,
-    (dial, elapsed): (&TcpDial, Measure),
     (route_id, entry_id, entry): (EvidenceId, EvidenceId, &NeighbourEntry),
     carrier: Option<EvidenceId>,
     given_up: bool,
-) -> Case<'a> {
+) -> Explained {
     let sentence = format!("the gateway {gateway} on {} does not answer ARP or ND ({})", entry.device, entry.state);
     let finding =
-        supports("l2.gateway_unresolved").because(&sentence).citing([dial.evidence, entry_id]).measuring(elapsed);
+        supports("l2.gateway_unresolved").because(&sentence).citing([way.evidence, entry_id]).measuring(way.elapsed());
     if !given_up {
-        return Case::unclear(path, sentence).with(finding.strong());
+        return way.unclear(sentence).with(finding.strong());
     }
-    Case::proven(path, "l2.gateway_unresolved", sentence)
+    way.proven("l2.gateway_unresolved", sentence)
         .with(finding.proof())
         .with(
             refutes("l2.neighbor_unresolved")
                 .proof()
-                .because(format!("{} lies behind the gateway {gateway}, not on this segment", path.endpoint.address))
+                .because(format!("{} lies behind the gateway {gateway}, not on this segment", way.endpoint.address))
                 .citing([route_id]),
         )
         .with(
@@ -104,29 +100,27 @@ fn gateway_unresolved<'a>(
         )
 }
 
-fn on_link<'a>(
-    observed: &Observations,
-    path: &'a Path,
-    (dial, elapsed): (&TcpDial, Measure),
+fn on_link(
+    way: &Way<'_>,
     (route_id, entry_id, entry): (EvidenceId, EvidenceId, &NeighbourEntry),
     carrier: Option<EvidenceId>,
     given_up: bool,
-) -> Case<'a> {
-    let address = &path.endpoint.address;
+) -> Explained {
+    let address = &way.endpoint.address;
     let sentence =
         format!("{address} is on the segment of {} and does not answer ARP or ND ({})", entry.device, entry.state);
     let finding =
-        supports("l2.neighbor_unresolved").because(&sentence).citing([dial.evidence, entry_id]).measuring(elapsed);
+        supports("l2.neighbor_unresolved").because(&sentence).citing([way.evidence, entry_id]).measuring(way.elapsed());
     if !given_up {
-        return Case::unclear(path, sentence).with(finding.strong());
+        return way.unclear(sentence).with(finding.strong());
     }
     let not_a_gateway = refutes("l2.gateway_unresolved")
         .proof()
         .because(format!("{address} is reached without a gateway"))
         .citing([route_id].into_iter().chain(carrier));
-    match near(observed, path) {
+    match near(way) {
         Some((dump, own)) => {
-            Case::proven(path, "l2.neighbor_unresolved", sentence).with(finding.proof()).with(not_a_gateway).with(
+            way.proven("l2.neighbor_unresolved", sentence).with(finding.proof()).with(not_a_gateway).with(
                 refutes("l3.wrong_netmask")
                     .strong()
                     .because(format!(
@@ -135,22 +129,16 @@ fn on_link<'a>(
                     .citing([dump, route_id]),
             )
         }
-        None => far(observed, path, &sentence, finding, (route_id, entry_id)).with(not_a_gateway),
+        None => far(way, &sentence, finding, (route_id, entry_id)).with(not_a_gateway),
     }
 }
 
 /// Absent, or not on this segment at all. Nothing here separates them: networks of wide prefixes are common, and in each the
 /// gateway is near somebody. Still, a gateway that answers nearby makes the prefix the better guess.
-fn far<'a>(
-    observed: &Observations,
-    path: &'a Path,
-    sentence: &str,
-    absent: Draft,
-    (route_id, entry_id): (EvidenceId, EvidenceId),
-) -> Case<'a> {
-    let address = &path.endpoint.address;
+fn far(way: &Way<'_>, sentence: &str, absent: Draft, (route_id, entry_id): (EvidenceId, EvidenceId)) -> Explained {
+    let address = &way.endpoint.address;
     let wide = supports("l3.wrong_netmask");
-    let (wide, absent) = match near_gateway(observed, path) {
+    let (wide, absent) = match near_gateway(way) {
         Some((evidence, gateway)) => (
             wide.strong()
                 .because(format!(
@@ -165,18 +153,18 @@ fn far<'a>(
             absent.strong(),
         ),
     };
-    Case::unclear(path, format!("{sentence}; or the prefix is too wide and it is not on this segment at all"))
+    way.unclear(format!("{sentence}; or the prefix is too wide and it is not on this segment at all"))
         .with(absent)
         .with(wide)
         .next("compare the prefix length of this interface with that of its neighbours")
 }
 
 /// The default gateway, where it answers and is close to this host's own address.
-fn near_gateway<'a>(observed: &Observations, path: &'a Path) -> Option<(EvidenceId, &'a str)> {
-    let answer = path.gateway.as_ref()?;
+fn near_gateway<'a>(way: &Way<'a>) -> Option<(EvidenceId, &'a str)> {
+    let answer = way.gateway?;
     let entry = answer.outcome.as_ref().ok().filter(|entry| is_resolved(entry))?;
     let gateway: IpAddr = entry.address.parse().ok()?;
-    let (_, link) = device(observed, path)?;
+    let (_, link) = device(way)?;
     let near = link
         .addresses
         .iter()
@@ -186,9 +174,9 @@ fn near_gateway<'a>(observed: &Observations, path: &'a Path) -> Option<(Evidence
 }
 
 /// The link's own address that is so close to the target that both surely share a segment.
-fn near<'a>(observed: &'a Observations, path: &Path) -> Option<(EvidenceId, &'a str)> {
-    let (dump, link) = device(observed, path)?;
-    let target: IpAddr = path.endpoint.address.parse().ok()?;
+fn near<'a>(way: &Way<'a>) -> Option<(EvidenceId, &'a str)> {
+    let (dump, link) = device(way)?;
+    let target: IpAddr = way.endpoint.address.parse().ok()?;
     let own = link.addresses.iter().find(|own| {
         let (address, length) = own.split_once('/').unwrap_or((own, "128"));
         let Ok(address) = address.parse::<IpAddr>() else { return false };
