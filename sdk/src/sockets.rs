@@ -2,7 +2,8 @@
 
 pub use crate::bindings::sonde::check::sockets::{
     CensusAnswer, CensusFilter, CensusGroup, CensusKey, ConntrackAnswer, CountersAnswer, Flow, FlowProtocol, FlowTuple,
-    Listener, ListenersAnswer, Process, TrackedFlow, census, conntrack, counters, listeners,
+    Listener, ListenersAnswer, Process, Socket, SocketMemory, SocketOrder, SocketTimer, SocketsAnswer, TcpFlow,
+    TrackedFlow, census, conntrack, counters, find, host_counters, listeners,
 };
 use crate::types::{Endpoint, value_of};
 
@@ -28,7 +29,20 @@ impl TrackedFlow {
 impl CensusFilter {
     /// Every TCP socket.
     pub fn all() -> Self {
-        Self { states: vec![], local_port: None, peer_address: None, peer_port: None }
+        Self {
+            protocols: vec![],
+            states: vec![],
+            local_address: None,
+            local_port: None,
+            peer_address: None,
+            peer_port: None,
+            pid: None,
+        }
+    }
+
+    /// Every UDP socket.
+    pub fn udp() -> Self {
+        Self { protocols: vec![FlowProtocol::Udp], ..Self::all() }
     }
 
     /// Those in one of these states, as in ss: `ESTAB`, `TIME-WAIT`.
@@ -45,12 +59,46 @@ impl CensusFilter {
         self
     }
 
+    /// Those of this process.
+    #[must_use]
+    pub fn of_process(mut self, pid: u32) -> Self {
+        self.pid = Some(pid);
+        self
+    }
+
+    /// Those of this local endpoint.
+    #[must_use]
+    pub fn local(mut self, endpoint: &Endpoint) -> Self {
+        self.local_address = Some(endpoint.address.clone());
+        self.local_port = Some(endpoint.port);
+        self
+    }
+
     /// Those with this peer.
     #[must_use]
     pub fn peer(mut self, address: &str, port: Option<u16>) -> Self {
         self.peer_address = Some(address.to_owned());
         self.peer_port = port;
         self
+    }
+}
+
+impl SocketsAnswer {
+    /// What was found; nothing where the search failed.
+    pub fn sockets(&self) -> &[Socket] {
+        self.outcome.as_deref().unwrap_or_default()
+    }
+}
+
+impl Socket {
+    /// The process that holds it, of several the one with the lowest id.
+    pub fn process(&self) -> Option<&Process> {
+        self.processes.first()
+    }
+
+    /// The timer that runs, as in ss: `on`, `keepalive`, `timewait`, `persist`.
+    pub fn timer_name(&self) -> Option<&str> {
+        self.timer.as_ref().map(|timer| timer.name.as_str())
     }
 }
 

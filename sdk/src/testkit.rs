@@ -14,6 +14,7 @@ mod dial;
 mod dns;
 mod path;
 mod segment;
+mod sockets;
 
 pub use self::dial::series;
 pub use self::dns::{
@@ -22,6 +23,7 @@ pub use self::dns::{
 };
 
 pub use self::segment::{arp_answer, conntrack_answer};
+pub use self::sockets::{flow, process, socket, sockets_answer};
 
 pub use self::path::{
     echo_result, exceeded, hop, path_mtu_result, round_trips, rung, silent_hop, trace_result, udp_dial,
@@ -32,7 +34,7 @@ use crate::dial::{
     TcpInfo, TlsDial, TlsHelloDial, TlsSession, Verification, VerificationProblem,
 };
 use crate::report::{Finding, Stance, Strength};
-use crate::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer, Process};
+use crate::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer};
 use crate::system::{Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind};
 use crate::types::{Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Phase, Reason, Timing};
 
@@ -302,13 +304,9 @@ pub fn listener(address: &str, port: u16) -> Listener {
         syn_received: 0,
         uid: 1000,
         inode: 1,
-        process: Some(Process {
-            pid: 4242,
-            command: "server".to_owned(),
-            state: "S".to_owned(),
-            open_files: Some(10),
-            open_files_limit: Some(1024),
-        }),
+        process: Some(process(4242, "server")),
+        device: None,
+        workers: vec![],
     }
 }
 

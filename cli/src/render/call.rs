@@ -4,6 +4,7 @@ mod dns;
 mod http;
 mod path;
 mod segment;
+mod sockets;
 mod tcp;
 mod tls;
 
@@ -31,6 +32,7 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         Some(Call::Listeners(listeners)) if listeners.port != 0 => format!("listeners of port {}", listeners.port),
         Some(Call::Listeners(_)) => "listeners".to_owned(),
         Some(Call::Census(_)) => "socket census".to_owned(),
+        Some(Call::SocketSearch(search)) => sockets::asked(search),
         Some(Call::Counters(_)) => "kernel counters".to_owned(),
         Some(Call::ConntrackLookup(lookup)) => segment::flow(lookup),
         Some(Call::RouteLookup(lookup)) => format!("route to {}", lookup.address),
@@ -75,6 +77,7 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
             }
         },
         Some(Call::Census(census)) => format!("{} sockets in {} groups", census.total, census.groups.len()),
+        Some(Call::SocketSearch(search)) => sockets::found(search),
         Some(Call::Counters(counters)) => count(counters.counters.len(), "counter", "counters"),
         Some(Call::ConntrackLookup(lookup)) => segment::tracked(lookup),
         Some(Call::RouteLookup(lookup)) => lookup.route.as_ref().map_or_else(|| "none".to_owned(), route),

@@ -194,7 +194,8 @@ fn rank(evidence: &Evidence) -> u8 {
         Some(Call::ClockState(_)) => 14,
         // Beside the point of whatever asks for them.
         Some(
-            Call::ConntrackLookup(_)
+            Call::SocketSearch(_)
+            | Call::ConntrackLookup(_)
             | Call::ArpLookup(_)
             | Call::Proxies(_)
             | Call::Trace(_)

@@ -20,8 +20,9 @@ pub(crate) fn table(found: &ListListenersResponse, wide: bool, width: usize) -> 
     let clamped = |listener: &Listener| found.somaxconn.is_some_and(|most| most == listener.backlog);
     let rows = found.listeners.iter().map(|listener| {
         let only = if listener.v6only { " v6only" } else { "" };
+        let device = if listener.device.is_empty() { String::new() } else { format!("%{}", clean(&listener.device)) };
         let mut row = vec![
-            Cell::new(format!("{}{only}", clean(&socket(&listener.address, listener.port)))),
+            Cell::new(format!("{}{device}{only}", clean(&socket(&listener.address, listener.port)))),
             right(format!("{}{}", listener.queued, if overflows(listener) { "!" } else { "" })),
             right(format!("{}{}", listener.backlog, if clamped(listener) { "*" } else { "" })),
             right(listener.syn_received.to_string()),
@@ -57,7 +58,13 @@ fn overflows(listener: &Listener) -> bool {
 
 fn process(listener: &Listener) -> String {
     match &listener.process {
-        Some(process) => format!("{} ({})", clean(&process.command), process.pid),
+        Some(process) => {
+            let others = match listener.workers.len() {
+                0 => String::new(),
+                others => format!(" +{others}"),
+            };
+            format!("{} ({}){others}", clean(&process.command), process.pid)
+        }
         None => "-".to_owned(),
     }
 }

@@ -109,7 +109,13 @@ pub enum Call {
         request: sockets::CensusRequest,
         answer: Result<sockets::Census, Failure>,
     },
+    Find {
+        request: sockets::FindRequest,
+        answer: Result<sockets::Found, Failure>,
+    },
     Counters {
+        /// With softnet and every device.
+        host: bool,
         answer: Result<sockets::Counters, Failure>,
     },
     Conntrack {
@@ -167,7 +173,8 @@ impl Call {
             Self::DialUdp { answer, .. } => answer.outcome.as_ref().err(),
             Self::Listeners { answer, .. } => answer.as_ref().err(),
             Self::Census { answer, .. } => answer.as_ref().err(),
-            Self::Counters { answer } => answer.as_ref().err(),
+            Self::Find { answer, .. } => answer.as_ref().err(),
+            Self::Counters { answer, .. } => answer.as_ref().err(),
             Self::Conntrack { answer, .. } => answer.as_ref().err(),
             Self::RouteTo { answer, .. } => answer.as_ref().err(),
             Self::DefaultRoutes { answer } => answer.as_ref().err(),

@@ -1,6 +1,7 @@
 //! The interface `sockets`.
 
 mod conntrack;
+mod find;
 
 use sonde_core::observation::sockets as core;
 use sonde_core::observation::{Call, Failure};
@@ -13,11 +14,14 @@ use crate::run::Run;
 use crate::session::Session;
 use crate::types::{self, micros};
 
-/// There are five keys; asking for one twice makes no sense.
+/// What a group is told apart by at most.
 const CENSUS_KEYS: usize = 5;
 
 /// There are twelve states.
 const CENSUS_STATES: usize = 12;
+
+/// Those of a filter.
+const PROTOCOLS: usize = 2;
 
 impl wit::Host for Session {}
 
@@ -39,12 +43,24 @@ impl wit::HostWithStore<Session> for Imports {
         wit::CensusAnswer { evidence: id.0, timing: timing.into(), outcome, total }
     }
 
+    async fn find(
+        accessor: &Accessor<Session, Self>,
+        filter: wit::CensusFilter,
+        order: wit::SocketOrder,
+        limit: u32,
+    ) -> wit::SocketsAnswer {
+        let (id, timing, answer) = inspect(accessor, find::parsed(&filter, order, limit)).await;
+        let total = answer.as_ref().map_or(0, |found| found.total);
+        let outcome = answer.map(|found| found.sockets.into_iter().map(Into::into).collect()).map_err(Into::into);
+        wit::SocketsAnswer { evidence: id.0, timing: timing.into(), outcome, total }
+    }
+
     async fn counters(accessor: &Accessor<Session, Self>) -> wit::CountersAnswer {
-        let (id, timing, answer) = inspect(accessor, Ok(Counters)).await;
-        let taken_at = answer.as_ref().map_or(timing.at, |counters| counters.taken_at);
-        let outcome =
-            answer.map(|counters| counters.counters.into_iter().map(Into::into).collect()).map_err(Into::into);
-        wit::CountersAnswer { evidence: id.0, timing: timing.into(), taken_at_us: micros(taken_at), outcome }
+        snapshot(accessor, Counters { host: false }).await
+    }
+
+    async fn host_counters(accessor: &Accessor<Session, Self>) -> wit::CountersAnswer {
+        snapshot(accessor, Counters { host: true }).await
     }
 
     async fn conntrack(accessor: &Accessor<Session, Self>, flow: wit::Flow) -> wit::ConntrackAnswer {
@@ -86,34 +102,57 @@ impl Inspection for core::CensusRequest {
 }
 
 #[derive(Clone, Debug)]
-struct Counters;
+struct Counters {
+    host: bool,
+}
 
 impl Inspection for Counters {
     type Facts = core::Counters;
     const FUNCTION: &'static str = "sockets.counters";
 
     async fn look(&self, run: &Run) -> Result<Self::Facts, Failure> {
-        sonde_probe::sockets::counters(&run.vantage, &run.clock).await
+        if self.host {
+            sonde_probe::sockets::all_counters(&run.vantage, &run.clock).await
+        } else {
+            sonde_probe::sockets::counters(&run.vantage, &run.clock).await
+        }
     }
 
     fn observed(self, answer: Result<Self::Facts, Failure>) -> Call {
-        Call::Counters { answer }
+        Call::Counters { host: self.host, answer }
     }
 }
 
-fn census(by: &[wit::CensusKey], filter: &wit::CensusFilter) -> Result<core::CensusRequest, String> {
+async fn snapshot(accessor: &Accessor<Session, Imports>, asked: Counters) -> wit::CountersAnswer {
+    let (id, timing, answer) = inspect(accessor, Ok(asked)).await;
+    let taken_at = answer.as_ref().map_or(timing.at, |counters| counters.taken_at);
+    let outcome = answer.map(|counters| counters.counters.into_iter().map(Into::into).collect()).map_err(Into::into);
+    wit::CountersAnswer { evidence: id.0, timing: timing.into(), taken_at_us: micros(taken_at), outcome }
+}
+
+fn census(by: &[wit::CensusKey], asked: &wit::CensusFilter) -> Result<core::CensusRequest, String> {
     if by.len() > CENSUS_KEYS {
-        return Err(format!("{} keys are given; there are {CENSUS_KEYS}", by.len()));
+        return Err(format!("{} keys are given; at most {CENSUS_KEYS} are allowed", by.len()));
     }
+    Ok(core::CensusRequest { by: by.iter().map(|key| (*key).into()).collect(), filter: filter(asked)? })
+}
+
+/// The filter a guest wrote.
+fn filter(filter: &wit::CensusFilter) -> Result<core::SocketFilter, String> {
     if filter.states.len() > CENSUS_STATES {
         return Err(format!("{} states are given; there are {CENSUS_STATES}", filter.states.len()));
     }
-    Ok(core::CensusRequest {
-        by: by.iter().map(|key| (*key).into()).collect(),
+    if filter.protocols.len() > PROTOCOLS {
+        return Err(format!("{} protocols are given; there are {PROTOCOLS}", filter.protocols.len()));
+    }
+    Ok(core::SocketFilter {
+        protocols: filter.protocols.iter().map(|protocol| conntrack::protocol(*protocol)).collect(),
         states: filter.states.iter().map(|state| types::word("state", state, 16)).collect::<Result<_, _>>()?,
+        local_address: filter.local_address.as_deref().map(types::address).transpose()?,
         local_port: filter.local_port,
         peer_address: filter.peer_address.as_deref().map(types::address).transpose()?,
         peer_port: filter.peer_port,
+        pid: types::process(filter.pid)?,
     })
 }
 
@@ -125,6 +164,10 @@ impl From<wit::CensusKey> for core::CensusKey {
             wit::CensusKey::LocalPort => Self::LocalPort,
             wit::CensusKey::PeerAddress => Self::PeerAddress,
             wit::CensusKey::PeerPort => Self::PeerPort,
+            wit::CensusKey::Protocol => Self::Protocol,
+            wit::CensusKey::Pid => Self::Pid,
+            wit::CensusKey::Command => Self::Command,
+            wit::CensusKey::Cgroup => Self::Cgroup,
         }
     }
 }
@@ -151,13 +194,21 @@ impl From<core::Listener> for wit::Listener {
             syn_received: listener.syn_received,
             uid: listener.uid,
             inode: listener.inode,
-            process: listener.process.map(|process| wit::Process {
-                pid: process.pid,
-                command: process.command,
-                state: process.state,
-                open_files: process.open_files,
-                open_files_limit: process.open_files_limit,
-            }),
+            process: listener.process.map(Into::into),
+            device: listener.device,
+            workers: listener.workers.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<core::Process> for wit::Process {
+    fn from(process: core::Process) -> Self {
+        Self {
+            pid: process.pid,
+            command: process.command,
+            state: process.state,
+            open_files: process.open_files,
+            open_files_limit: process.open_files_limit,
         }
     }
 }

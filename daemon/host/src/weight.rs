@@ -43,9 +43,14 @@ pub(crate) fn of(call: &Call) -> u64 {
             let bytes = request.payload.as_ref().map_or(0, Vec::len) + answer.answer.as_ref().map_or(0, Vec::len);
             bytes + 24 * answer.replies.len()
         }
-        Call::Listeners { answer, .. } => 192 * answer.as_ref().map_or(0, Vec::len),
+        Call::Listeners { answer, .. } => answer
+            .as_ref()
+            .map_or(0, |listeners| listeners.iter().map(|listener| 192 + 64 * listener.workers.len()).sum()),
         Call::Census { answer, .. } => 192 * answer.as_ref().map_or(0, |census| census.groups.len()),
-        Call::Counters { answer } => 64 * answer.as_ref().map_or(0, |counters| counters.counters.len()),
+        Call::Find { answer, .. } => answer.as_ref().map_or(0, |found| {
+            found.sockets.iter().map(|socket| size_of_val(socket) + 64 * (2 + socket.processes.len())).sum()
+        }),
+        Call::Counters { answer, .. } => 64 * answer.as_ref().map_or(0, |counters| counters.counters.len()),
         Call::DefaultRoutes { answer } => 192 * answer.as_ref().map_or(0, Vec::len),
         Call::Links { answer } => answer.as_ref().map_or(0, |links| {
             links.iter().map(|link| 192 + 64 * (link.addresses.len() + link.statistics.len())).sum()
@@ -166,6 +171,7 @@ mod tests {
     #[test]
     fn a_long_answer_weighs_more_than_a_short_one() {
         let counters = |count| Call::Counters {
+            host: false,
             answer: Ok(Counters {
                 taken_at: Duration::ZERO,
                 counters: vec![Counter { name: "Tcp.InSegs".to_owned(), value: 1 }; count],

@@ -7,7 +7,7 @@ mod connect;
 mod echo;
 mod http;
 pub mod icmp;
-mod info;
+pub(crate) mod info;
 mod messages;
 mod open;
 mod path_mtu;

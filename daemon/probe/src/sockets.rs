@@ -6,6 +6,7 @@ mod cgroups;
 mod conntrack;
 mod counters;
 mod filter;
+mod find;
 mod listeners;
 mod owners;
 mod reader;
@@ -17,7 +18,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use sonde_core::observation::sockets::{Census, CensusKey, CensusRequest, Counters, Flow, Listener, TrackedFlow};
+use sonde_core::observation::sockets::{
+    Census, CensusKey, CensusRequest, Counters, FindRequest, Flow, Found, Listener, TrackedFlow,
+};
 use sonde_core::observation::{Counter, Failure};
 
 use crate::clock::RunClock;
@@ -64,10 +67,16 @@ pub async fn visit(
     outcome.map_err(|problem| problem.into_failure(clock.since(at).elapsed))
 }
 
-/// Counts TCP sockets by keys.
+/// Counts the sockets of a check's filter by keys.
 pub async fn census(vantage: &Vantage, clock: &RunClock, request: &CensusRequest) -> Result<Census, Failure> {
     let request = request.clone();
-    inspect(vantage, clock, move |procfs| census::take(procfs, census::filter(&request)?, &request.by)).await
+    inspect(vantage, clock, move |procfs| census::take(procfs, Filter::of(&request.filter)?, &request.by)).await
+}
+
+/// The foremost sockets of a filter, each with what the kernel and /proc say of it.
+pub async fn find(vantage: &Vantage, clock: &RunClock, request: &FindRequest) -> Result<Found, Failure> {
+    let request = request.clone();
+    inspect(vantage, clock, move |procfs| find::find(procfs, &request)).await
 }
 
 /// Counts the sockets of a filter by keys.

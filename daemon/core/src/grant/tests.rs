@@ -242,6 +242,8 @@ fn listener(address: &str, port: u16) -> Listener {
         uid: 0,
         inode: 1,
         process: None,
+        device: None,
+        workers: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Records of the interface `sockets`.
 
 mod conntrack;
+mod find;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Counter;
 
 pub use conntrack::{Flow, FlowProtocol, FlowTuple, TrackedFlow};
+pub use find::{FindRequest, Found, Socket, SocketMemory, SocketOrder, SocketTimer, TcpFlow};
 
 /// The process behind a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +47,12 @@ pub struct Listener {
     pub uid: u32,
     /// Socket inode.
     pub inode: u32,
-    /// Where it can be found.
+    /// Where it can be found; of several the one with the lowest id.
     pub process: Option<Process>,
+    /// The device it is bound to.
+    pub device: Option<String>,
+    /// The other processes that hold it, by pid; at most 64.
+    pub workers: Vec<Process>,
 }
 
 /// What to group by.
@@ -64,19 +70,32 @@ pub enum CensusKey {
     Cgroup,
 }
 
+/// Which sockets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketFilter {
+    /// Empty for TCP alone.
+    pub protocols: Vec<FlowProtocol>,
+    /// As in ss; empty for all.
+    pub states: Vec<String>,
+    /// Any where absent.
+    pub local_address: Option<IpAddr>,
+    /// Any where absent.
+    pub local_port: Option<u16>,
+    /// Any where absent.
+    pub peer_address: Option<IpAddr>,
+    /// Any where absent.
+    pub peer_port: Option<u16>,
+    /// Held by this process, in the daemon's pid namespace.
+    pub pid: Option<u32>,
+}
+
 /// `sockets.census`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CensusRequest {
     /// In the order of each group's key.
     pub by: Vec<CensusKey>,
-    /// As in ss; empty for all.
-    pub states: Vec<String>,
-    /// Filter.
-    pub local_port: Option<u16>,
-    /// Filter.
-    pub peer_address: Option<IpAddr>,
-    /// Filter.
-    pub peer_port: Option<u16>,
+    /// Which sockets are counted.
+    pub filter: SocketFilter,
 }
 
 /// One group.

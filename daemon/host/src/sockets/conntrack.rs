@@ -14,11 +14,14 @@ pub(super) fn parsed(flow: &wit::Flow) -> Result<Flow, String> {
     if tuple.source.address.is_ipv4() != tuple.destination.address.is_ipv4() {
         return Err(format!("a flow from {tuple} mixes families; give two addresses of one"));
     }
-    let protocol = match flow.protocol {
+    Ok(Flow { protocol: protocol(flow.protocol), tuple })
+}
+
+pub(super) fn protocol(protocol: wit::FlowProtocol) -> FlowProtocol {
+    match protocol {
         wit::FlowProtocol::Tcp => FlowProtocol::Tcp,
         wit::FlowProtocol::Udp => FlowProtocol::Udp,
-    };
-    Ok(Flow { protocol, tuple })
+    }
 }
 
 impl Inspection for Flow {

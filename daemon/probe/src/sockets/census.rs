@@ -8,12 +8,11 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use sonde_core::observation::sockets::{Census, CensusGroup, CensusKey, CensusRequest};
+use sonde_core::observation::sockets::{Census, CensusGroup, CensusKey};
 
 use super::filter::Filter;
-use super::row::{Protocol, Row};
-use super::states::{States, is_listener, state_name};
+use super::row::Row;
+use super::states::{is_listener, state_name};
 use super::table::{Listing, Socket, walk};
 use super::twice;
 use crate::inspection::Problem;
@@ -55,18 +54,6 @@ struct Sums {
 /// Texts by the order in which they were seen first.
 #[derive(Debug, Default)]
 struct Texts(HashMap<String, usize>);
-
-/// The filter of a request of a check: TCP alone.
-pub(super) fn filter(request: &CensusRequest) -> Result<Filter, Problem> {
-    Ok(Filter {
-        protocols: vec![Protocol::Tcp],
-        states: States::of(&request.states)?,
-        local_port: request.local_port.unwrap_or(0),
-        peer: request.peer_address.map(|address| IpNet::from(address.to_canonical())),
-        peer_port: request.peer_port.unwrap_or(0),
-        ..Filter::default()
-    })
-}
 
 /// Takes the census.
 pub(super) fn take(procfs: &Procfs, filter: Filter, by: &[CensusKey]) -> Result<Census, Problem> {
@@ -179,6 +166,7 @@ impl Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::row::Protocol;
     use super::*;
 
     fn record(state: u8, peer: u8, peer_port: u16, queue: u32) -> Vec<u8> {

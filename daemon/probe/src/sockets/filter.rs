@@ -1,10 +1,13 @@
 //! Which sockets, and the questions that this makes for the kernel: struct `inet_diag_req_v2`, struct `unix_diag_req`.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
+use sonde_core::observation::sockets::{FlowProtocol, SocketFilter};
 
 use super::bytecode::{End, Program};
 use super::reader::Reader;
-use super::row::Protocol;
+use super::row::{Protocol, Row};
 use super::states::{self, States};
 use super::table::Listing;
 use crate::inspection::Problem;
@@ -50,9 +53,52 @@ pub(super) struct Question {
     pub(super) bytes: Vec<u8>,
     /// The kernel may not know the table.
     pub(super) optional: bool,
+    /// One socket, looked up by its endpoints: the answer is it, or that there is none (or no such table).
+    pub(super) exact: bool,
 }
 
 impl Filter {
+    /// The filter of a check: TCP alone where it names no protocol.
+    pub(super) fn of(asked: &SocketFilter) -> Result<Self, Problem> {
+        let protocol = |protocol: &FlowProtocol| match protocol {
+            FlowProtocol::Tcp => Protocol::Tcp,
+            FlowProtocol::Udp => Protocol::Udp,
+        };
+        let network = |address: Option<IpAddr>| address.map(|address| IpNet::from(address.to_canonical()));
+        Ok(Self {
+            protocols: match asked.protocols.as_slice() {
+                [] => vec![Protocol::Tcp],
+                named => named.iter().map(protocol).collect(),
+            },
+            states: States::of(&asked.states)?,
+            local: network(asked.local_address),
+            local_port: asked.local_port.unwrap_or(0),
+            peer: network(asked.peer_address),
+            peer_port: asked.peer_port.unwrap_or(0),
+            pid: asked.pid,
+            ..Self::default()
+        })
+    }
+
+    /// The two ends of the one TCP socket that it leaves, where it does.
+    fn one(&self) -> Option<(IpAddr, IpAddr)> {
+        let host = |network: Option<IpNet>| {
+            network.filter(|network| network.prefix_len() == network.max_prefix_len()).map(|network| network.addr())
+        };
+        let whole = self.protocols == [Protocol::Tcp] && self.local_port != 0 && self.peer_port != 0;
+        let loose = self.device.is_some() || self.family.is_some() || self.port != 0;
+        let ends = host(self.local).zip(host(self.peer)).filter(|(local, peer)| local.is_ipv4() == peer.is_ipv4());
+        ends.filter(|_| whole && !loose)
+    }
+
+    /// Whether a socket that an exact lookup brought is the one asked for: the kernel falls back to a listener.
+    pub(super) fn is_it(&self, row: &Row<'_>) -> bool {
+        let Row::Inet(inet) = row else { return false };
+        self.one().is_some_and(|ends| ends == (inet.local(), inet.peer()))
+            && (inet.local_port(), inet.peer_port()) == (self.local_port, self.peer_port)
+            && self.states.0 & 1_u32.checked_shl(row.state().into()).unwrap_or(0) != 0
+    }
+
     /// Whether it asks for something that only sockets with addresses have.
     pub fn needs_addresses(&self) -> bool {
         self.family.is_some()
@@ -64,6 +110,14 @@ impl Filter {
 
     /// The dumps that answer it. Inside the vantage only, where devices have their numbers.
     pub(super) fn questions(&self, listing: &Listing) -> Result<Vec<Question>, Problem> {
+        if let Some((local, peer)) = self.one() {
+            return Ok(vec![Question {
+                protocol: Protocol::Tcp,
+                bytes: self.lookup(local, peer, listing),
+                optional: true,
+                exact: true,
+            }]);
+        }
         let program = self.program()?.assemble();
         let asked = if self.protocols.is_empty() { &[Protocol::Tcp, Protocol::Udp][..] } else { &self.protocols };
         let mut questions = Vec::new();
@@ -75,13 +129,14 @@ impl Filter {
             let optional = asked.len() > 1 && protocol != Protocol::Tcp;
             if protocol == Protocol::Unix {
                 if !self.needs_addresses() {
-                    questions.push(Question { protocol, bytes: unix(states, listing), optional });
+                    questions.push(Question { protocol, bytes: unix(states, listing), optional, exact: false });
                 }
                 continue;
             }
             for family in self.families() {
                 let bytes = self.inet(protocol, family, states, listing, &program);
-                questions.push(Question { protocol, bytes, optional: optional || family == libc::AF_INET6 });
+                let optional = optional || family == libc::AF_INET6;
+                questions.push(Question { protocol, bytes, optional, exact: false });
             }
         }
         Ok(questions)
@@ -120,6 +175,29 @@ impl Filter {
             program.device(index);
         }
         Ok(program)
+    }
+
+    /// A dump of TCP that costs nothing, whatever the table: listeners lie apart, by their ports.
+    pub(super) fn any(listing: &Listing) -> Vec<u8> {
+        let nowhere = Self { local_port: 1, ..Self::default() };
+        nowhere.inet(Protocol::Tcp, libc::AF_INET, states::LISTEN, listing, &[])
+    }
+
+    /// The request with struct `inet_diag_sockid` filled in.
+    fn lookup(&self, local: IpAddr, peer: IpAddr, listing: &Listing) -> Vec<u8> {
+        let family = if local.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+        let mut bytes = self.inet(Protocol::Tcp, family, states::ALL, listing, &[]);
+        bytes.truncate(ADDRESSES_AT);
+        for address in [local, peer] {
+            match address {
+                IpAddr::V4(address) => bytes.extend([&address.octets()[..], &[0; 12]].concat()),
+                IpAddr::V6(address) => bytes.extend(address.octets()),
+            }
+        }
+        bytes.extend_from_slice(&0_u32.to_ne_bytes());
+        // Two words of ones: `INET_DIAG_NOCOOKIE`.
+        bytes.resize(INET_REQUEST_BYTES, 0xff);
+        bytes
     }
 
     fn inet(&self, protocol: Protocol, family: i32, states: u32, listing: &Listing, program: &[u8]) -> Vec<u8> {
@@ -174,6 +252,9 @@ fn possible(protocol: Protocol) -> u32 {
 /// struct `inet_diag_req_v2`.
 const INET_REQUEST_BYTES: usize = 56;
 
+/// Where the addresses lie in it, behind the two ports.
+const ADDRESSES_AT: usize = 12;
+
 /// Bits of `idiag_ext`: 1 << (attribute - 1).
 const INET_DIAG_INFO: u8 = 1 << 1;
 const INET_DIAG_CONG: u8 = 1 << 3;
@@ -212,6 +293,40 @@ mod tests {
         let of_unix = Filter { protocols: vec![Protocol::Unix], ..Filter::default() };
         assert_eq!(questions(of_unix.clone()).len(), 1);
         assert_eq!(questions(Filter { port: 80, ..of_unix }), []);
+    }
+
+    #[test]
+    fn two_whole_endpoints_of_tcp_are_looked_up() {
+        let end = |text: &str| text.parse().ok();
+        let one = Filter {
+            protocols: vec![Protocol::Tcp],
+            local: end("10.0.0.1/32"),
+            local_port: 443,
+            peer: end("10.0.0.2/32"),
+            peer_port: 40_000,
+            ..Filter::default()
+        };
+        let exact = |filter: Filter| {
+            let listing = Listing { filter, ..Listing::default() };
+            let questions = listing.filter.questions(&listing).expect("questions");
+            questions.into_iter().map(|question| (question.exact, question.bytes)).collect::<Vec<_>>()
+        };
+        let questions = exact(one.clone());
+        let [(true, bytes)] = questions.as_slice() else { panic!("a dump: {questions:?}") };
+        assert_eq!(bytes.len(), INET_REQUEST_BYTES);
+        assert_eq!(bytes[8..16], [1, 187, 156, 64, 10, 0, 0, 1]);
+        assert_eq!(
+            (&bytes[28..32], &bytes[44..]),
+            (&[10, 0, 0, 2][..], &[0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255][..])
+        );
+        for several in [
+            Filter { peer_port: 0, ..one.clone() },
+            Filter { peer: end("10.0.0.0/24"), ..one.clone() },
+            Filter { protocols: vec![Protocol::Tcp, Protocol::Udp], ..one.clone() },
+            Filter { peer: end("fd00::1/128"), ..one },
+        ] {
+            assert!(exact(several).iter().all(|(exact, _)| !exact));
+        }
     }
 
     #[test]

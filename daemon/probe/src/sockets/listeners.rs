@@ -17,6 +17,8 @@ use crate::vantage::Procfs;
 
 const ALLOWED: Duration = Duration::from_secs(2);
 const ATTEMPT: &str = "list the TCP listeners";
+/// Of the contract: further processes of a pre-fork server say nothing new.
+const WORKERS: usize = 64;
 
 #[derive(Debug, Default)]
 struct Found {
@@ -25,7 +27,7 @@ struct Found {
     half_open: HashMap<(IpAddr, u16), u32>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     local: IpAddr,
     port: u16,
@@ -34,6 +36,7 @@ struct Entry {
     uid: u32,
     inode: u32,
     v6only: bool,
+    device: Option<String>,
 }
 
 /// The listeners, or those of one port, by port and address.
@@ -58,20 +61,25 @@ pub(super) fn list(procfs: &Procfs, port: Option<u16>) -> Result<Vec<Listener>, 
     })?;
     found.listeners.sort_by_key(|entry| (entry.port, entry.local, entry.inode));
     let inodes: HashSet<u32> = found.listeners.iter().map(|entry| entry.inode).collect();
-    let owners = owners::find(procfs, &inodes);
+    let mut owners = owners::find(procfs, &inodes, 1 + WORKERS);
     let half_open = attribute(&found);
-    let listener = |(entry, syn_received): (&Entry, u32)| Listener {
-        address: entry.local,
-        port: entry.port,
-        v6only: entry.v6only,
-        queued: entry.queued,
-        backlog: entry.backlog,
-        syn_received,
-        uid: entry.uid,
-        inode: entry.inode,
-        process: owners.get(&entry.inode).cloned(),
+    let listener = |(entry, syn_received): (Entry, u32)| {
+        let mut holders = owners.remove(&entry.inode).unwrap_or_default().into_iter();
+        Listener {
+            address: entry.local,
+            port: entry.port,
+            v6only: entry.v6only,
+            queued: entry.queued,
+            backlog: entry.backlog,
+            syn_received,
+            uid: entry.uid,
+            inode: entry.inode,
+            process: holders.next(),
+            device: entry.device,
+            workers: holders.collect(),
+        }
     };
-    Ok(found.listeners.iter().zip(half_open).map(listener).collect())
+    Ok(found.listeners.into_iter().zip(half_open).map(listener).collect())
 }
 
 /// Asks for the listeners of one port, and takes any answer.
@@ -87,7 +95,7 @@ impl Found {
     fn add(&mut self, socket: &Socket<'_>) {
         let Row::Inet(inet) = &socket.row else { return };
         if is_listener(socket.row.state()) {
-            self.listeners.push(Entry::of(&socket.row, inet));
+            self.listeners.push(Entry::of(socket, inet));
         } else {
             let count = self.half_open.entry((inet.local(), inet.local_port())).or_default();
             *count = count.saturating_add(1);
@@ -96,7 +104,8 @@ impl Found {
 }
 
 impl Entry {
-    fn of(row: &Row<'_>, inet: &InetRow<'_>) -> Self {
+    fn of(socket: &Socket<'_>, inet: &InetRow<'_>) -> Self {
+        let row = &socket.row;
         Self {
             local: inet.local(),
             port: inet.local_port(),
@@ -105,6 +114,7 @@ impl Entry {
             uid: row.uid(),
             inode: row.inode(),
             v6only: inet.v6only,
+            device: (!socket.device.is_empty()).then(|| socket.device.to_owned()),
         }
     }
 }
@@ -133,7 +143,7 @@ mod tests {
 
     fn listener(address: &str, port: u16) -> Entry {
         let local = address.parse().expect("an address");
-        Entry { local, port, queued: 0, backlog: 128, uid: 0, inode: 1, v6only: false }
+        Entry { local, port, queued: 0, backlog: 128, uid: 0, inode: 1, v6only: false, device: None }
     }
 
     fn half_open(address: &str, port: u16, count: u32) -> ((IpAddr, u16), u32) {

@@ -111,30 +111,31 @@ fn collect(procfs: &Procfs, pid: u32, deadline: Instant, owners: &mut Vec<Owner>
     }));
 }
 
-/// The processes that hold the sockets with these inodes. Where several share one, the lowest pid is named: the parent, as a rule.
-pub(super) fn find(procfs: &Procfs, inodes: &HashSet<u32>) -> HashMap<u32, Process> {
-    let mut found = HashMap::new();
+/// The processes that hold the sockets with these inodes, by pid, at most `most` of each.
+pub(super) fn find(procfs: &Procfs, inodes: &HashSet<u32>, most: usize) -> HashMap<u32, Vec<Process>> {
+    let mut found: HashMap<u32, Vec<Process>> = HashMap::new();
     if inodes.is_empty() {
         return found;
     }
     let deadline = Instant::now() + ALLOWED;
     for pid in pids(procfs) {
-        if found.len() == inodes.len() || Instant::now() > deadline {
+        if Instant::now() > deadline {
             break;
         }
         let Ok(process) = open_directory(procfs, &pid.to_string()) else { continue };
-        let mut held = Vec::new();
+        let mut held = HashSet::new();
         each_socket(&process, deadline, |_, inode| {
             if inodes.contains(&inode) {
-                held.push(inode);
+                held.insert(inode);
             }
         });
-        if held.iter().all(|inode| found.contains_key(inode)) {
+        held.retain(|inode| found.get(inode).map_or(0, Vec::len) < most);
+        if held.is_empty() {
             continue;
         }
         if let Some(process) = describe(&process, pid) {
             for inode in held {
-                found.entry(inode).or_insert_with(|| process.clone());
+                found.entry(inode).or_default().push(process.clone());
             }
         }
     }
@@ -235,8 +236,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let file = std::fs::File::from(OwnedFd::from(listener));
         let inode = u32::try_from(file.metadata().expect("metadata").ino()).expect("32 bits");
-        let found = find(&Procfs::open().expect("/proc"), &HashSet::from([inode]));
-        let process = &found[&inode];
+        let found = find(&Procfs::open().expect("/proc"), &HashSet::from([inode]), 8);
+        let [process] = found[&inode].as_slice() else { panic!("{found:?}") };
         assert_eq!(process.pid, std::process::id());
         assert!(process.open_files > Some(3), "{process:?}");
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
@@ -246,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_socket_of_nobody_has_no_owner() {
-        assert!(find(&Procfs::open().expect("/proc"), &HashSet::from([u32::MAX])).is_empty());
+        assert!(find(&Procfs::open().expect("/proc"), &HashSet::from([u32::MAX]), 8).is_empty());
     }
 
     #[test]

@@ -20,6 +20,7 @@ const HEADER_BYTES: usize = 16;
 /// `SOCK_DIAG_BY_FAMILY` of `linux/sock_diag.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLM_F_REQUEST: u16 = 1;
+const NLM_F_ACK: u16 = 4;
 const NLM_F_DUMP: u16 = 0x300;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 const NLMSG_ERROR: u16 = 2;
@@ -65,11 +66,29 @@ impl Reader {
     pub(super) fn dump(
         &mut self,
         request: &[u8],
+        visit: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<Dumped, Broken> {
+        self.ask(request, NLM_F_DUMP, visit)
+    }
+
+    /// Asks for one socket by its endpoints. The acknowledgement that follows it ends the answer, as the last message ends a dump.
+    pub(super) fn look_up(
+        &mut self,
+        request: &[u8],
+        visit: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<Dumped, Broken> {
+        self.ask(request, NLM_F_ACK, visit)
+    }
+
+    fn ask(
+        &mut self,
+        request: &[u8],
+        flags: u16,
         mut visit: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<Dumped, Broken> {
         // A dump that the visitor left would stand in the way of the next one.
         let socket = open().map_err(|error| Broken::Failed(self.problem(&error)))?;
-        socket.send(&message(request), 0).map_err(|error| Broken::Failed(self.problem(&error)))?;
+        socket.send(&message(request, flags), 0).map_err(|error| Broken::Failed(self.problem(&error)))?;
         let mut dumped = Dumped::default();
         loop {
             let length = self.receive(&socket)?;
@@ -197,12 +216,12 @@ fn open() -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn message(request: &[u8]) -> Vec<u8> {
+fn message(request: &[u8], flags: u16) -> Vec<u8> {
     let length = u32::try_from(HEADER_BYTES + request.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEADER_BYTES + request.len());
     bytes.extend_from_slice(&length.to_ne_bytes());
     bytes.extend_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    bytes.extend_from_slice(&(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
+    bytes.extend_from_slice(&(NLM_F_REQUEST | flags).to_ne_bytes());
     // Sequence and port.
     bytes.extend_from_slice(&1_u32.to_ne_bytes());
     bytes.extend_from_slice(&0_u32.to_ne_bytes());
@@ -218,12 +237,12 @@ mod tests {
 
     #[test]
     fn records_are_found_among_other_messages() {
-        let mut bytes = message(&[1, 2, 3]);
+        let mut bytes = message(&[1, 2, 3], NLM_F_DUMP);
         bytes.push(0);
-        let mut noop = message(&[]);
+        let mut noop = message(&[], NLM_F_DUMP);
         noop[4] = 1;
         bytes.extend(noop);
-        bytes.extend(message(&[4]));
+        bytes.extend(message(&[4], NLM_F_DUMP));
         let mut found = Vec::new();
         assert!(each_record(&bytes, |record| found.push(record.to_vec())));
         assert_eq!(found, [vec![1, 2, 3], vec![4]]);
@@ -231,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_message_that_is_cut_short_is_malformed() {
-        let bytes = message(&[1, 2, 3, 4]);
+        let bytes = message(&[1, 2, 3, 4], NLM_F_DUMP);
         for cut in 1..bytes.len() {
             assert!(!each_record(&bytes[..cut], |_| {}), "{cut}");
         }

@@ -88,8 +88,11 @@ pub(super) fn walk(
     let mut walked = Walked { owners_cut: cut, ..Walked::default() };
     for question in filter.questions(listing)? {
         let protocol = question.protocol;
-        let outcome = reader.dump(&question.bytes, |record| {
+        let each = |record: &[u8]| {
             let Some(row) = Row::parse(protocol, record) else { return ControlFlow::Continue(()) };
+            if question.exact && !filter.is_it(&row) {
+                return ControlFlow::Continue(());
+            }
             if of_process.as_ref().is_some_and(|owners| owners.of_inode(row.inode()).is_empty()) {
                 return ControlFlow::Continue(());
             }
@@ -104,13 +107,20 @@ pub(super) fn walk(
                 cgroup: cgroups.as_mut().map_or("", |cgroups| cgroups.path(cgroup_id)),
                 row,
             })
-        });
+        };
+        let outcome =
+            if question.exact { reader.look_up(&question.bytes, each) } else { reader.dump(&question.bytes, each) };
         match outcome {
             Ok(Dumped { changed, stopped }) => {
                 walked.changed |= changed;
                 if stopped {
                     return Ok(Walked { stopped, ..walked });
                 }
+            }
+            // No such socket; or no such table, which any dump tells.
+            Err(Broken::Refused(libc::ENOENT)) if question.exact => {
+                let asked = reader.dump(&Filter::any(listing), |_| ControlFlow::Break(()));
+                asked.map_err(|broken| reader.failure(broken))?;
             }
             // A kernel without IPv6, or without the module of a table that is asked for among others, has no sockets of it.
             Err(Broken::Refused(libc::ENOENT | libc::EAFNOSUPPORT)) if question.optional => {}

@@ -4,8 +4,10 @@ use std::net::{IpAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use sonde_core::observation::sockets::{CensusKey, CensusRequest, Listener};
-use sonde_probe::sockets::{census, counters, listeners};
+use sonde_core::observation::sockets::{
+    CensusKey, CensusRequest, FindRequest, FlowProtocol, Listener, SocketFilter, SocketOrder,
+};
+use sonde_probe::sockets::{census, counters, find, listeners};
 use sonde_probe::vantage::Vantage;
 
 use crate::lab::{Netns, clock, eventually, need_root};
@@ -126,7 +128,10 @@ async fn a_census_groups_and_filters_like_ss() {
     // The peer has closed, we have not: CLOSE-WAIT on our side, FIN-WAIT-2 on theirs.
     clients[0].shutdown(std::net::Shutdown::Write).expect("it can be");
     std::io::Write::write_all(&mut &clients[1], b"12345").expect("it can be");
-    let by_state = CensusRequest { by: vec![CensusKey::State], local_port: Some(8001), ..CensusRequest::default() };
+    let by_state = CensusRequest {
+        by: vec![CensusKey::State],
+        filter: SocketFilter { local_port: Some(8001), ..SocketFilter::default() },
+    };
     tokio::time::sleep(Duration::from_millis(50)).await;
     let found = census(&vantage, &clock(), &by_state).await.expect("a census");
     let groups: Vec<(&str, u64)> = found.groups.iter().map(|group| (group.key[0].as_str(), group.count)).collect();
@@ -136,16 +141,68 @@ async fn a_census_groups_and_filters_like_ss() {
     assert_eq!(found.total, u64::try_from(lines).expect("few"));
     let to_peer = CensusRequest {
         by: vec![CensusKey::PeerAddress, CensusKey::PeerPort, CensusKey::State],
-        states: vec!["FIN-WAIT-2".to_owned()],
-        peer_address: Some(ip("127.0.0.1")),
-        peer_port: Some(8001),
-        ..CensusRequest::default()
+        filter: SocketFilter {
+            states: vec!["FIN-WAIT-2".to_owned()],
+            peer_address: Some(ip("127.0.0.1")),
+            peer_port: Some(8001),
+            ..SocketFilter::default()
+        },
     };
     let found = census(&vantage, &clock(), &to_peer).await.expect("a census");
     assert_eq!(
         (found.total, found.groups[0].key.as_slice()),
         (1, &["127.0.0.1", "8001", "FIN-WAIT-2"].map(str::to_owned)[..])
     );
+    drop(accepted);
+}
+
+#[tokio::test]
+async fn a_search_brings_the_foremost_whole_and_one_connection_exactly() {
+    need_root!("a_search_brings_the_foremost_whole_and_one_connection_exactly");
+    let namespace = Netns::create();
+    let vantage = namespace.vantage();
+    let server = listen(&vantage, "127.0.0.1:8001", 64, false);
+    let clients = [(); 5].map(|()| connect(&vantage, "127.0.0.1:8001"));
+    let accepted = [(); 5].map(|()| server.accept().expect("a connection").0);
+    for (client, bytes) in clients.iter().zip([10, 500, 0, 30, 500_usize]) {
+        std::io::Write::write_all(&mut &*client, &vec![0; bytes]).expect("it can be");
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let of_port = SocketFilter { local_port: Some(8001), ..SocketFilter::default() };
+    let request = FindRequest { filter: of_port.clone(), order: SocketOrder::ReceiveQueue, limit: 3 };
+
+    let found = find(&vantage, &clock(), &request).await.expect("sockets");
+
+    let queues: Vec<u32> = found.sockets.iter().map(|socket| socket.receive_queue).collect();
+    assert_eq!((queues.as_slice(), found.total), (&[500, 500, 30][..], 6), "{}", namespace.exec("ss -Htan"));
+    let first = &found.sockets[0];
+    assert_eq!(first.processes.first().map(|process| process.pid), Some(std::process::id()));
+    assert_eq!(first.info.as_ref().map(|info| (info.state.as_str(), info.bytes_received)), Some(("ESTAB", 500)));
+    assert!(first.memory.is_some_and(|memory| memory.receive_buffer > 0 && memory.receive_allocated > 0), "{first:?}");
+    assert!(first.flow.is_some_and(|flow| flow.rcv_wnd > 0) && first.congestion.is_some(), "{first:?}");
+
+    let peer = first.peer.expect("a connection has one");
+    let exactly = |local_port, states: &[&str]| FindRequest {
+        filter: SocketFilter {
+            local_address: Some(first.local.address),
+            local_port: Some(local_port),
+            peer_address: Some(peer.address),
+            peer_port: Some(peer.port),
+            states: states.iter().map(|state| (*state).to_owned()).collect(),
+            ..SocketFilter::default()
+        },
+        order: SocketOrder::Listed,
+        limit: 8,
+    };
+    let one = find(&vantage, &clock(), &exactly(8001, &[])).await.expect("a lookup");
+    assert_eq!(one.sockets.iter().map(|socket| socket.cookie).collect::<Vec<_>>(), [first.cookie]);
+    let nothing = [exactly(8002, &[]), exactly(8001, &["TIME-WAIT"])];
+    for absent in &nothing {
+        assert_eq!(find(&vantage, &clock(), absent).await.expect("a lookup").total, 0, "{absent:?}");
+    }
+    let udp = SocketFilter { protocols: vec![FlowProtocol::Udp], ..of_port };
+    let none = find(&vantage, &clock(), &FindRequest { filter: udp, ..request }).await.expect("sockets");
+    assert_eq!(none.total, 0);
     drop(accepted);
 }
 

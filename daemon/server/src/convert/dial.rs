@@ -32,7 +32,7 @@ fn connection(connection: &core::Connection) -> v1::Connection {
     }
 }
 
-fn tcp_info(info: &core::TcpInfo) -> v1::TcpInfo {
+pub(super) fn tcp_info(info: &core::TcpInfo) -> v1::TcpInfo {
     v1::TcpInfo {
         state: info.state.clone(),
         rtt: Some(duration(info.rtt)),

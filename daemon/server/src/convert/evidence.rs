@@ -42,9 +42,8 @@ fn call(call: &Call) -> Message {
             let empty = sonde_core::observation::sockets::Census::default();
             Message::Census(sockets::census(request, answer.as_ref().unwrap_or(&empty)))
         }
-        Call::Counters { answer } => {
-            Message::Counters(answer.as_ref().map_or_else(|_| v1::Counters::default(), sockets::counters))
-        }
+        Call::Find { request, answer } => Message::SocketSearch(sockets::search(request, answer.as_ref().ok())),
+        Call::Counters { host, answer } => Message::Counters(sockets::counters(*host, answer.as_ref().ok())),
         Call::Conntrack { flow, answer } => {
             Message::ConntrackLookup(sockets::conntrack(flow, answer.as_ref().ok().and_then(Option::as_ref)))
         }

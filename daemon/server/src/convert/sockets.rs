@@ -1,6 +1,7 @@
 //! Messages of the interface `sockets`.
 
 mod conntrack;
+mod find;
 
 use sonde_core::observation::sockets as core;
 use sonde_proto::v1;
@@ -9,6 +10,7 @@ use super::failure::counter;
 use super::{address, duration};
 
 pub(super) use conntrack::conntrack;
+pub(super) use find::search;
 
 pub(super) fn listeners(port: Option<u16>, listeners: &[core::Listener]) -> v1::Listeners {
     v1::Listeners { port: port.unwrap_or_default().into(), listeners: listeners.iter().map(listener).collect() }
@@ -17,19 +19,23 @@ pub(super) fn listeners(port: Option<u16>, listeners: &[core::Listener]) -> v1::
 pub(super) fn census(request: &core::CensusRequest, census: &core::Census) -> v1::Census {
     v1::Census {
         by: request.by.iter().map(|key| census_key(*key).into()).collect(),
-        states: request.states.clone(),
-        local_port: request.local_port.unwrap_or_default().into(),
-        peer_address: address(request.peer_address),
-        peer_port: request.peer_port.unwrap_or_default().into(),
+        states: request.filter.states.clone(),
+        local_port: request.filter.local_port.unwrap_or_default().into(),
+        peer_address: address(request.filter.peer_address),
+        peer_port: request.filter.peer_port.unwrap_or_default().into(),
+        protocols: protocols(&request.filter),
+        local_address: address(request.filter.local_address),
+        pid: request.filter.pid.unwrap_or_default(),
         groups: census.groups.iter().map(group).collect(),
         total: census.total,
     }
 }
 
-pub(super) fn counters(counters: &core::Counters) -> v1::Counters {
+pub(super) fn counters(host: bool, counters: Option<&core::Counters>) -> v1::Counters {
     v1::Counters {
-        taken_at: Some(duration(counters.taken_at)),
-        counters: counters.counters.iter().map(counter).collect(),
+        taken_at: counters.map(|counters| duration(counters.taken_at)),
+        counters: counters.map_or_else(Vec::new, |counters| counters.counters.iter().map(counter).collect()),
+        with_devices: host,
     }
 }
 
@@ -44,6 +50,8 @@ pub(crate) fn listener(listener: &core::Listener) -> v1::Listener {
         uid: listener.uid,
         inode: listener.inode,
         process: listener.process.as_ref().map(process),
+        device: listener.device.clone().unwrap_or_default(),
+        workers: listener.workers.iter().map(process).collect(),
     }
 }
 
@@ -55,6 +63,15 @@ fn process(process: &core::Process) -> v1::Process {
         open_files: process.open_files,
         open_files_limit: process.open_files_limit,
     }
+}
+
+/// `tcp`, `udp`; TCP where none is asked for.
+fn protocols(filter: &core::SocketFilter) -> Vec<String> {
+    let asked = match filter.protocols.as_slice() {
+        [] => &[core::FlowProtocol::Tcp][..],
+        asked => asked,
+    };
+    asked.iter().map(|protocol| protocol.name().to_owned()).collect()
 }
 
 fn census_key(key: core::CensusKey) -> v1::CensusKey {

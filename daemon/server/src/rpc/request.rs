@@ -8,7 +8,7 @@ use std::time::Duration;
 use sonde_core::grant::Grants;
 use sonde_core::manifest::Manifest;
 use sonde_core::plan::{Plan, PlanError, Selection};
-use sonde_core::target::Target;
+use sonde_core::target::{Target, TargetKind};
 use sonde_host::Check;
 use sonde_proto::v1;
 use tokio::time::Instant;
@@ -75,10 +75,11 @@ pub(super) fn carry_on(on_disconnect: i32) -> Result<bool, Status> {
 pub(super) async fn prepare(
     shared: &Shared,
     checks: &[Arc<Check>],
-    asked: Asked,
+    mut asked: Asked,
     caller: &Caller,
 ) -> Result<Prepared, Status> {
     let target = target(&asked.target)?;
+    asked.vantage = asked.vantage.or_else(|| place_of(&target));
     let budget = budget(asked.budget, shared.config.runs.budget)?;
     let mut grants = Grants::for_target(&target);
     endpoints(&mut grants, &asked.endpoints)?;
@@ -117,6 +118,14 @@ fn target(text: &str) -> Result<Target, Status> {
         return Err(refusal::invalid("target", problem));
     }
     text.parse().map_err(|error| refusal::invalid("target", format!("failed to {error}")))
+}
+
+/// A process is looked at from where it is itself, unless the caller says from where.
+fn place_of(target: &Target) -> Option<v1::Vantage> {
+    match target.kind {
+        TargetKind::Process { pid } => Some(v1::Vantage { r#where: Some(v1::vantage::Where::Pid(pid)) }),
+        _ => None,
+    }
 }
 
 fn budget(asked: Option<prost_types::Duration>, default: Duration) -> Result<Duration, Status> {

@@ -15,6 +15,16 @@ pub enum FlowProtocol {
     Udp,
 }
 
+impl FlowProtocol {
+    /// `tcp`, `udp`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
 /// A flow, as its first packet carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {

@@ -23,7 +23,12 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
             own.attributes.extend(total.map(|total| KeyValue::new("sonde.count", total)));
             "count sockets".into()
         }
-        Call::Counters { answer } => {
+        Call::Find { answer, .. } => {
+            let total = answer.as_ref().ok().map(|found| i64::try_from(found.total).unwrap_or(i64::MAX));
+            own.attributes.extend(total.map(|total| KeyValue::new("sonde.count", total)));
+            "find sockets".into()
+        }
+        Call::Counters { answer, .. } => {
             own.attributes.extend(answer.as_ref().ok().map(|counters| count(counters.counters.len())));
             "read counters".into()
         }
