@@ -23,6 +23,7 @@ pub(crate) mod dial;
 pub(crate) mod dns;
 pub(crate) mod listeners;
 pub(crate) mod man;
+pub(crate) mod parameter;
 pub(crate) mod path;
 pub(crate) mod sockets;
 pub(crate) mod view;

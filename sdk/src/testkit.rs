@@ -12,6 +12,7 @@
 
 mod dial;
 mod dns;
+mod host;
 mod path;
 mod segment;
 mod sockets;
@@ -22,6 +23,10 @@ pub use self::dns::{
     walk_server, zone,
 };
 
+pub use self::host::{
+    cgroup_answer, cgroup_facts, environment_answer, host_answer, host_facts, process_answer, process_facts,
+    sysctls_answer,
+};
 pub use self::segment::{arp_answer, conntrack_answer};
 pub use self::sockets::{flow, process, socket, sockets_answer};
 
@@ -35,7 +40,7 @@ use crate::dial::{
 };
 use crate::report::{Finding, Stance, Strength};
 use crate::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer};
-use crate::system::{Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind};
+use crate::system::{Family, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind};
 use crate::types::{Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Phase, Reason, Timing};
 
 /// The id of the `n`th call; distinct for distinct `n`, never zero.
@@ -338,11 +343,14 @@ pub fn census_answer(n: u64, groups: &[(&[&str], u64)]) -> CensusAnswer {
 pub fn route(gateway: Option<&str>) -> Route {
     Route {
         kind: RouteKind::Unicast,
+        family: Family::Ipv4,
         gateway: gateway.map(str::to_owned),
         device: Some("eth0".to_owned()),
         source: Some("192.0.2.100".to_owned()),
         prefix: None,
         mtu: None,
+        metric: None,
+        table: Some(254),
     }
 }
 
@@ -377,6 +385,8 @@ pub fn link(name: &str, addresses: &[&str]) -> Link {
         mtu: 1500,
         addresses: addresses.iter().map(|a| (*a).to_owned()).collect(),
         statistics: vec![],
+        kind: None,
+        master: None,
     }
 }
 

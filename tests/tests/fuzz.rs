@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 /// A name of a target, which is also that of its corpus.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 14] = [
+const TARGETS: [Target; 16] = [
     ("message", properties::message),
     ("resolv_conf", properties::resolv_conf),
     ("nsswitch", properties::nsswitch),
@@ -27,6 +27,8 @@ const TARGETS: [Target; 14] = [
     ("error_queue", properties::error_queue),
     ("arp", properties::arp),
     ("sock_diag", properties::sock_diag),
+    ("rtnetlink", properties::rtnetlink),
+    ("proc_text", properties::proc_text),
 ];
 
 /// Mutations of each seed.

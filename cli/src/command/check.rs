@@ -13,6 +13,7 @@ use sonde_proto::v1::{
 };
 
 use crate::arguments::{Format, Global, target};
+use crate::command::parameter::parameter;
 use crate::command::{LARGEST_MESSAGE_BYTES, MOST_PAGES, PAGE_SIZE, answer, deadline, vantage};
 use crate::connection::Session;
 use crate::error::CommandError;
@@ -45,7 +46,7 @@ pub(crate) struct Run {
     /// What to run it on, as for `sonde diagnose`
     #[arg(value_name = "TARGET", default_value = "host", value_parser = target)]
     target: String,
-    /// An argument of the check; can be repeated
+    /// An argument of the check, `NAME=@FILE` to read it from a file (`@@` begins a value with an @); can be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<CheckArgument>,
     /// A further destination that the run may touch; can be repeated
@@ -123,14 +124,6 @@ async fn describe(session: &Session, global: &Global, output: &Output, name: Str
     Ok(exit::HEALTHY)
 }
 
-/// `NAME=VALUE`.
-pub(crate) fn parameter(text: &str) -> Result<CheckArgument, String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok(CheckArgument { name: name.into(), value: value.into() }),
-        _ => Err("write NAME=VALUE, such as attempts=3".into()),
-    }
-}
-
 /// A name holds neither slash nor dot.
 fn is_path(check: &str) -> bool {
     check.contains('/') || Path::new(check).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wasm"))
@@ -166,15 +159,6 @@ mod tests {
         assert!(is_path("mine.wasm"));
         assert!(is_path("/tmp/mine"));
         assert!(!is_path("connect"));
-    }
-
-    #[test]
-    fn a_parameter_keeps_what_comes_after_the_first_equals_sign() {
-        let parsed = parameter("query=a=b").expect("it is right");
-
-        assert_eq!((parsed.name.as_str(), parsed.value.as_str()), ("query", "a=b"));
-        assert!(parameter("=3").is_err());
-        assert!(parameter("attempts").is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
 use sonde_proto::v1::{CheckArgument, CheckSelection, DiagnoseRequest, OnDisconnect};
 
 use crate::arguments::{Global, target};
-use crate::command::check::parameter;
+use crate::command::parameter::parameter;
 use crate::command::{LARGEST_MESSAGE_BYTES, vantage};
 use crate::connection::Session;
 use crate::error::CommandError;
@@ -29,7 +29,7 @@ pub(crate) struct Diagnose {
     /// Run only this check and what it builds on; can be repeated
     #[arg(long = "check", value_name = "NAME")]
     checks: Vec<String>,
-    /// An argument of the check, of which there is exactly one then; can be repeated
+    /// An argument of the check, of which there is exactly one then, `NAME=@FILE` to read it from a file; can be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<CheckArgument>,
     /// A further destination that the run may touch; can be repeated
@@ -43,8 +43,8 @@ impl Diagnose {
         match (self.parameters.as_slice(), self.checks.len()) {
             ([], _) | (_, 1) => Ok(()),
             ([first, ..], checks) => Err(CommandError::Usage(format!(
-                "\"{}={}\" of --param is an argument of one check: give exactly one --check NAME with it, not {checks}",
-                first.name, first.value
+                "\"{}\" of --param is an argument of one check: give exactly one --check NAME with it, not {checks}",
+                first.name
             ))),
         }
     }

@@ -1,6 +1,7 @@
 //! One host call in words: what was asked, and what came back.
 
 mod dns;
+mod host;
 mod http;
 mod path;
 mod segment;
@@ -43,6 +44,14 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         Some(Call::ArpLookup(lookup)) => segment::asked(lookup),
         Some(Call::Proxies(proxies)) if proxies.pid != 0 => format!("proxy variables of process {}", proxies.pid),
         Some(Call::Proxies(_)) => "proxy variables".to_owned(),
+        Some(Call::PolicyRules(_)) => "policy rules".to_owned(),
+        Some(Call::RouteTable(_)) => "routes".to_owned(),
+        Some(Call::NeighbourTable(_)) => "neighbours".to_owned(),
+        Some(Call::Sysctls(asked)) => host::settings(asked),
+        Some(Call::ProcessFacts(facts)) => format!("process {}", facts.pid),
+        Some(Call::Environment(asked)) => host::variables(asked),
+        Some(Call::CgroupFacts(facts)) => format!("cgroup of process {}", facts.pid),
+        Some(Call::HostFacts(_)) => "machine".to_owned(),
         Some(Call::Rejected(rejected)) => rejected.function.clone(),
         None => "a call of a newer daemon".to_owned(),
     }
@@ -94,10 +103,15 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
             if clock.synchronised { "synchronised" } else { "not synchronised" }.to_owned()
         }
         Some(Call::ArpLookup(lookup)) => segment::claimed(lookup),
-        Some(Call::Proxies(proxies)) => match proxies.variables.as_slice() {
-            [] => "none".to_owned(),
-            set => set.iter().map(|set| format!("{}={}", set.name, set.value)).collect::<Vec<_>>().join(" "),
-        },
+        Some(Call::Proxies(proxies)) => host::set(&proxies.variables),
+        Some(Call::PolicyRules(found)) => count(found.rules.len(), "rule", "rules"),
+        Some(Call::RouteTable(table)) => host::of_table(table.total, "route", "routes"),
+        Some(Call::NeighbourTable(table)) => host::of_table(table.total, "neighbour", "neighbours"),
+        Some(Call::Sysctls(found)) => host::values(found),
+        Some(Call::ProcessFacts(facts)) => host::process(facts),
+        Some(Call::Environment(found)) => host::set(&found.variables),
+        Some(Call::CgroupFacts(facts)) => host::cgroup(facts),
+        Some(Call::HostFacts(facts)) => host::machine(facts),
         Some(Call::Rejected(_)) => "refused".to_owned(),
         None => String::new(),
     }

@@ -182,7 +182,7 @@ fn rank(evidence: &Evidence) -> u8 {
         Some(Call::TcpDial(_) | Call::TcpSeries(_) | Call::UdpDial(_)) => 2,
         Some(Call::DnsQuery(_)) => 3,
         Some(Call::DnsResolution(_)) => 4,
-        Some(Call::DnsWalk(_)) => 5,
+        Some(Call::DnsWalk(_) | Call::ProcessFacts(_)) => 5,
         Some(Call::Listeners(_)) => 6,
         Some(Call::Census(_)) => 7,
         Some(Call::DefaultRoutes(_)) => 8,
@@ -198,6 +198,13 @@ fn rank(evidence: &Evidence) -> u8 {
             | Call::ConntrackLookup(_)
             | Call::ArpLookup(_)
             | Call::Proxies(_)
+            | Call::PolicyRules(_)
+            | Call::RouteTable(_)
+            | Call::NeighbourTable(_)
+            | Call::Sysctls(_)
+            | Call::Environment(_)
+            | Call::CgroupFacts(_)
+            | Call::HostFacts(_)
             | Call::Trace(_)
             | Call::PathMtu(_)
             | Call::Echo(_),

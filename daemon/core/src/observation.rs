@@ -145,7 +145,36 @@ pub enum Call {
     },
     Proxies {
         pid: Option<u32>,
-        answer: Result<Vec<system::ProxyVariable>, Failure>,
+        answer: Result<Vec<system::Variable>, Failure>,
+    },
+    Rules {
+        answer: Result<Vec<system::Rule>, Failure>,
+    },
+    Routes {
+        answer: Result<system::Table<system::TableRoute>, Failure>,
+    },
+    Neighbours {
+        answer: Result<system::Table<system::Neighbour>, Failure>,
+    },
+    Sysctls {
+        names: Vec<String>,
+        answer: Result<Vec<system::Sysctl>, Failure>,
+    },
+    Process {
+        pid: u32,
+        answer: Result<system::ProcessFacts, Failure>,
+    },
+    Environment {
+        pid: Option<u32>,
+        names: Vec<String>,
+        answer: Result<Vec<system::Variable>, Failure>,
+    },
+    Cgroup {
+        pid: u32,
+        answer: Result<system::CgroupFacts, Failure>,
+    },
+    Host {
+        answer: Result<system::HostFacts, Failure>,
     },
     /// A call that was refused before it became any of the above: bad arguments.
     Rejected {
@@ -182,7 +211,14 @@ impl Call {
             Self::Links { answer } => answer.as_ref().err(),
             Self::Clock { answer } => answer.as_ref().err(),
             Self::Arp { answer, .. } => answer.as_ref().err(),
-            Self::Proxies { answer, .. } => answer.as_ref().err(),
+            Self::Proxies { answer, .. } | Self::Environment { answer, .. } => answer.as_ref().err(),
+            Self::Rules { answer } => answer.as_ref().err(),
+            Self::Routes { answer } => answer.as_ref().err(),
+            Self::Neighbours { answer } => answer.as_ref().err(),
+            Self::Sysctls { answer, .. } => answer.as_ref().err(),
+            Self::Process { answer, .. } => answer.as_ref().err(),
+            Self::Cgroup { answer, .. } => answer.as_ref().err(),
+            Self::Host { answer } => answer.as_ref().err(),
             Self::Rejected { failure, .. } => Some(failure),
         }
     }

@@ -1,6 +1,9 @@
 //! The interface `system`.
 
 mod arp;
+mod machine;
+mod process;
+mod routing;
 
 use std::net::IpAddr;
 
@@ -10,11 +13,14 @@ use wasmtime::component::Accessor;
 
 use crate::bindings::Imports;
 use crate::bindings::sonde::check::system as wit;
-use crate::bindings::sonde::check::types::Property;
 use crate::inspection::{Inspection, inspect};
 use crate::run::Run;
 use crate::session::Session;
 use crate::types::{self, micros};
+
+use self::machine::{Host, Sysctls};
+use self::process::{Cgroup, Environment, Process, property};
+use self::routing::{Neighbours, Routes, Rules, listed};
 
 impl wit::Host for Session {}
 
@@ -58,9 +64,61 @@ impl wit::HostWithStore<Session> for Imports {
 
     async fn proxies(accessor: &Accessor<Session, Self>, pid: Option<u32>) -> wit::ProxiesAnswer {
         let (id, timing, answer) = inspect(accessor, types::process(pid).map(Proxies)).await;
-        let property = |variable: core::ProxyVariable| Property { name: variable.name, value: variable.value };
         let outcome = answer.map(|found| found.into_iter().map(property).collect()).map_err(Into::into);
         wit::ProxiesAnswer { evidence: id.0, timing: timing.into(), outcome }
+    }
+
+    async fn rules(accessor: &Accessor<Session, Self>) -> wit::RulesAnswer {
+        let (id, timing, answer) = inspect(accessor, Ok(Rules)).await;
+        let outcome = answer.map(|rules| rules.into_iter().map(Into::into).collect()).map_err(Into::into);
+        wit::RulesAnswer { evidence: id.0, timing: timing.into(), outcome }
+    }
+
+    async fn routes(accessor: &Accessor<Session, Self>) -> wit::RoutesAnswer {
+        let (id, timing, answer) = inspect(accessor, Ok(Routes)).await;
+        let (total, outcome) = listed(answer);
+        wit::RoutesAnswer { evidence: id.0, timing: timing.into(), outcome, total }
+    }
+
+    async fn neighbours(accessor: &Accessor<Session, Self>) -> wit::NeighboursAnswer {
+        let (id, timing, answer) = inspect(accessor, Ok(Neighbours)).await;
+        let (total, outcome) = listed(answer);
+        wit::NeighboursAnswer { evidence: id.0, timing: timing.into(), outcome, total }
+    }
+
+    async fn sysctls(accessor: &Accessor<Session, Self>, names: Vec<String>) -> wit::SysctlsAnswer {
+        let (id, timing, answer) = inspect(accessor, Sysctls::parsed(names)).await;
+        let outcome = answer.map(|found| found.into_iter().map(Into::into).collect()).map_err(Into::into);
+        wit::SysctlsAnswer { evidence: id.0, timing: timing.into(), outcome }
+    }
+
+    async fn process(accessor: &Accessor<Session, Self>, pid: u32) -> wit::ProcessAnswer {
+        let (id, timing, answer) = inspect(accessor, Process::parsed(pid)).await;
+        wit::ProcessAnswer {
+            evidence: id.0,
+            timing: timing.into(),
+            outcome: answer.map(Into::into).map_err(Into::into),
+        }
+    }
+
+    async fn environment(
+        accessor: &Accessor<Session, Self>,
+        pid: Option<u32>,
+        names: Vec<String>,
+    ) -> wit::EnvironmentAnswer {
+        let (id, timing, answer) = inspect(accessor, Environment::parsed(pid, names)).await;
+        let outcome = answer.map(|found| found.into_iter().map(property).collect()).map_err(Into::into);
+        wit::EnvironmentAnswer { evidence: id.0, timing: timing.into(), outcome }
+    }
+
+    async fn cgroup(accessor: &Accessor<Session, Self>, pid: u32) -> wit::CgroupAnswer {
+        let (id, timing, answer) = inspect(accessor, Cgroup::parsed(pid)).await;
+        wit::CgroupAnswer { evidence: id.0, timing: timing.into(), outcome: answer.map(Into::into).map_err(Into::into) }
+    }
+
+    async fn host(accessor: &Accessor<Session, Self>) -> wit::HostAnswer {
+        let (id, timing, answer) = inspect(accessor, Ok(Host)).await;
+        wit::HostAnswer { evidence: id.0, timing: timing.into(), outcome: answer.map(Into::into).map_err(Into::into) }
     }
 }
 
@@ -148,14 +206,14 @@ impl Inspection for Clock {
 struct Proxies(Option<u32>);
 
 impl Inspection for Proxies {
-    type Facts = Vec<core::ProxyVariable>;
+    type Facts = Vec<core::Variable>;
     const FUNCTION: &'static str = "system.proxies";
 
-    async fn look(&self, run: &Run) -> Result<Vec<core::ProxyVariable>, Failure> {
+    async fn look(&self, run: &Run) -> Result<Vec<core::Variable>, Failure> {
         sonde_probe::system::proxies(&run.vantage, &run.clock, self.0).await
     }
 
-    fn observed(self, answer: Result<Vec<core::ProxyVariable>, Failure>) -> Call {
+    fn observed(self, answer: Result<Vec<core::Variable>, Failure>) -> Call {
         Call::Proxies { pid: self.0, answer }
     }
 }
@@ -164,11 +222,14 @@ impl From<core::Route> for wit::Route {
     fn from(route: core::Route) -> Self {
         Self {
             kind: route.kind.into(),
+            family: route.family.into(),
             gateway: route.gateway.map(|gateway| gateway.to_string()),
             device: route.device,
             source: route.source.map(|source| source.to_string()),
             prefix: route.prefix,
             mtu: route.mtu,
+            metric: route.metric,
+            table: route.table,
         }
     }
 }
@@ -212,6 +273,8 @@ impl From<core::Link> for wit::Link {
             mtu: link.mtu,
             addresses: link.addresses,
             statistics: link.statistics.into_iter().map(Into::into).collect(),
+            kind: link.kind,
+            master: link.master,
         }
     }
 }

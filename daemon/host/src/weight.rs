@@ -3,6 +3,7 @@
 use sonde_core::observation::Call;
 use sonde_core::observation::dial::{Connection, HttpResponse, PhaseInfo, Property, TlsSession};
 use sonde_core::observation::dns::{Answer, Edns, Exchange, Query, ResolverConfig, WalkRequest, WalkResult};
+use sonde_core::observation::system::{Sysctl, Variable};
 
 /// A line with an ordinary answer.
 const LINE_BYTES: usize = 1 << 10;
@@ -58,9 +59,20 @@ pub(crate) fn of(call: &Call) -> u64 {
         Call::Arp { answer, .. } => {
             answer.as_ref().map_or(0, |asked| asked.iter().map(|question| 128 + 64 * question.claims.len()).sum())
         }
-        Call::Proxies { answer, .. } => answer
-            .as_ref()
-            .map_or(0, |found| found.iter().map(|variable| 48 + variable.name.len() + variable.value.len()).sum()),
+        Call::Proxies { answer, .. } => answer.as_deref().map_or(0, variables),
+        Call::Rules { answer } => {
+            answer.as_ref().map_or(0, |rules| rules.iter().map(|rule| 96 + rule.selector.len()).sum())
+        }
+        Call::Routes { answer } => 256 * answer.as_ref().map_or(0, |table| table.rows.len()),
+        Call::Neighbours { answer } => 192 * answer.as_ref().map_or(0, |table| table.rows.len()),
+        Call::Sysctls { names, answer } => {
+            let value = |setting: &Sysctl| 96 + setting.name.len() + setting.value.as_ref().map_or(0, String::len);
+            texts(names) + answer.as_ref().map_or(0, |found| found.iter().map(value).sum())
+        }
+        Call::Process { .. } => 512,
+        Call::Environment { names, answer, .. } => texts(names) + answer.as_deref().map_or(0, variables),
+        Call::Cgroup { answer, .. } => answer.as_ref().map_or(0, |facts| 512 + facts.path.len()),
+        Call::Host { answer } => answer.as_ref().map_or(0, |facts| 512 + variables(&facts.os)),
         Call::Conntrack { .. }
         | Call::RouteTo { .. }
         | Call::Neighbour { .. }
@@ -107,8 +119,15 @@ fn edns(edns: &Edns) -> usize {
     96 + errors.sum::<usize>() + options.sum::<usize>() + edns.nsid.as_ref().map_or(0, Vec::len)
 }
 
+fn texts(texts: &[String]) -> usize {
+    texts.iter().map(|text| 24 + text.len()).sum()
+}
+
+fn variables(variables: &[Variable]) -> usize {
+    variables.iter().map(|variable| 48 + variable.name.len() + variable.value.len()).sum()
+}
+
 fn config(config: &ResolverConfig) -> usize {
-    let texts = |texts: &[String]| -> usize { texts.iter().map(|text| 24 + text.len()).sum() };
     let directives = config.directives.iter().map(|line| 64 + line.keyword.len() + texts(&line.words));
     let lines = config.hosts_lines.iter().map(|line| 64 + texts(&line.names));
     let variables = config.environment.iter().map(|variable| 48 + variable.name.len() + variable.value.len());

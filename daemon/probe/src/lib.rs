@@ -4,6 +4,7 @@
 //! works in and the run's [`clock::RunClock`]; a network failure is data, never an `Err` that stops a run.
 
 mod attempt;
+mod cgroup_tree;
 pub mod clock;
 mod deltas;
 pub mod dial;
@@ -14,6 +15,7 @@ mod inspection;
 mod message;
 mod netlink;
 mod options;
+mod process;
 mod ready;
 pub mod sockets;
 mod stamp;

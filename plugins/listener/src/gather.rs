@@ -5,7 +5,7 @@ use std::time::Duration;
 use sonde_sdk::check::Budget;
 use sonde_sdk::dial::{TcpRequest, tcp};
 use sonde_sdk::sockets::{CensusFilter, CensusKey, Listener, census, counters, listeners};
-use sonde_sdk::system::{arp, links};
+use sonde_sdk::system::{arp, cgroup, links};
 use sonde_sdk::types::Endpoint;
 use sonde_sdk::{timer, wait};
 
@@ -19,6 +19,8 @@ const LOCAL: Duration = Duration::from_millis(400);
 const REPEATED: Duration = Duration::from_millis(1300);
 /// Addresses of this host that are dialled.
 const DIALS: usize = 4;
+/// Processes whose cgroup is read.
+const PROCESSES: usize = 8;
 
 /// Looks, dials, looks, looks.
 pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
@@ -32,6 +34,7 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
         table: None,
         links: Some(links),
         arp: None,
+        cgroups: vec![],
     };
     if let Some(port) = port {
         let addresses = addresses(&observed);
@@ -77,7 +80,20 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
     if observed.table.is_none() && port.is_some() && observed.grew(UNREAD).is_some_and(|closed| closed > 0) {
         observed.table = Some(listeners(None).await);
     }
+    let waited_for = waited_for(&observed);
+    observed.cgroups = wait::all(waited_for.into_iter().map(|pid| async move { (pid, cgroup(pid).await) })).await;
     observed
+}
+
+/// The processes at whose listeners connections waited in every look.
+fn waited_for(observed: &Observations) -> Vec<u32> {
+    let watched = observed.watched().unwrap_or_default();
+    let stuck = watched.iter().filter(|listener| listener.is_stuck());
+    let mut pids: Vec<u32> = stuck.filter_map(|listener| Some(listener.now().process.as_ref()?.pid)).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids.truncate(PROCESSES);
+    pids
 }
 
 async fn look(port: Option<u16>) -> Look {

@@ -7,7 +7,7 @@ use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer};
-use sonde_sdk::system::{ArpAnswer, LinksAnswer};
+use sonde_sdk::system::{ArpAnswer, CgroupAnswer, LinksAnswer};
 use sonde_sdk::types::{EvidenceId, Failure, Reason};
 
 /// Connections that this host closed with data of the peer unread.
@@ -29,6 +29,8 @@ pub(crate) struct Observations {
     pub(crate) links: Option<LinksAnswer>,
     /// Who else claims this host's addresses; not asked for a whole host.
     pub(crate) arp: Option<ArpAnswer>,
+    /// The cgroups of processes whose connections waited in every look, by pid, read after the last.
+    pub(crate) cgroups: Vec<(u32, CgroupAnswer)>,
 }
 
 /// One look.
@@ -107,6 +109,13 @@ impl Observations {
         Ok(c.iter()
             .filter_map(|last| Some(Watched { looks: [&a[find(a, last)?], &b[find(b, last)?], last] }))
             .collect())
+    }
+
+    /// The evidence that the process of a listener is frozen with its cgroup.
+    pub(crate) fn frozen(&self, listener: &Watched) -> Option<EvidenceId> {
+        let pid = listener.now().process.as_ref()?.pid;
+        let (_, cgroup) = self.cgroups.iter().find(|(of, _)| *of == pid)?;
+        cgroup.outcome.as_ref().is_ok_and(|facts| facts.frozen).then_some(cgroup.evidence)
     }
 
     /// Our own connections to this address that were established.

@@ -9,7 +9,7 @@ use sonde_probe::dial::{
 };
 use sonde_probe::dns::{decode, parse_hosts, parse_nsswitch, parse_resolv_conf};
 use sonde_probe::sockets::{Protocol, Row, each_record};
-use sonde_probe::system::parse_arp;
+use sonde_probe::system::{parse_arp, read_message, read_text};
 use sonde_probe::tcp_info::TcpInfoFields;
 
 /// An answer of a server.
@@ -164,4 +164,14 @@ pub(crate) fn sock_diag(bytes: &[u8]) {
     });
     // A header takes 16 bytes.
     assert!(records * 16 <= datagram.len(), "{records} records in {} bytes", datagram.len());
+}
+
+/// A message of rtnetlink, as each of its kinds.
+pub(crate) fn rtnetlink(bytes: &[u8]) {
+    read_message(bytes);
+}
+
+/// A file of /proc or of a cgroup, as each of them.
+pub(crate) fn proc_text(bytes: &[u8]) {
+    read_text(bytes);
 }

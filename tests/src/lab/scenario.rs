@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub struct Scenario {
     /// A sentence.
     pub name: String,
-    /// What is diagnosed, with words in braces.
+    /// What is diagnosed, with words in braces; `{pid}` is the process of the service that was started last.
     pub target: String,
     /// Only this check, and what it builds on.
     pub check: Option<String>,

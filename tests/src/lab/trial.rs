@@ -39,7 +39,8 @@ pub fn diagnose(scenario: &Scenario, seed: u64, inject: bool) -> Result<Answer> 
             continue;
         }
         let line = fill(&topology, line)?;
-        topology.start(&service.on, &line)?;
+        let pid = topology.start(&service.on, &line)?;
+        topology.names.set("pid", pid.to_string());
         if let Some(port) = &service.port {
             let port = fill(&topology, port)?;
             topology.wait_for_port(&service.on, &port)?;

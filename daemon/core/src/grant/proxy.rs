@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::learn::normal;
 use super::{Grants, PROXIES};
-use crate::observation::system::ProxyVariable;
+use crate::observation::system::Variable;
 
 impl Grants {
-    pub(super) fn learn_proxies(&mut self, variables: &[ProxyVariable]) {
+    pub(super) fn learn_proxies(&mut self, variables: &[Variable]) {
         let named = variables.iter().filter(|variable| !variable.name.eq_ignore_ascii_case("no_proxy"));
         for (host, ports) in named.filter_map(|variable| endpoints(&variable.value)) {
             match host.parse::<IpAddr>() {
@@ -64,8 +64,8 @@ mod tests {
     fn after(value: &str) -> Grants {
         let mut grants = Grants::default();
         grants.learn_proxies(&[
-            ProxyVariable { name: "https_proxy".to_owned(), value: value.to_owned() },
-            ProxyVariable { name: "no_proxy".to_owned(), value: "192.0.2.9:3128".to_owned() },
+            Variable { name: "https_proxy".to_owned(), value: value.to_owned() },
+            Variable { name: "no_proxy".to_owned(), value: "192.0.2.9:3128".to_owned() },
         ]);
         grants
     }

@@ -258,6 +258,8 @@ fn a_listener_target_grants_loopback_and_the_local_addresses() {
         mtu: 1500,
         addresses: vec!["10.0.0.2/24".to_owned(), "nonsense".to_owned()],
         statistics: Vec::new(),
+        kind: None,
+        master: None,
     };
     let listeners = Ok(vec![listener("::", 8080), listener("10.0.0.3", 8080), listener("10.0.0.4", 9090)]);
     let calls = [Call::Listeners { port: Some(8080), answer: listeners }, Call::Links { answer: Ok(vec![link]) }];
@@ -453,10 +455,8 @@ fn what_a_process_reads_is_a_grant_only_where_the_caller_named_it() {
 
 #[test]
 fn a_proxy_is_one_unless_it_is_granted_as_something_else_too() {
-    let proxy = |value: &str| crate::observation::system::ProxyVariable {
-        name: "http_proxy".to_owned(),
-        value: value.to_owned(),
-    };
+    let proxy =
+        |value: &str| crate::observation::system::Variable { name: "http_proxy".to_owned(), value: value.to_owned() };
     let target = target("http://10.0.0.5/");
     let mut grants = Grants::for_target(&target);
     let variables = Ok(vec![proxy("http://10.0.0.9:3128"), proxy("http://10.0.0.5:3128")]);
@@ -473,7 +473,7 @@ fn a_denial_lists_proxies_and_servers_of_zones_too() {
     let mut grants = Grants::new(None);
     grants.add_authority(ip("10.0.0.88"));
     let proxy =
-        crate::observation::system::ProxyVariable { name: "http_proxy".to_owned(), value: "10.0.0.9:3128".to_owned() };
+        crate::observation::system::Variable { name: "http_proxy".to_owned(), value: "10.0.0.9:3128".to_owned() };
     grants.learn(&target("http://orders.lab/"), &Call::Proxies { pid: None, answer: Ok(vec![proxy]) });
     let denial = grants.dial(at("10.0.0.1:80")).expect_err("not granted").to_string();
     assert!(denial.contains("10.0.0.88:53") && denial.contains("10.0.0.9:3128"), "{denial}");

@@ -1,6 +1,10 @@
 //! Records of the interface `system`.
 
 mod arp;
+mod cgroup;
+mod host;
+mod process;
+mod route;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,38 +14,18 @@ use serde::{Deserialize, Serialize};
 use super::Counter;
 
 pub use arp::{ArpClaim, ArpQuestion};
+pub use cgroup::{CgroupFacts, Pressure, PressureLine};
+pub use host::{HostFacts, NeighbourUse, Sysctl};
+pub use process::{Descriptors, ProcessFacts, Variable};
+pub use route::{Family, Route, RouteKind, Rule, TableRoute};
 
-/// rtnetlink's RTN_* kinds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are rtnetlink's; `None` is: no route matches")]
-pub enum RouteKind {
-    Unicast,
-    Local,
-    Broadcast,
-    Multicast,
-    Blackhole,
-    Unreachable,
-    Prohibit,
-    Throw,
-    None,
-    Other,
-}
-
-/// How the kernel would route.
+/// The rows of a table that may be long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Route {
-    /// Its fate.
-    pub kind: RouteKind,
-    /// Absent when on-link.
-    pub gateway: Option<IpAddr>,
-    /// By name.
-    pub device: Option<String>,
-    /// The address the kernel would choose.
-    pub source: Option<IpAddr>,
-    /// `default` or CIDR.
-    pub prefix: Option<String>,
-    /// Bytes.
-    pub mtu: Option<u32>,
+pub struct Table<T> {
+    /// Those that are listed.
+    pub rows: Vec<T>,
+    /// Listed or not.
+    pub total: u64,
 }
 
 /// A neighbour entry.
@@ -76,6 +60,10 @@ pub struct Link {
     pub addresses: Vec<String>,
     /// `rx_errors`, `tx_errors`, ...
     pub statistics: Vec<Counter>,
+    /// `veth`, `bridge`; absent for a hardware device.
+    pub kind: Option<String>,
+    /// The bridge, bond or VRF it belongs to.
+    pub master: Option<String>,
 }
 
 /// adjtimex(2).
@@ -89,13 +77,4 @@ pub struct ClockState {
     pub estimated_error: Duration,
     /// Its bound.
     pub maximum_error: Duration,
-}
-
-/// A variable that tells a client which proxy to use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProxyVariable {
-    /// As it is spelled: `HTTPS_PROXY`, `no_proxy`.
-    pub name: String,
-    /// With `***` for user and password.
-    pub value: String,
 }

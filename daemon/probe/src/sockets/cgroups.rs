@@ -2,16 +2,14 @@
 //! tree knows them all. Where no tree is mounted, or a cgroup is gone, there is no path.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType};
 
+use crate::cgroup_tree;
+use crate::process::open_directory;
 use crate::vantage::Procfs;
 
-/// `CGROUP2_SUPER_MAGIC` of linux/magic.h.
-const CGROUP2: rustix::fs::FsWord = 0x6367_7270;
-/// Where systems mount it: alone, and beside version 1. By way of /proc, since the vantage may have other mounts.
-const MOUNTS: [&str; 2] = ["self/root/sys/fs/cgroup", "self/root/sys/fs/cgroup/unified"];
 const MOST_DIRECTORIES: usize = 50_000;
 const DEEPEST: usize = 32;
 
@@ -38,13 +36,8 @@ impl<'a> Cgroups<'a> {
 
 fn read(procfs: &Procfs) -> HashMap<u64, String> {
     let mut paths = HashMap::new();
-    for mount in MOUNTS {
-        if let Some(root) =
-            open(procfs, mount).filter(|root| rustix::fs::fstatfs(root).is_ok_and(|of| of.f_type == CGROUP2))
-        {
-            visit(&root, "/", DEEPEST, &mut paths);
-            break;
-        }
+    if let Some(root) = cgroup_tree::unified(procfs) {
+        visit(&root, "/", DEEPEST, &mut paths);
     }
     paths
 }
@@ -64,13 +57,8 @@ fn visit(directory: &OwnedFd, path: &str, depth: usize, paths: &mut HashMap<u64,
         if entry.file_type() != FileType::Directory || name == "." || name == ".." {
             continue;
         }
-        if let Some(child) = open(directory, name) {
+        if let Ok(child) = open_directory(directory, name) {
             visit(&child, &format!("{}/{name}", path.trim_end_matches('/')), depth - 1, paths);
         }
     }
-}
-
-fn open(parent: &impl AsFd, path: &str) -> Option<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::openat(parent, path, flags, Mode::empty()).ok()
 }

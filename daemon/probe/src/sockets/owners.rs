@@ -1,27 +1,27 @@
 //! Which process holds a socket: one bounded walk over /proc/PID/fd.
 //!
 //! Sockets of other users' processes need `CAP_SYS_PTRACE` (and `CAP_DAC_READ_SEARCH`): without it they have no owner here. A
-//! process that vanishes meanwhile is skipped. All that is read of a process is read below one handle of its folder, which dies
-//! with it, so a pid that is given away again lends nobody its name.
+//! process that vanishes meanwhile is skipped.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::{Dir, Mode, OFlags};
+use rustix::fs::Dir;
 use sonde_core::observation::sockets::Process;
 use tokio::time::Instant;
 
 use crate::inspection::Problem;
+use crate::process::{
+    command_and_state, container, directory, file_limits, inode, missing, names, open_directory, text,
+};
 use crate::vantage::Procfs;
 
 /// The walk reads a link for each open file of the machine; at two million a second this is enough for any.
 const ALLOWED: Duration = Duration::from_millis(1_500);
 /// The same where somebody asked for the processes and nothing else: on a machine that is overrun every link takes its time.
 const ALL_ALLOWED: Duration = Duration::from_secs(10);
-const LIMIT_BYTES: usize = 16 << 10;
 
 /// A process that holds a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,12 +67,9 @@ impl Owners {
 
     /// Of one process.
     pub(super) fn of(procfs: &Procfs, pid: u32) -> Result<Self, Problem> {
-        let files = open_directory(procfs, &format!("{pid}/fd")).map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOENT | libc::ESRCH) => {
-                Problem::invalid(format!("there is no process {pid} here; expected a pid of the daemon's own /proc"))
-            }
-            _ => Problem::os(&format!("read /proc/{pid}/fd"), &error, "CAP_SYS_PTRACE"),
-        })?;
+        let path = format!("{pid}/fd");
+        let files =
+            open_directory(procfs, &path).map_err(|error| missing(&error, pid, &format!("read /proc/{path}")))?;
         drop(files);
         let mut owners = Vec::new();
         let deadline = Instant::now() + ALL_ALLOWED;
@@ -173,53 +170,13 @@ fn describe(process: &OwnedFd, pid: u32) -> Option<Process> {
     let open_files = directory(process, "fd").map(|directory| {
         names(directory).filter(|name| name.parse::<u32>().is_ok()).fold(0_u64, |count, _| count.saturating_add(1))
     });
-    let open_files_limit = text(process, "limits").as_deref().and_then(soft_file_limit);
+    let (open_files_limit, _) = file_limits(&text(process, "limits").unwrap_or_default());
     Some(Process { pid, command, state, open_files, open_files_limit })
-}
-
-/// A file below the folder of a process.
-fn text(process: &OwnedFd, name: &str) -> Option<String> {
-    let bytes = crate::vantage::read_at(process, name, LIMIT_BYTES).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Of /proc/PID/cgroup: the first 64 hex digits in a row, which is how container runtimes name their cgroups.
-fn container(cgroup: &str) -> Option<&str> {
-    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    cgroup.split(|character: char| !u8::try_from(character).is_ok_and(is_hex)).find(|word| word.len() == 64)
-}
-
-/// Of /proc/PID/stat: `PID (COMMAND) STATE ...`, where the command may hold spaces and parentheses.
-fn command_and_state(stat: &str) -> Option<(String, String)> {
-    let (before, after) = stat.rsplit_once(')')?;
-    let (_, command) = before.split_once('(')?;
-    let state = after.split_ascii_whitespace().next()?;
-    Some((command.to_owned(), state.to_owned()))
-}
-
-/// Of /proc/PID/limits: the first number behind `Max open files`; `unlimited` is none.
-fn soft_file_limit(limits: &str) -> Option<u64> {
-    limits.lines().find_map(|line| line.strip_prefix("Max open files"))?.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// `socket:[12345]`. Inodes of `sock_diag` have 32 bits.
 fn socket_inode(link: &[u8]) -> Option<u32> {
-    let digits = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-fn directory(parent: &impl AsFd, path: &str) -> Option<Dir> {
-    Dir::read_from(open_directory(parent, path).ok()?).ok()
-}
-
-fn open_directory(parent: &impl AsFd, path: &str) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(parent, path, flags, Mode::empty())?)
-}
-
-/// The names in a directory of /proc, up to the first error (the process has ended).
-fn names(directory: Dir) -> impl Iterator<Item = String> {
-    directory.map_while(Result::ok).filter_map(|entry| Some(entry.file_name().to_str().ok()?.to_owned()))
+    inode(link, "socket")?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -271,36 +228,6 @@ mod tests {
     }
 
     #[test]
-    fn a_container_is_named_by_64_hex_digits() {
-        let id = "0123456789abcdef".repeat(4);
-        for cgroup in [
-            format!("0::/system.slice/docker-{id}.scope\n"),
-            format!("3:cpu:/docker/{id}\n0::/\n"),
-            format!("0::/kubepods.slice/cri-containerd-{id}.scope"),
-        ] {
-            assert_eq!(container(&cgroup), Some(id.as_str()));
-        }
-        for other in ["0::/\n", "", &id[1..], &id.to_uppercase()] {
-            assert_eq!(container(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn a_command_may_hold_parentheses_and_spaces() {
-        let stat = "812 (a) b (c d) S 1 812 812 0 -1";
-        assert_eq!(command_and_state(stat), Some(("a) b (c d".to_owned(), "S".to_owned())));
-        assert_eq!(command_and_state("812 (cut"), None);
-    }
-
-    #[test]
-    fn the_soft_limit_is_the_first_number() {
-        let limits = "Limit   Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files\n";
-        assert_eq!(soft_file_limit(limits), Some(1024));
-        assert_eq!(soft_file_limit("Max open files   unlimited  unlimited files"), None);
-        assert_eq!(soft_file_limit(""), None);
-    }
-
-    #[test]
     fn only_a_socket_link_has_an_inode() {
         assert_eq!(socket_inode(b"socket:[4026]"), Some(4026));
         for other in [&b"pipe:[4026]"[..], b"socket:[]", b"socket:[99999999999]", b"/dev/null", b""] {
@@ -310,10 +237,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_process_parsers_panic(text in "(?s).{0,200}", words in "(Max open files|[0-9 ()\n]|unlimited){0,20}") {
-            for text in [&text, &words] {
-                drop((command_and_state(text), soft_file_limit(text), socket_inode(text.as_bytes()), container(text)));
-            }
+        fn no_link_makes_the_parser_panic(link in "(?s)(socket:)?.{0,40}") {
+            let _ = socket_inode(link.as_bytes());
         }
     }
 }

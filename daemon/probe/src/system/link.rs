@@ -23,6 +23,10 @@ const LINK_HEADER_BYTES: usize = 16;
 const ADDRESS_HEADER_BYTES: usize = 8;
 /// `IFLA_STATS64` of `linux/if_link.h`.
 const IFLA_STATS64: u16 = 23;
+const IFLA_MASTER: u16 = 10;
+const IFLA_LINKINFO: u16 = 18;
+/// Inside `IFLA_LINKINFO`.
+const IFLA_INFO_KIND: u16 = 1;
 
 /// struct `rtnl_link_stats64` of `linux/if_link.h`, in its order; older kernels end earlier.
 const STATISTICS: [&str; 25] = [
@@ -56,12 +60,17 @@ const STATISTICS: [&str; 25] = [
 /// All links, by index.
 pub(super) fn links() -> Result<Vec<Link>, Problem> {
     let netlink = Netlink::route("list the links", ALLOWED);
-    let mut links: Vec<Link> = netlink
-        .dump(RTM_GETLINK, &emitted(&LinkHeader::default()), Vec::new(), |links, kind, payload| {
-            if kind == RTM_NEWLINK {
-                links.extend(parse_link(payload));
-            }
-        })
+    let found = netlink
+        .dump(
+            RTM_GETLINK,
+            &emitted(&LinkHeader::default()),
+            Vec::new(),
+            |links: &mut Vec<(Link, Option<u32>)>, kind, payload| {
+                if kind == RTM_NEWLINK {
+                    links.extend(parse_link(payload));
+                }
+            },
+        )
         .map_err(|refusal| netlink.failure(refusal))?;
     let addresses: HashMap<u32, Vec<String>> = netlink
         .dump(RTM_GETADDR, &emitted(&AddressHeader::default()), HashMap::new(), |addresses, kind, payload| {
@@ -73,14 +82,19 @@ pub(super) fn links() -> Result<Vec<Link>, Problem> {
             }
         })
         .map_err(|refusal| netlink.failure(refusal))?;
-    for link in &mut links {
+    let names: HashMap<u32, String> = found.iter().map(|(link, _)| (link.index, link.name.clone())).collect();
+    let mut links = Vec::with_capacity(found.len());
+    for (mut link, master) in found {
+        link.master = master.and_then(|master| names.get(&master).cloned());
         link.addresses = addresses.get(&link.index).cloned().unwrap_or_default();
+        links.push(link);
     }
     links.sort_by_key(|link| link.index);
     Ok(links)
 }
 
-fn parse_link(payload: &[u8]) -> Option<Link> {
+/// A link, and the index of its master.
+pub(super) fn parse_link(payload: &[u8]) -> Option<(Link, Option<u32>)> {
     let header = LinkHeader::parse(payload).ok()?;
     let mut link = Link {
         name: String::new(),
@@ -91,19 +105,29 @@ fn parse_link(payload: &[u8]) -> Option<Link> {
         mtu: 0,
         addresses: Vec::new(),
         statistics: Vec::new(),
+        kind: None,
+        master: None,
     };
+    let mut master = None;
     for (kind, value) in attributes(payload, LINK_HEADER_BYTES) {
         match kind {
-            libc::IFLA_IFNAME => {
-                let name = value.split(|byte| *byte == 0).next().unwrap_or_default();
-                link.name = String::from_utf8_lossy(name).into_owned();
+            libc::IFLA_IFNAME => link.name = text(value),
+            IFLA_MASTER => master = number(value),
+            IFLA_LINKINFO => {
+                let mut about = attributes(value, 0);
+                link.kind = about.find(|(kind, _)| *kind == IFLA_INFO_KIND).map(|(_, kind)| text(kind));
             }
             libc::IFLA_MTU => link.mtu = number(value).unwrap_or(0),
             IFLA_STATS64 => link.statistics = statistics(value),
             _ => {}
         }
     }
-    (!link.name.is_empty()).then_some(link)
+    (!link.name.is_empty()).then_some((link, master))
+}
+
+/// Up to its NUL.
+fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
 }
 
 fn statistics(value: &[u8]) -> Vec<Counter> {
@@ -116,7 +140,7 @@ fn statistics(value: &[u8]) -> Vec<Counter> {
 }
 
 /// Index and CIDR. `IFA_LOCAL` is the own address where `IFA_ADDRESS` is the peer's.
-fn parse_address(payload: &[u8]) -> Option<(u32, String)> {
+pub(super) fn parse_address(payload: &[u8]) -> Option<(u32, String)> {
     let header = AddressHeader::parse(payload).ok()?;
     let find = |wanted| attributes(payload, ADDRESS_HEADER_BYTES).find(|(kind, _)| *kind == wanted);
     let (_, value) = find(libc::IFA_LOCAL).or_else(|| find(libc::IFA_ADDRESS))?;

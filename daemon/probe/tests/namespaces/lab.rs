@@ -23,6 +23,12 @@ pub(crate) fn privileged(test: &str) -> bool {
     root
 }
 
+/// Says that a test cannot run on this machine.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+pub(crate) fn skipped(test: &str, why: &str) {
+    eprintln!("skipped: {test}: {why}");
+}
+
 /// Begins a test body that needs root.
 macro_rules! need_root {
     ($test:literal) => {

@@ -5,6 +5,7 @@ mod config;
 mod datagrams;
 mod honest;
 mod lab;
+mod machine;
 mod path_mtu;
 mod segment;
 mod sockets;

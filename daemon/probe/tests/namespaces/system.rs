@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, UdpSocket};
 
-use sonde_core::observation::system::{Route, RouteKind};
+use sonde_core::observation::system::{Family, Route, RouteKind};
 use sonde_probe::system::{default_routes, links, neighbour, route_to};
 use sonde_probe::vantage::Vantage;
 
@@ -34,11 +34,19 @@ async fn routes_are_those_that_ip_finds() {
     ] {
         let expected = Route {
             kind: RouteKind::Unicast,
+            family: if to.starts_with("fd") { Family::Ipv6 } else { Family::Ipv4 },
             gateway: gateway.map(ip),
             device: Some("near".to_owned()),
             source: Some(ip(source)),
             prefix: Some(prefix.to_owned()),
             mtu,
+            // What nobody gave one has 1024 as IPv6 has it, and the kernel's own routes 256 (`IP6_RT_PRIO_USER`, `_ADDRCONF`).
+            metric: Some(match prefix {
+                "fd20::/32" => 1024,
+                "fd09::/64" => 256,
+                _ => 0,
+            }),
+            table: Some(254),
         };
         assert_eq!(route(&vantage, to).await, expected, "{to}");
         let get = namespace.ip(&format!("route get {}", to.trim_start_matches("::ffff:")));

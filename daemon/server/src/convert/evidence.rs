@@ -62,6 +62,22 @@ fn call(call: &Call) -> Message {
             Message::ArpLookup(system::arp(*towards, answer.as_deref().unwrap_or_default()))
         }
         Call::Proxies { pid, answer } => Message::Proxies(system::proxies(*pid, answer.as_deref().unwrap_or_default())),
+        Call::Rules { answer } => Message::PolicyRules(system::rules(answer.as_deref().unwrap_or_default())),
+        Call::Routes { answer } => {
+            Message::RouteTable(answer.as_ref().map_or_else(|_| v1::RouteTable::default(), system::routes))
+        }
+        Call::Neighbours { answer } => {
+            Message::NeighbourTable(answer.as_ref().map_or_else(|_| v1::NeighbourTable::default(), system::neighbours))
+        }
+        Call::Sysctls { names, answer } => Message::Sysctls(system::sysctls(names, answer.as_deref().ok())),
+        Call::Process { pid, answer } => Message::ProcessFacts(system::process(*pid, answer.as_ref().ok())),
+        Call::Environment { pid, names, answer } => {
+            Message::Environment(system::environment(*pid, names, answer.as_deref().unwrap_or_default()))
+        }
+        Call::Cgroup { pid, answer } => Message::CgroupFacts(system::cgroup(*pid, answer.as_ref().ok())),
+        Call::Host { answer } => {
+            Message::HostFacts(answer.as_ref().map_or_else(|_| v1::HostFacts::default(), system::host))
+        }
         Call::Rejected { function, .. } => Message::Rejected(v1::RejectedCall { function: function.clone() }),
     }
 }

@@ -1,6 +1,8 @@
 //! Messages of the interface `system`.
 
 mod arp;
+mod process;
+mod routing;
 
 use std::net::IpAddr;
 
@@ -11,6 +13,8 @@ use super::failure::counter;
 use super::{address, duration, timestamp_of_micros};
 
 pub(super) use arp::arp;
+pub(super) use process::{cgroup, environment, host, process};
+pub(super) use routing::{neighbours, routes, rules};
 
 pub(super) fn route_lookup(destination: IpAddr, found: Option<&core::Route>) -> v1::RouteLookup {
     v1::RouteLookup { address: destination.to_string(), route: found.map(route) }
@@ -24,12 +28,16 @@ pub(super) fn default_routes(routes: &[core::Route]) -> v1::DefaultRoutes {
 pub(super) fn neighbour_lookup(asked: IpAddr, found: Option<&core::Neighbour>) -> v1::NeighbourLookup {
     match found {
         None => v1::NeighbourLookup { address: asked.to_string(), ..v1::NeighbourLookup::default() },
-        Some(neighbour) => v1::NeighbourLookup {
-            address: neighbour.address.to_string(),
-            device: neighbour.device.clone(),
-            state: neighbour.state.clone(),
-            link_address: neighbour.link_address.clone().unwrap_or_default(),
-        },
+        Some(found) => neighbour(found),
+    }
+}
+
+fn neighbour(neighbour: &core::Neighbour) -> v1::NeighbourLookup {
+    v1::NeighbourLookup {
+        address: neighbour.address.to_string(),
+        device: neighbour.device.clone(),
+        state: neighbour.state.clone(),
+        link_address: neighbour.link_address.clone().unwrap_or_default(),
     }
 }
 
@@ -46,12 +54,28 @@ pub(super) fn clock_state(clock: &core::ClockState) -> v1::ClockState {
     }
 }
 
-pub(super) fn proxies(pid: Option<u32>, variables: &[core::ProxyVariable]) -> v1::Proxies {
-    let variable = |variable: &core::ProxyVariable| v1::ProxyVariable {
-        name: variable.name.clone(),
-        value: variable.value.clone(),
-    };
+pub(super) fn proxies(pid: Option<u32>, variables: &[core::Variable]) -> v1::Proxies {
     v1::Proxies { pid: pid.unwrap_or_default(), variables: variables.iter().map(variable).collect() }
+}
+
+/// `asked` is shown where there is nothing else to show.
+pub(super) fn sysctls(asked: &[String], found: Option<&[core::Sysctl]>) -> v1::Sysctls {
+    let unread = |name: &String| v1::Sysctl { name: name.clone(), ..v1::Sysctl::default() };
+    let setting = |setting: &core::Sysctl| v1::Sysctl {
+        name: setting.name.clone(),
+        value: setting.value.clone(),
+        needs: setting.needs.clone().unwrap_or_default(),
+    };
+    v1::Sysctls {
+        settings: match found {
+            None => asked.iter().map(unread).collect(),
+            Some(found) => found.iter().map(setting).collect(),
+        },
+    }
+}
+
+fn variable(variable: &core::Variable) -> v1::Variable {
+    v1::Variable { name: variable.name.clone(), value: variable.value.clone() }
 }
 
 fn route(route: &core::Route) -> v1::Route {
@@ -62,6 +86,9 @@ fn route(route: &core::Route) -> v1::Route {
         source: address(route.source),
         prefix: route.prefix.clone().unwrap_or_default(),
         mtu_bytes: route.mtu.unwrap_or_default(),
+        family: routing::family(route.family).into(),
+        metric: route.metric,
+        table: route.table.unwrap_or_default(),
     }
 }
 
@@ -90,5 +117,7 @@ fn link(link: &core::Link) -> v1::Link {
         mtu_bytes: link.mtu,
         addresses: link.addresses.clone(),
         statistics: link.statistics.iter().map(counter).collect(),
+        kind: link.kind.clone().unwrap_or_default(),
+        master: link.master.clone().unwrap_or_default(),
     }
 }

@@ -92,7 +92,7 @@ fn control(n: u64, port: u16, dial: TcpDial) -> Control {
 }
 
 fn with_route(mut path: Path, kind: RouteKind) -> Path {
-    let route = sonde_sdk::system::Route { kind, gateway: None, device: None, source: None, prefix: None, mtu: None };
+    let route = sonde_sdk::system::Route { kind, device: None, source: None, ..testkit::route(None) };
     path.route = Some(testkit::route_answer(80, route));
     path.neighbour = None;
     path

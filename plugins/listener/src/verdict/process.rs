@@ -13,7 +13,9 @@ pub(super) fn judge(observed: &Observations, listener: &Watched, verdict: &mut V
         return;
     }
     if matches!(listener.steady_state(), Some("T" | "t")) {
-        stopped(observed, listener, verdict);
+        stopped(observed, listener, "stopped (state T)", observed.look(2), verdict);
+    } else if let Some(cgroup) = observed.frozen(listener) {
+        stopped(observed, listener, "frozen with its cgroup", cgroup, verdict);
     } else if let Some((open, limit)) = listener.without_descriptors() {
         no_descriptors(observed, listener, open, limit, verdict);
     } else if listener.is_full() {
@@ -27,18 +29,16 @@ fn waiting(listener: &Watched) -> Measure {
     Measure::count("queued", listener.now().queued.into())
 }
 
-fn stopped(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
-    let sentence = format!(
-        "the process of {} is stopped (state T) while {} connections wait",
-        listener.name(),
-        listener.now().queued
-    );
+/// `proof` is the evidence that it is so.
+fn stopped(observed: &Observations, listener: &Watched, how: &str, proof: EvidenceId, verdict: &mut Verdict) {
+    let sentence =
+        format!("the process of {} is {how} while {} connections wait", listener.name(), listener.now().queued);
     verdict.findings.push(
         supports("host.process_stopped")
             .proof()
             .about(listener.name())
             .because(&sentence)
-            .citing([observed.look(2)])
+            .citing([observed.look(2), proof])
             .measuring(waiting(listener))
             .build(),
     );
@@ -46,12 +46,12 @@ fn stopped(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
         refutes("app.not_responding")
             .proof()
             .about(listener.name())
-            .because("the process did not run in any look (state T, not S or R): it has no chance to accept")
+            .because(format!("it is {how}, and took none of them from the first look on: it has no chance to accept"))
             .citing([observed.look(0), observed.look(1)])
             .build(),
     );
     verdict.faults.push(sentence);
-    verdict.next.get_or_insert_with(|| "send it SIGCONT, or detach its debugger".to_owned());
+    verdict.next.get_or_insert_with(|| "send it SIGCONT, detach its debugger, or thaw its cgroup".to_owned());
 }
 
 fn no_descriptors(observed: &Observations, listener: &Watched, open: u64, limit: u64, verdict: &mut Verdict) {

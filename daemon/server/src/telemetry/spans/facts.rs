@@ -1,12 +1,13 @@
 //! Facts of this host as spans: what was read, and how much of it there was.
 
+mod machine;
+
 use opentelemetry::KeyValue;
 use sonde_core::observation::Call;
 
 use super::{Plan, network_type};
 
 pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
-    let count = |count: usize| KeyValue::new("sonde.count", i64::try_from(count).unwrap_or(i64::MAX));
     own.name = match call {
         Call::DnsConfig { request, answer } => {
             own.attributes.extend(request.name.iter().map(|name| KeyValue::new("dns.question.name", name.clone())));
@@ -78,6 +79,14 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
             own.attributes.extend(answer.as_ref().ok().map(|variables| count(variables.len())));
             "read proxy variables".into()
         }
+        Call::Rules { .. }
+        | Call::Routes { .. }
+        | Call::Neighbours { .. }
+        | Call::Sysctls { .. }
+        | Call::Process { .. }
+        | Call::Environment { .. }
+        | Call::Cgroup { .. }
+        | Call::Host { .. } => machine::name(&mut own.attributes, call),
         Call::Rejected { function, .. } => format!("rejected {function}").into(),
         // The network's own, handled beside this module.
         Call::DnsQuery { .. }
@@ -97,4 +106,8 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
         Some(failure) => own.failed_by(failure),
         None => own,
     }
+}
+
+fn count(count: usize) -> KeyValue {
+    KeyValue::new("sonde.count", i64::try_from(count).unwrap_or(i64::MAX))
 }

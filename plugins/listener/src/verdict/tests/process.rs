@@ -12,6 +12,20 @@ fn a_stopped_process_explains_its_queue_full_or_not() {
 }
 
 #[test]
+fn a_frozen_process_sleeps_by_its_state_and_is_still_not_hung() {
+    let mut observed = growing_queue([2, 3, 3], "S");
+    let mut frozen = testkit::cgroup_facts();
+    frozen.frozen = true;
+    observed.cgroups = vec![(4242, testkit::cgroup_answer(95, frozen))];
+    let judgement = judge(&observed);
+    assert_proven(&judgement, "host.process_stopped", "app.not_responding");
+    assert!(!supported(&judgement.findings, Strength::Weak).contains(&"app.not_responding"), "{judgement:#?}");
+
+    observed.cgroups = vec![(1, observed.cgroups.remove(0).1)];
+    assert_proven(&judge(&observed), "app.not_responding", "host.process_stopped");
+}
+
+#[test]
 fn a_stopped_process_that_nobody_waits_for_is_no_fault_yet() {
     let mut observed = steady(&[in_state("T", queue(0, 8))], &[], &[]);
     observed.dials.clear();
