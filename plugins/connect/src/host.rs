@@ -1,16 +1,15 @@
-//! The target `host`: links, default routes and the state of their gateways, who else claims this host's addresses, and where its
-//! closed connections went. Nothing is dialled.
+//! The target `host`: links, default routes and the state of their gateways, and who else claims this host's addresses. Nothing is
+//! dialled.
 
 use std::time::Duration;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::sockets::{CensusAnswer, CensusFilter, CensusKey, census};
 use sonde_sdk::system::{
     ArpAnswer, DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, Route, RouteKind, arp, default_routes, links,
     neighbour,
 };
-use sonde_sdk::types::{EvidenceId, Measure};
+use sonde_sdk::types::EvidenceId;
 use sonde_sdk::{timer, wait};
 
 use crate::observe::Judgement;
@@ -19,8 +18,6 @@ use crate::observe::Judgement;
 const PAUSE: Duration = Duration::from_millis(300);
 /// Gateways looked at.
 const GATEWAYS: usize = 8;
-/// `TIME_WAIT` sockets towards one destination, from which on they are a storm.
-const STORM: u64 = 10_000;
 
 /// What was read.
 #[derive(Clone, Debug)]
@@ -31,15 +28,11 @@ pub(crate) struct Facts {
     pub(crate) gateways: Vec<(String, NeighbourAnswer, Option<NeighbourAnswer>)>,
     /// Who claims this host's own addresses.
     pub(crate) arp: ArpAnswer,
-    /// `TIME_WAIT` sockets by peer, and all sockets towards the peer with most of them by state.
-    pub(crate) closed: CensusAnswer,
-    pub(crate) towards: Option<CensusAnswer>,
 }
 
 /// Reads it.
 pub(crate) async fn gather() -> Facts {
-    let ((links, defaults), (arp, (closed, towards))) =
-        wait::join(wait::join(links(), default_routes()), wait::join(arp(None), closed())).await;
+    let (links, defaults, arp) = wait::join3(links(), default_routes(), arp(None)).await;
     let mut names: Vec<String> = vec![];
     for gateway in defaults.outcome.iter().flatten().filter_map(|r| r.gateway.clone()) {
         if !names.contains(&gateway) && names.len() < GATEWAYS {
@@ -57,30 +50,7 @@ pub(crate) async fn gather() -> Facts {
         (name, first, second)
     }))
     .await;
-    Facts { links, defaults, gateways, arp, closed, towards }
-}
-
-/// The side that closes first keeps the `TIME_WAIT`, so those with a service's port at the peer are connections that we closed.
-async fn closed() -> (CensusAnswer, Option<CensusAnswer>) {
-    let by = vec![CensusKey::PeerAddress, CensusKey::PeerPort];
-    let closed = census(by, CensusFilter::all().in_states(["TIME-WAIT"])).await;
-    let towards = match storm(&closed) {
-        Some((address, port, _)) => {
-            let filter = CensusFilter::all().peer(address, port.parse().ok());
-            Some(census(vec![CensusKey::State], filter).await)
-        }
-        None => None,
-    };
-    (closed, towards)
-}
-
-/// The peer with too many, and how many.
-fn storm(closed: &CensusAnswer) -> Option<(&str, &str, u64)> {
-    let largest = closed.outcome.as_ref().ok()?.first().filter(|group| group.count >= STORM)?;
-    match largest.key.as_slice() {
-        [address, port] => Some((address, port, largest.count)),
-        _ => None,
-    }
+    Facts { links, defaults, gateways, arp }
 }
 
 fn has_failed(answer: &NeighbourAnswer) -> bool {
@@ -117,7 +87,6 @@ pub(crate) fn judge(facts: &Facts) -> Judgement {
         }
     }
     faults.extend(stolen(facts, &mut findings));
-    faults.extend(closes_too_often(facts, &mut findings));
     let outcome = match (faults.as_slice(), routes.as_slice()) {
         ([], []) => Outcome::works("no default route, and no link at fault"),
         ([], routes) => Outcome::works(format!(
@@ -213,31 +182,6 @@ fn stolen(facts: &Facts, findings: &mut Vec<sonde_sdk::report::Finding>) -> Opti
     Some(sentence)
 }
 
-fn closes_too_often(facts: &Facts, findings: &mut Vec<sonde_sdk::report::Finding>) -> Option<String> {
-    let (address, port, count) = storm(&facts.closed)?;
-    let peer = if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") };
-    let sentence =
-        format!("{count} connections to {peer} were closed by this host within a minute and wait in TIME_WAIT");
-    let finding = supports("tcp.timewait_storm").proof().about(&peer).because(&sentence);
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let finding = finding.citing([facts.closed.evidence]).measuring(Measure::count("TIME_WAIT", count));
-    findings.push(finding.build());
-    let towards = facts.towards.as_ref().filter(|census| census.outcome.is_ok())?;
-    let stuck =
-        towards.outcome.iter().flatten().any(|group| group.key.first().is_some_and(|state| state == "SYN-SENT"));
-    if !stuck {
-        findings.push(
-            refutes("host.ephemeral_ports_connect")
-                .strong()
-                .about(&peer)
-                .because("there are local ports left for it: no connection of this host waits or fails there yet")
-                .citing([towards.evidence])
-                .build(),
-        );
-    }
-    Some(sentence)
-}
-
 fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
@@ -264,8 +208,6 @@ mod tests {
             },
             gateways: vec![("192.0.2.1".to_owned(), entry(3), (state == "FAILED").then(|| entry(4)))],
             arp: testkit::arp_answer(5, &[("192.0.2.100", true, &[])]),
-            closed: testkit::census_answer(6, &[(&["198.51.100.7", "443"], 900)]),
-            towards: None,
         }
     }
 
@@ -321,18 +263,5 @@ mod tests {
         let judgement = judge(&facts);
         assert!(is_proven(&judgement.findings, "l2.address_conflict"), "{judgement:#?}");
         assert_eq!(judgement.outcome.conclusion, Conclusion::Broken);
-    }
-
-    #[test]
-    fn many_connections_that_this_host_closed_are_a_storm_unless_they_cannot_connect_any_more() {
-        let mut facts = facts("REACHABLE");
-        facts.closed = testkit::census_answer(6, &[(&["198.51.100.7", "443"], 15_000), (&["198.51.100.8", "80"], 3)]);
-        facts.towards = Some(testkit::census_answer(7, &[(&["TIME-WAIT"], 15_000), (&["ESTAB"], 4)]));
-        let judgement = judge(&facts);
-        assert!(is_proven(&judgement.findings, "tcp.timewait_storm"), "{judgement:#?}");
-        assert!(judgement.findings.iter().all(|f| crate::CAUSES.contains(&f.cause.as_str())));
-
-        facts.towards = Some(testkit::census_answer(7, &[(&["TIME-WAIT"], 15_000), (&["SYN-SENT"], 40)]));
-        assert!(!is_proven(&judge(&facts).findings, "tcp.timewait_storm"));
     }
 }

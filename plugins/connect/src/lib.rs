@@ -49,7 +49,7 @@ impl Check for Connect {
     }
 }
 
-const CAUSES: [&str; 43] = [
+const CAUSES: [&str; 42] = [
     "host.ephemeral_ports_connect",
     "host.fd_system_limit",
     "host.source_addr_missing",
@@ -85,7 +85,6 @@ const CAUSES: [&str; 43] = [
     "tcp.listen_wrong_addr",
     "tcp.port_closed",
     "tcp.syn_queue_full",
-    "tcp.timewait_storm",
     "lb.backend_blackholed",
     "lb.backend_refused",
     "app.not_responding",

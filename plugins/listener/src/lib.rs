@@ -36,7 +36,7 @@ impl Check for ListenerCheck {
     }
 }
 
-const CAUSES: [&str; 25] = [
+const CAUSES: [&str; 23] = [
     "host.fd_process_limit",
     "host.fd_system_limit",
     "host.process_stopped",
@@ -50,8 +50,6 @@ const CAUSES: [&str; 25] = [
     "fw.reject_icmp",
     "fw.reject_rst",
     "tcp.accept_queue_overflow",
-    "tcp.close_wait_leak",
-    "tcp.fin_wait_stuck",
     "tcp.listen_wrong_addr",
     "tcp.port_closed",
     "tcp.rst_linger0",

@@ -15,7 +15,7 @@ mod unseen;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::report::{Finding, Strength};
+use sonde_sdk::report::Finding;
 
 use crate::observe::{Judgement, Observations, Watched};
 
@@ -80,25 +80,19 @@ fn whole(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
     for listener in watched.iter().filter(|w| w.queued()[2] > 0).take(REPORTED) {
         process::judge(observed, listener, verdict);
     }
-    datagrams(observed, Strength::Proof, verdict);
 }
 
-/// Datagrams are lost in a socket's buffer, all the time.
-fn datagrams(observed: &Observations, strength: Strength, verdict: &mut Verdict) -> bool {
+/// Datagrams are lost in some socket's buffer, all the time.
+fn datagrams(observed: &Observations, verdict: &mut Verdict) -> bool {
     let (lost, errors) = (observed.grew("Udp.RcvbufErrors").unwrap_or(0), observed.grew("Udp.InErrors").unwrap_or(0));
     if lost < DATAGRAMS || lost < errors || !observed.kept_growing("Udp.RcvbufErrors") {
         return false;
     }
     let sentence = format!("{lost} datagrams were dropped in the window because a UDP socket's receive buffer is full");
     let [first, second, third] = observed.snapshots();
-    verdict.findings.push(
-        supports("udp.rcvbuf_overflow")
-            .strength(strength)
-            .about("udp")
-            .because(&sentence)
-            .citing([first, second])
-            .build(),
-    );
+    verdict
+        .findings
+        .push(supports("udp.rcvbuf_overflow").strong().about("udp").because(&sentence).citing([first, second]).build());
     verdict.findings.push(
         refutes("l3.packet_loss")
             .proof()
@@ -107,7 +101,7 @@ fn datagrams(observed: &Observations, strength: Strength, verdict: &mut Verdict)
             .citing([second, third])
             .build(),
     );
-    if strength == Strength::Proof { &mut verdict.faults } else { &mut verdict.doubts }.push(sentence);
+    verdict.doubts.push(sentence);
     true
 }
 

@@ -6,7 +6,6 @@ mod family;
 use std::net::IpAddr;
 
 use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::report::Strength;
 use sonde_sdk::types::{EvidenceId, Reason};
 
 use super::{Verdict, datagrams};
@@ -37,7 +36,7 @@ pub(super) fn absent(observed: &Observations, port: u16, verdict: &mut Verdict) 
     }
     let sentence = format!("no TCP socket of this host listens on port {port}");
     // The port may be one of UDP, of which only the counters are seen.
-    if datagrams(observed, Strength::Strong, verdict) {
+    if datagrams(observed, verdict) {
         let finding =
             supports("tcp.port_closed").about(format!(":{port}")).because(&sentence).citing([observed.look(2)]);
         verdict.findings.push(finding.build());

@@ -1,4 +1,4 @@
-//! Established connections that the process forgets: data it does not read, ends it does not close.
+//! Established connections that the process forgets: data it does not read.
 
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::Measure;
@@ -10,48 +10,11 @@ use crate::observe::{Observations, Watched};
 const CONNECTIONS: usize = 2;
 /// More than a request is a stream, which a reader may throttle on purpose.
 const REQUEST_BYTES: u64 = 64 * 1024;
-/// Sockets closed by the peer for more than the window, beyond which it is a leak.
-const LEAKED: usize = 50;
 
 /// Judges the connections of one port.
 pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
     let Some(listener) = watched.first() else { return };
-    leak(observed, listener, verdict);
     silence(observed, listener, verdict);
-}
-
-fn leak(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
-    let (early, late) = (observed.sockets(0, "CLOSE-WAIT"), observed.sockets(2, "CLOSE-WAIT"));
-    let lasting = late.keys().filter(|peer| early.contains_key(*peer)).count();
-    let (Some(first), Some(second), Some(last)) =
-        (observed.socket_look(0), observed.socket_look(1), observed.socket_look(2))
-    else {
-        return;
-    };
-    if lasting < LEAKED {
-        return;
-    }
-    let name = listener.name();
-    let sentence =
-        format!("{lasting} connections of {name} stay in CLOSE-WAIT: their peers closed, the process does not");
-    verdict.findings.push(
-        supports("tcp.close_wait_leak")
-            .proof()
-            .about(&name)
-            .because(&sentence)
-            .citing([first, last])
-            .measuring(Measure::count("CLOSE-WAIT", i64::try_from(lasting).unwrap_or(i64::MAX)))
-            .build(),
-    );
-    verdict.findings.push(
-        refutes("tcp.fin_wait_stuck")
-            .proof()
-            .about(&name)
-            .because("it is this side that has not closed: the sockets are in CLOSE-WAIT, not in FIN-WAIT")
-            .citing([second])
-            .build(),
-    );
-    verdict.faults.push(sentence);
 }
 
 /// Requests lie unread in every connection that has one, over the whole window.

@@ -34,15 +34,3 @@ fn the_full_queue_of_any_listener_is_the_hosts_fault() {
     let counters = [("TcpExt.ListenOverflows", [10, 14, 19])];
     assert_proven(&judge(&whole(&[fine, queue(5, 4)], &counters)), "tcp.accept_queue_overflow", "tcp.syn_queue_full");
 }
-
-#[test]
-fn a_host_that_loses_datagrams_in_a_full_buffer_is_told_so() {
-    let counters = [("Udp.RcvbufErrors", [0, 300, 700]), ("Udp.InErrors", [0, 300, 700])];
-    assert_proven(&judge(&whole(&[queue(0, 128)], &counters)), "udp.rcvbuf_overflow", "l3.packet_loss");
-}
-
-#[test]
-fn a_burst_of_lost_datagrams_is_healthy() {
-    let counters = [("Udp.RcvbufErrors", [0, 300, 300]), ("Udp.InErrors", [0, 300, 300])];
-    assert_healthy(&judge(&whole(&[queue(0, 128)], &counters)));
-}

@@ -1,0 +1,68 @@
+//! Gathers: two looks at the sockets in scope and at the counters. Nothing is dialled.
+
+use std::time::Duration;
+
+use sonde_sdk::check::Budget;
+use sonde_sdk::sockets::{CensusFilter, CensusKey, SocketOrder, SocketsAnswer, census, counters, find};
+use sonde_sdk::{timer, wait};
+
+use crate::observe::{Look, Observations, Scope};
+
+/// Between two looks. More than a second: what is unread or unclosed for so long is not in flight.
+const INTERVAL: Duration = Duration::from_millis(1_100);
+/// Sockets that are being closed, or that are not: enough for a leak, whoever holds them.
+const CLOSING: u32 = 256;
+/// Connections that send or receive; the foremost of them.
+const FOREMOST: u32 = 64;
+
+/// Looks, waits, looks.
+pub(crate) async fn observe(scope: Scope, budget: Budget) -> Observations {
+    let interval = INTERVAL.min(budget.remaining() / 3);
+    let begun = timer::now();
+    let first = look(scope).await;
+    timer::sleep(interval.saturating_sub(timer::now().saturating_sub(begun))).await;
+    // What the first look itself took does not shorten the time between what they saw by more than half.
+    timer::sleep((interval / 2).saturating_sub(timer::now().saturating_sub(ended(&first)))).await;
+    Observations { scope, looks: [first, look(scope).await] }
+}
+
+async fn look(scope: Scope) -> Look {
+    let of = |states: &[&str]| within(CensusFilter::all(), scope).in_states(states.iter().copied());
+    let sending = || of(&["ESTAB", "CLOSE-WAIT", "FIN-WAIT-1", "LAST-ACK", "CLOSING"]);
+    let ((counters, towards), (unclosed, closing), (unsent, unacknowledged), (unread, datagrams)) = wait::join4(
+        wait::join(counters(), towards(scope)),
+        wait::join(
+            find(of(&["CLOSE-WAIT"]), SocketOrder::Silence, CLOSING),
+            find(of(&["FIN-WAIT-1", "FIN-WAIT-2", "LAST-ACK", "CLOSING"]), SocketOrder::Backoff, CLOSING),
+        ),
+        wait::join(find(sending(), SocketOrder::SendQueue, FOREMOST), find(sending(), SocketOrder::Backoff, FOREMOST)),
+        wait::join(
+            find(of(&["ESTAB"]), SocketOrder::ReceiveQueue, FOREMOST),
+            find(within(CensusFilter::udp(), scope), SocketOrder::Drops, FOREMOST),
+        ),
+    )
+    .await;
+    Look { counters, towards, unclosed, closing, unsent, unacknowledged, unread, datagrams }
+}
+
+/// All TCP sockets by state and whom they connect: a closed connection belongs to no process any more, so only of the whole host.
+async fn towards(scope: Scope) -> Option<sonde_sdk::sockets::CensusAnswer> {
+    let keys = vec![CensusKey::State, CensusKey::LocalAddress, CensusKey::PeerAddress, CensusKey::PeerPort];
+    match scope {
+        Scope::Host => Some(census(keys, CensusFilter::all()).await),
+        Scope::Port(_) | Scope::Process(_) => None,
+    }
+}
+
+fn within(filter: CensusFilter, scope: Scope) -> CensusFilter {
+    match scope {
+        Scope::Host => filter,
+        Scope::Port(port) => filter.local_port(port),
+        Scope::Process(pid) => filter.of_process(pid),
+    }
+}
+
+fn ended(look: &Look) -> Duration {
+    let end = |answer: &SocketsAnswer| answer.timing.at() + answer.timing.elapsed();
+    end(&look.unacknowledged).max(end(&look.unsent))
+}

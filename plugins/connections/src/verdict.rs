@@ -1,0 +1,105 @@
+//! Judges the sockets. Pure.
+
+mod closing;
+mod lost;
+mod ports;
+mod receiving;
+mod sending;
+#[cfg(test)]
+mod tests;
+
+use sonde_sdk::check::Outcome;
+use sonde_sdk::report::Finding;
+use sonde_sdk::types::Reason;
+
+use crate::observe::{Judgement, Observations, Scope};
+
+/// What it can support or refute.
+pub(crate) const CAUSES: [&str; 15] = [
+    "host.ephemeral_ports_connect",
+    "host.source_addr_missing",
+    "host.tcp_mem_pressure",
+    "l3.packet_loss",
+    "tcp.close_wait_leak",
+    "tcp.established_blackhole",
+    "tcp.fin_wait_stuck",
+    "tcp.half_open_idle",
+    "tcp.peer_zero_window",
+    "tcp.rcvbuf_prune",
+    "tcp.small_window",
+    "tcp.timewait_overflow",
+    "tcp.timewait_storm",
+    "udp.rcvbuf_overflow",
+    "http.server_slow",
+];
+
+/// What the parts of the judgement add to.
+#[derive(Debug, Default)]
+struct Verdict {
+    findings: Vec<Finding>,
+    faults: Vec<String>,
+    doubts: Vec<String>,
+    /// Worth knowing, and no fault.
+    notes: Vec<String>,
+    next: Option<String>,
+}
+
+/// The judgement.
+pub(crate) fn judge(observed: &Observations) -> Judgement {
+    if let Some(failure) = observed.failure() {
+        let mut outcome = Outcome::unclear(format!("the sockets cannot be read: {}", failure.detail));
+        if let Reason::Unavailable(needed) = &failure.reason {
+            outcome = outcome.next(format!("run sonde with {needed}"));
+        }
+        return Judgement { findings: vec![], outcome };
+    }
+    let mut verdict = Verdict::default();
+    ports::judge(observed, &mut verdict);
+    closing::judge(observed, &mut verdict);
+    lost::judge(observed, &mut verdict);
+    sending::judge(observed, &mut verdict);
+    receiving::judge(observed, &mut verdict);
+    verdict.end(observed)
+}
+
+impl Verdict {
+    fn end(self, observed: &Observations) -> Judgement {
+        let mut outcome = if !self.faults.is_empty() {
+            Outcome::broken(self.faults.join("; "))
+        } else if !self.doubts.is_empty() {
+            Outcome::unclear(self.doubts.join("; "))
+        } else {
+            Outcome::works(whole(observed))
+        };
+        outcome.next_step = self.next;
+        for note in self.notes {
+            outcome = outcome.noting("note", note);
+        }
+        Judgement { findings: self.findings, outcome }
+    }
+}
+
+/// Nothing is wrong with them.
+fn whole(observed: &Observations) -> String {
+    let last = &observed.looks[1];
+    let connections = last.unacknowledged.total.saturating_add(last.closing.total);
+    let sockets = last.datagrams.total;
+    let whose = match observed.scope {
+        Scope::Host => "of this host".to_owned(),
+        Scope::Port(port) => format!("of port {port}"),
+        Scope::Process(pid) => match last.unacknowledged.sockets().iter().find_map(crate::observe::owner) {
+            Some(owner) => format!("of {owner}"),
+            None => format!("of process {pid}"),
+        },
+    };
+    format!("{connections} TCP connections and {sockets} UDP sockets {whose}, and none is stuck or forgotten")
+}
+
+/// `3 connections`.
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

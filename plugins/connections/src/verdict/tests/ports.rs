@@ -1,0 +1,44 @@
+use super::*;
+
+fn closed(observed: &mut Observations, before: u64, now: u64, more: (&[&str], u64)) {
+    let closed: &[&str] = &["TIME-WAIT", "192.0.2.100", "198.51.100.7", "443"];
+    observed.looks[0].towards = census(1, &[(closed, before), more]);
+    observed.looks[1].towards = census(11, &[(closed, now), more]);
+}
+
+#[test]
+fn ten_thousand_closed_connections_to_one_destination_are_a_storm() {
+    let mut observed = nothing(Scope::Host);
+    closed(&mut observed, 15_000, 16_000, (&["ESTAB", "192.0.2.100", "198.51.100.7", "443"], 4));
+    proves(&judge(&observed), "tcp.timewait_storm");
+}
+
+#[test]
+fn a_storm_that_leaves_no_port_is_not_named_on_its_own() {
+    let mut observed = nothing(Scope::Host);
+    closed(&mut observed, 15_000, 16_000, (&["SYN-SENT", "192.0.2.100", "198.51.100.7", "443"], 40));
+    assert!(!is_proven(&judge(&observed).findings, "tcp.timewait_storm"));
+}
+
+#[test]
+fn many_closed_connections_of_as_many_clients_are_healthy() {
+    let mut observed = nothing(Scope::Host);
+    let peers: Vec<String> = (0..900).map(|n| (1_024 + n).to_string()).collect();
+    let keys: Vec<[&str; 4]> =
+        peers.iter().map(|port| ["TIME-WAIT", "192.0.2.100", "198.51.100.7", port.as_str()]).collect();
+    let groups: Vec<(&[&str], u64)> = keys.iter().map(|key| (&key[..], 12)).collect();
+    for (n, look) in observed.looks.iter_mut().enumerate() {
+        look.towards = census(10 * n as u64 + 1, &groups);
+    }
+    is_healthy(&judge(&observed));
+}
+
+#[test]
+fn a_full_table_forgets_closed_connections_early() {
+    let mut observed = nothing(Scope::Host);
+    closed(&mut observed, 100, 100, (&["ESTAB", "192.0.2.100", "198.51.100.7", "443"], 4));
+    counters(&mut observed, &[("TcpExt.TCPTimeWaitOverflow", 7)], &[("TcpExt.TCPTimeWaitOverflow", 300)]);
+    proves(&judge(&observed), "tcp.timewait_overflow");
+    counters(&mut observed, &[("TcpExt.TCPTimeWaitOverflow", 300)], &[("TcpExt.TCPTimeWaitOverflow", 300)]);
+    is_healthy(&judge(&observed));
+}
