@@ -88,7 +88,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// The causes that the built-in checks promise to decide.
-const DECIDED: [&str; 117] = [
+const DECIDED: [&str; 122] = [
     "dns.nxdomain",
     "dns.nodata",
     "dns.servfail_upstream",
@@ -163,6 +163,11 @@ const DECIDED: [&str; 117] = [
     "tcp.syn_flood",
     "tcp.syn_queue_full",
     "tcp.timewait_storm",
+    "tcp.established_blackhole",
+    "tcp.fin_wait_stuck",
+    "tcp.peer_zero_window",
+    "tcp.small_window",
+    "tcp.timewait_overflow",
     "tls.version_mismatch",
     "tls.cipher_mismatch",
     "tls.alpn_mismatch",
