@@ -21,7 +21,8 @@ use crate::render::out::Output;
   tls://HOST:PORT                          a TLS handshake
   dns://NAME[?type=TYPE&server=IP], NAME   a name
   :PORT                                    a listener on this host
-  host                                     this whole host: resolvers, default route, every listener's queue")]
+  pid://N                                  a process: its connections, from its own namespaces unless --netns or --pid says otherwise
+  host                                     this whole host: resolvers, default route, every listener's queue, its connections")]
 pub(crate) struct Diagnose {
     /// What to diagnose
     #[arg(value_name = "TARGET", default_value = "host", value_parser = target)]
