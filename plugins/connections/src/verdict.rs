@@ -2,6 +2,7 @@
 
 mod closing;
 mod lost;
+mod pool;
 mod ports;
 mod receiving;
 mod sending;
@@ -59,6 +60,7 @@ pub(crate) fn judge(observed: &Observations) -> Judgement {
     lost::judge(observed, &mut verdict);
     sending::judge(observed, &mut verdict);
     receiving::judge(observed, &mut verdict);
+    pool::judge(observed, &mut verdict);
     verdict.end(observed)
 }
 

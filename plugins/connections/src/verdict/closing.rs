@@ -40,13 +40,14 @@ fn leak(observed: &Observations, verdict: &mut Verdict) {
         let of_all = sockets.len() == observed.looks[1].unclosed.sockets().len();
         let held = if of_all { usize::try_from(now).unwrap_or(usize::MAX) } else { sockets.len() };
         let oldest = sockets.iter().filter_map(|watched| silence(watched.now)).max().unwrap_or_default();
-        let mut sentence = format!(
-            "{owner} keeps {held} connections in CLOSE-WAIT, the oldest for {} s: their peers closed, it does not",
+        let more = match now.saturating_sub(before) {
+            grown @ 1.. if of_all => format!(", and {grown} more came meanwhile"),
+            _ => String::new(),
+        };
+        let sentence = format!(
+            "{owner} keeps {held} connections in CLOSE-WAIT, the oldest for {} s: their peers closed, it does not{more}",
             oldest.as_secs()
         );
-        if of_all && now > before {
-            sentence.push_str(&format!(", and {} more came meanwhile", now - before));
-        }
         let mut finding = supports("tcp.close_wait_leak")
             .proof()
             .about(&owner)

@@ -20,7 +20,7 @@ fn changed(change: impl Fn(&mut sonde_sdk::dial::TcpInfo, u64)) -> [Socket; 2] {
 
 fn stalled() -> [Socket; 2] {
     changed(|info, _| (info.snd_wnd, info.backoff) = (0, 4))
-        .map(|socket| Socket { timer: timer("persist", 0), ..socket })
+        .map(|socket| Socket { timer: Some(timer("persist", 0)), ..socket })
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn lost() -> [Socket; 2] {
         info.last_ack_received_ms = 3_000 + 1_100 * u32::from(n == 1);
     })
     .map(|socket| {
-        let mut socket = Socket { timer: timer("on", 3), ..socket };
+        let mut socket = Socket { timer: Some(timer("on", 3)), ..socket };
         let silence = socket.info.as_ref().map_or(0, |info| info.last_ack_received_ms);
         if let Some(flow) = &mut socket.flow {
             flow.last_data_received_ms = silence;
@@ -141,7 +141,7 @@ fn an_idle_connection_without_answer_to_its_probes_is_a_doubt() {
         if let Some(info) = &mut socket.info {
             (info.unacked, info.backoff) = (0, 0);
         }
-        Socket { timer: timer("keepalive", 3), ..socket }
+        Socket { timer: Some(timer("keepalive", 3)), ..socket }
     });
     both(&mut observed, looks);
     let judgement = judge(&observed);
