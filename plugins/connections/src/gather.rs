@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sonde_sdk::check::Budget;
-use sonde_sdk::sockets::{CensusFilter, CensusKey, SocketOrder, SocketsAnswer, census, counters, find};
+use sonde_sdk::sockets::{CensusFilter, CensusKey, SocketOrder, census, counters, find};
 use sonde_sdk::{timer, wait};
 
 use crate::observe::{Look, Observations, Scope};
@@ -18,11 +18,8 @@ const FOREMOST: u32 = 64;
 /// Looks, waits, looks.
 pub(crate) async fn observe(scope: Scope, budget: Budget) -> Observations {
     let interval = INTERVAL.min(budget.remaining() / 3);
-    let begun = timer::now();
     let first = look(scope).await;
-    timer::sleep(interval.saturating_sub(timer::now().saturating_sub(begun))).await;
-    // What the first look itself took does not shorten the time between what they saw by more than half.
-    timer::sleep((interval / 2).saturating_sub(timer::now().saturating_sub(ended(&first)))).await;
+    timer::sleep(interval).await;
     Observations { scope, looks: [first, look(scope).await] }
 }
 
@@ -60,9 +57,4 @@ fn within(filter: CensusFilter, scope: Scope) -> CensusFilter {
         Scope::Port(port) => filter.local_port(port),
         Scope::Process(pid) => filter.of_process(pid),
     }
-}
-
-fn ended(look: &Look) -> Duration {
-    let end = |answer: &SocketsAnswer| answer.timing.at() + answer.timing.elapsed();
-    end(&look.unacknowledged).max(end(&look.unsent))
 }

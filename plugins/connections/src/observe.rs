@@ -108,7 +108,9 @@ impl Watched<'_> {
     pub(crate) fn stayed_silent(&self, between: Duration) -> bool {
         let silence = |socket: &Socket| {
             let (info, flow) = (socket.info.as_ref()?, socket.flow.as_ref()?);
-            Some(Duration::from_millis(info.last_ack_received_ms.min(flow.last_data_received_ms).into()))
+            // Who never sent anything got no acknowledgement.
+            let acknowledged = if info.bytes_acked == 0 { u32::MAX } else { info.last_ack_received_ms };
+            Some(Duration::from_millis(acknowledged.min(flow.last_data_received_ms).into()))
         };
         let (Some(before), Some(now)) = (silence(self.before), silence(self.now)) else { return false };
         now >= before + between.mul_f64(0.8)
@@ -132,7 +134,8 @@ pub(crate) fn owner(socket: &Socket) -> Option<String> {
     socket.process().map(|process| format!("{} (pid {})", process.command, process.pid))
 }
 
-/// Since anything came of the peer; none where the kernel does not tell.
+/// Since an acknowledgement of the peer came; none where the kernel does not tell.
 pub(crate) fn silence(socket: &Socket) -> Option<Duration> {
-    socket.info.as_ref().map(|info| Duration::from_millis(info.last_ack_received_ms.into()))
+    let info = socket.info.as_ref().filter(|info| info.bytes_acked > 0)?;
+    Some(Duration::from_millis(info.last_ack_received_ms.into()))
 }

@@ -122,7 +122,9 @@ fn rank(order: SocketOrder, row: &Row<'_>, inet: &InetRow<'_>) -> u64 {
         }
         SocketOrder::Silence => {
             let info = info();
-            info.last_data_recv_ms.min(info.last_ack_received_ms()).into()
+            // Who never sent anything got no acknowledgement.
+            let acknowledged = if info.bytes_acked == 0 { u32::MAX } else { info.last_ack_recv_ms };
+            info.last_data_recv_ms.min(acknowledged).into()
         }
     }
 }

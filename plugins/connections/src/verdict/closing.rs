@@ -28,9 +28,12 @@ fn leak(observed: &Observations, verdict: &mut Verdict) {
     let could_close = |socket: &Socket| {
         socket.inode != 0 && !socket.process().is_some_and(|process| matches!(process.state.as_str(), "T" | "t"))
     };
-    let aged = |socket: &Socket| silence(socket).is_some_and(|silence| silence >= IN_FLIGHT);
-    let leaked = |watched: &Watched<'_>| aged(watched.now) && could_close(watched.now);
-    for watched in observed.watched(|look| &look.unclosed).into_iter().filter(leaked) {
+    let lasted = observed.between(|look| &look.unclosed);
+    if lasted < IN_FLIGHT {
+        return;
+    }
+    let closeable = |watched: &Watched<'_>| could_close(watched.now);
+    for watched in observed.watched(|look| &look.unclosed).into_iter().filter(closeable) {
         let owner = owner(watched.now).unwrap_or_else(|| format!("a process of user {}", watched.now.uid));
         by_owner.entry(owner).or_default().push(watched);
     }
@@ -39,13 +42,13 @@ fn leak(observed: &Observations, verdict: &mut Verdict) {
         // Of more than a search brings there is only the sum.
         let of_all = sockets.len() == observed.looks[1].unclosed.sockets().len();
         let held = if of_all { usize::try_from(now).unwrap_or(usize::MAX) } else { sockets.len() };
-        let oldest = sockets.iter().filter_map(|watched| silence(watched.now)).max().unwrap_or_default();
+        let oldest = sockets.iter().filter_map(|watched| silence(watched.now)).max().unwrap_or(lasted).max(lasted);
         let more = match now.saturating_sub(before) {
             grown @ 1.. if of_all => format!(", and {grown} more came meanwhile"),
             _ => String::new(),
         };
         let sentence = format!(
-            "{owner} keeps {held} connections in CLOSE-WAIT, the oldest for {} s: their peers closed, it does not{more}",
+            "{owner} keeps {held} connections in CLOSE-WAIT, the oldest for {} s or more: their peers closed, it does not{more}",
             oldest.as_secs()
         );
         let mut finding = supports("tcp.close_wait_leak")
@@ -82,7 +85,7 @@ fn stuck(observed: &Observations, verdict: &mut Verdict) {
         .filter(|watched| watched.before.state == watched.now.state && waits(watched.now))
         .filter(|watched| watched.now.peer.as_ref().is_none_or(|peer| !own.contains(peer.address.as_str())))
         .collect();
-    if waiting.len() < PILED_UP {
+    if waiting.len() < PILED_UP || observed.between(|look| &look.closing) < IN_FLIGHT {
         return;
     }
     let orphans = waiting.iter().filter(|watched| watched.now.inode == 0).count();

@@ -9,12 +9,13 @@ use sonde_sdk::types::Measure;
 use super::{Verdict, count};
 use crate::observe::{Observations, Scope, Watched, name};
 
-/// Of the time that the window held a connection back, from which on it is what limits it.
-const LIMITED: f64 = 0.5;
+/// Of the time that the window held a connection back, from which on it is what limits it: the kernel counts only what is left of a
+/// round trip once all that fits is sent.
+const LIMITED: f64 = 0.25;
 /// A window that no buffer of today's defaults would announce for long.
 const SMALL_BYTES: u32 = 65_535;
 /// Of what a whole window in each round trip would carry, from which on it is the window's size and no slow reader.
-const FILLED: f64 = 0.25;
+const FILLED: f64 = 0.5;
 /// Below it no window is too small for the path.
 const FAR: Duration = Duration::from_millis(2);
 
