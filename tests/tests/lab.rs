@@ -88,7 +88,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// The causes that the built-in checks promise to decide.
-const DECIDED: [&str; 122] = [
+const DECIDED: [&str; 123] = [
     "dns.nxdomain",
     "dns.nodata",
     "dns.servfail_upstream",
@@ -206,6 +206,7 @@ const DECIDED: [&str; 122] = [
     "http.truncated_body",
     "app.deadline_budget",
     "app.not_responding",
+    "host.cpu_throttle",
     "host.ephemeral_ports_connect",
     "host.fd_process_limit",
     "host.process_stopped",

@@ -179,6 +179,7 @@ fn rank(evidence: &Evidence) -> u8 {
         Some(Call::TlsDial(_)) if evidence.check == "tls" => 0,
         Some(Call::Listeners(_)) if evidence.check == "listener" => 0,
         Some(Call::SocketSearch(_)) if evidence.check == "connections" => 0,
+        Some(Call::HostFacts(_) | Call::ProcessFacts(_)) if evidence.check == "machine" => 0,
         Some(Call::HttpExchange(_)) => 0,
         Some(Call::TlsDial(_) | Call::TlsHelloDial(_)) => 1,
         Some(Call::Trace(_)) if evidence.check == "path" => 0,

@@ -1,0 +1,94 @@
+//! Judges the machine. Pure.
+
+mod files;
+pub(crate) mod filter;
+mod memory;
+pub(crate) mod overflow;
+mod process;
+mod softnet;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod tracking;
+
+use sonde_sdk::check::Outcome;
+use sonde_sdk::report::Finding;
+
+use crate::observe::{Judgement, Observations, Subject, name};
+
+/// What the parts of the judgement add to.
+#[derive(Debug, Default)]
+struct Verdict {
+    findings: Vec<Finding>,
+    faults: Vec<String>,
+    doubts: Vec<String>,
+    next: Option<String>,
+}
+
+/// The judgement.
+pub(crate) fn judge(observed: &Observations) -> Judgement {
+    let mut verdict = Verdict::default();
+    if let Subject::Process(_) = observed.subject
+        && let Some(failure) = observed.processes.iter().find_map(|watched| watched.process[1].outcome.as_ref().err())
+    {
+        let outcome = Outcome::unclear(format!("the process cannot be looked at: {}", failure.detail));
+        return Judgement { findings: vec![], outcome };
+    }
+    for watched in &observed.processes {
+        if observed.subject != Subject::Host && process::judge(observed, watched, &mut verdict) {
+            continue;
+        }
+        files::of_process(observed, watched, &mut verdict);
+        throttle::judge(watched, &mut verdict);
+    }
+    files::of_machine(observed, &mut verdict);
+    memory::judge(observed, &mut verdict);
+    tracking::judge(observed, &mut verdict);
+    softnet::judge(observed, &mut verdict);
+    overflow::judge(observed, &mut verdict);
+    filter::judge(observed, &mut verdict);
+    verdict.end(observed)
+}
+
+impl Verdict {
+    fn end(self, observed: &Observations) -> Judgement {
+        let mut outcome = if !self.faults.is_empty() {
+            Outcome::broken(self.faults.join("; "))
+        } else if !self.doubts.is_empty() {
+            Outcome::unclear(self.doubts.join("; "))
+        } else {
+            in_order(observed)
+        };
+        outcome.next_step = self.next;
+        Judgement { findings: self.findings, outcome }
+    }
+}
+
+fn in_order(observed: &Observations) -> Outcome {
+    let Some([_, machine]) = observed.machine() else {
+        let failure = observed.looks.iter().find_map(|look| look.host.outcome.as_ref().err());
+        return Outcome::unclear(match failure {
+            Some(failure) => format!("the machine cannot be looked at: {}", failure.detail),
+            None => "the machine cannot be looked at".to_owned(),
+        });
+    };
+    let machine = format!(
+        "the machine is short of nothing: {} of {} files open, {} % of its memory available",
+        machine.open_files,
+        machine.open_files_limit,
+        machine.memory_available_bytes.saturating_mul(100).checked_div(machine.memory_bytes).unwrap_or(0)
+    );
+    let running = observed.processes.iter().find_map(|watched| {
+        let [_, facts] = watched.facts()?;
+        let files = match (facts.open_files, facts.open_files_soft) {
+            (Some(open), Some(soft)) => format!(", {open} of {soft} files open"),
+            _ => String::new(),
+        };
+        let elsewhere = if facts.here == Some(false) { ", in another network namespace than this one" } else { "" };
+        Some(format!("{} is in state {}{files}{elsewhere}", name(facts), facts.state))
+    });
+    Outcome::works(match (observed.subject, running) {
+        (Subject::Host, _) | (_, None) => machine,
+        (_, Some(running)) => format!("{running}; {machine}"),
+    })
+}

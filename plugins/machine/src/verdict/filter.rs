@@ -1,0 +1,67 @@
+//! The reverse-path filter of a whole host. At a listener the check `listener` judges it; here it takes a steady stream of dropped
+//! packets, since any host near the internet drops a stray one now and then.
+
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::types::Measure;
+
+use super::Verdict;
+use crate::observe::{Observations, Subject};
+
+const COUNTER: &str = "TcpExt.IPReversePathFilter";
+/// Packets in each half of the window.
+const STEADY: i64 = 2;
+
+/// The name of the setting of a link, `all` for all of them.
+pub(crate) fn setting(link: &str) -> String {
+    format!("net.ipv4.conf.{link}.rp_filter")
+}
+
+/// The packets that it dropped in the window, where it did so all the time.
+pub(crate) fn drops(observed: &Observations) -> Option<i64> {
+    let halves = observed.growth(COUNTER)?;
+    let is_steady = observed.subject == Subject::Host && halves.iter().all(|half| *half >= STEADY);
+    is_steady.then(|| halves.iter().sum())
+}
+
+/// Judges it: the greater of the setting of a link and that of all counts, and 1 is strict (ip-sysctl.rst).
+pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
+    let (Some(dropped), Some((settings, links))) = (drops(observed), &observed.filter) else { return };
+    let value = |link: &str| settings.value(&setting(&link.replace('.', "/")))?.parse::<u8>().ok();
+    let all = value("all").unwrap_or(0);
+    let strict: Vec<&str> = links
+        .outcome
+        .iter()
+        .flatten()
+        .filter(|link| link.up && !link.loopback && value(&link.name).is_some_and(|own| own.max(all) == 1))
+        .map(|link| link.name.as_str())
+        .collect();
+    if strict.is_empty() {
+        return;
+    }
+    let sentence = format!(
+        "strict reverse-path filtering drops packets all the time ({dropped} in the window): they come by another way than the reply would \
+         take; it is on for {}",
+        strict.join(", ")
+    );
+    verdict.findings.push(
+        supports("l3.rp_filter_drop")
+            .proof()
+            .about(strict.join(", "))
+            .because(&sentence)
+            .citing(observed.snapshots())
+            .measuring(Measure::count(COUNTER, dropped))
+            .build(),
+    );
+    verdict.findings.push(
+        refutes("fw.drop_local_input")
+            .proof()
+            .about(strict.join(", "))
+            .because("they are dropped at the route lookup, before any rule for input sees them; the setting says so")
+            .citing([settings.evidence, links.evidence])
+            .build(),
+    );
+    verdict
+        .next
+        .get_or_insert_with(|| "compare `ip route get` for the senders with the link that they come by".to_owned());
+    verdict.faults.push(sentence);
+}
