@@ -117,6 +117,10 @@ pub(crate) enum Format {
     Jsonl,
     /// The JSON document as YAML.
     Yaml,
+    /// A page that stands for itself; of a heatmap only.
+    Html,
+    /// A picture; of a heatmap only.
+    Svg,
 }
 
 /// Whether to colour.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sonde_proto::v1::Vantage;
 use sonde_proto::v1::vantage::Where;
 
-use crate::arguments::{Arguments, Command, Global};
+use crate::arguments::{Arguments, Command, Format, Global};
 use crate::connection::Session;
 use crate::error::CommandError;
 use crate::render::out::Output;
@@ -24,6 +24,7 @@ pub(crate) mod dns;
 pub(crate) mod listeners;
 pub(crate) mod man;
 pub(crate) mod parameter;
+pub(crate) mod past;
 pub(crate) mod path;
 pub(crate) mod sockets;
 pub(crate) mod view;
@@ -37,6 +38,12 @@ pub(crate) fn coherent(Arguments { global, command }: &Arguments) -> Result<(), 
     }
     if global.endpoint.is_some() && global.context.is_some() {
         return refuse("--endpoint cannot be given together with --context: both name a daemon".into());
+    }
+    let draws = matches!(command, Command::Sockets(sockets) if sockets.draws());
+    if matches!(global.output, Format::Html | Format::Svg) && !draws {
+        return refuse(
+            "html and svg are forms of `sonde sockets heatmap` alone; give -o table, wide, json, jsonl or yaml".into(),
+        );
     }
     if let Command::Diagnose(diagnose) = command {
         diagnose.coherent()?;

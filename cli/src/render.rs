@@ -7,6 +7,7 @@ pub(crate) mod counters;
 pub(crate) mod diagnosis;
 pub(crate) mod dial;
 pub(crate) mod dns;
+pub(crate) mod heatmap;
 pub(crate) mod layer;
 pub(crate) mod listeners;
 pub(crate) mod out;

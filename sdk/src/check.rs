@@ -53,7 +53,7 @@ impl Manifest {
         self
     }
 
-    /// The interfaces it calls: `dns`, `dial`, `sockets`, `system`.
+    /// The interfaces it calls: `dns`, `dial`, `history`, `sockets`, `system`.
     #[must_use]
     pub fn calling<'a>(mut self, interfaces: impl IntoIterator<Item = &'a str>) -> Self {
         self.interfaces.extend(interfaces.into_iter().map(str::to_owned));
@@ -86,6 +86,12 @@ impl Manifest {
     pub fn costing(mut self, cost: CostClass) -> Self {
         self.cost = cost;
         self
+    }
+
+    /// It can judge a time that is over, by what was recorded of it.
+    #[must_use]
+    pub fn judging_the_past(self) -> Self {
+        self.with("past", "true")
     }
 
     /// One more named text, such as `homepage`.

@@ -29,7 +29,7 @@
 //! the component, and `sonde check run target/wasm32-wasip2/release/hello.wasm TARGET` runs it.
 //!
 //! What to know:
-//! - One module per interface of the contract: [`dns`], [`dial`], [`sockets`], [`system`], [`report`], [`log`], [`timer`]. A
+//! - One module per interface of the contract: [`dns`], [`dial`], [`history`], [`sockets`], [`system`], [`report`], [`log`], [`timer`]. A
 //!   failure of the network is data in the answer; a host call never ends the check.
 //! - Host calls are futures. [`wait`] joins, races and times them out; dropping one cancels it at the host at once. The host
 //!   takes a few dozen at a time.
@@ -46,6 +46,7 @@ pub mod dial;
 pub mod dns;
 pub mod finding;
 pub mod grpc;
+pub mod history;
 pub mod location;
 pub mod log;
 pub mod proxy;
@@ -68,9 +69,9 @@ pub mod prelude {
         Budget, Check, Conclusion, CostClass, Manifest, Outcome, Parameter, ParameterType, Target, TargetKind,
     };
     pub use crate::types::{
-        Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure, Phase, Reason, Timing,
+        Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure, Period, Phase, Reason, Timing,
     };
-    pub use crate::{dial, dns, finding, log, report, sockets, system, timer, wait, way};
+    pub use crate::{dial, dns, finding, history, log, report, sockets, system, timer, wait, way};
 }
 
 /// Makes a type that implements [`check::Check`] the check of this component.

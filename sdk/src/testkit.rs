@@ -12,6 +12,7 @@
 
 mod dial;
 mod dns;
+mod history;
 mod host;
 mod path;
 mod segment;
@@ -23,6 +24,7 @@ pub use self::dns::{
     walk_server, zone,
 };
 
+pub use self::history::{BEGAN, counted, history_answer, level, period};
 pub use self::host::{
     cgroup_answer, cgroup_facts, environment_answer, host_answer, host_facts, process_answer, process_facts,
     sysctls_answer,
@@ -408,6 +410,7 @@ pub fn target(kind: TargetKind, host: &str, port: u16, addresses: &[&str]) -> Ta
         pid: None,
         addresses: addresses.iter().map(|a| (*a).to_owned()).collect(),
         silent: vec![],
+        period: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use crate::bindings::sonde::check::types::{
-    Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure, Phase, Property, Reason, Timing,
+    Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure, Period, Phase, Property, Reason, Timing,
 };
 
 impl Endpoint {

@@ -81,6 +81,7 @@ impl Run {
             on_disconnect: OnDisconnect::Cancel.into(),
             endpoints: self.endpoints,
             omit_evidence: false,
+            period: None,
         };
         let mut client = CheckServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
         let call = client.run_check(session.request(request, follow::deadline(budget)));

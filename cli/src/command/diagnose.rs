@@ -6,6 +6,7 @@ use sonde_proto::v1::{CheckArgument, CheckSelection, DiagnoseRequest, OnDisconne
 
 use crate::arguments::{Global, target};
 use crate::command::parameter::parameter;
+use crate::command::past::Past;
 use crate::command::{LARGEST_MESSAGE_BYTES, vantage};
 use crate::connection::Session;
 use crate::error::CommandError;
@@ -22,7 +23,12 @@ use crate::render::out::Output;
   dns://NAME[?type=TYPE&server=IP], NAME   a name
   :PORT                                    a listener on this host
   pid://N                                  a process: its connections, from its own namespaces unless --netns or --pid says otherwise
-  host                                     this whole host: resolvers, default route, every listener's queue, its connections")]
+  host                                     this whole host: resolvers, default route, every listener's queue, its connections
+
+With --at or --since it judges what a running daemon recorded of that time (`sonde daemon run`), of :PORT and host targets, and
+asks nothing of the network:
+  sonde diagnose --since 10m
+  sonde diagnose --at 14:03:12 :8080")]
 pub(crate) struct Diagnose {
     /// What to diagnose
     #[arg(value_name = "TARGET", default_value = "host", value_parser = target)]
@@ -36,6 +42,8 @@ pub(crate) struct Diagnose {
     /// A further destination that the run may touch; can be repeated
     #[arg(long = "allow", value_name = "ADDRESS:PORT")]
     endpoints: Vec<String>,
+    #[command(flatten)]
+    past: Past,
 }
 
 impl Diagnose {
@@ -63,6 +71,7 @@ impl Diagnose {
             on_disconnect: OnDisconnect::Cancel.into(),
             endpoints: self.endpoints,
             omit_evidence: false,
+            period: self.past.period(),
         };
         let mut client =
             DiagnosisServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);

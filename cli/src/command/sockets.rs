@@ -1,10 +1,11 @@
 //! `sonde sockets`: the socket table, or a census of it. A view of `SocketService`: the daemon filters, in the kernel where that can.
 
 mod filter;
+mod heatmap;
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use sonde_proto::json;
 use sonde_proto::v1::socket_service_client::SocketServiceClient;
 use sonde_proto::v1::{CensusKey, CountSocketsRequest, ListSocketsRequest, ListSocketsResponse};
@@ -23,7 +24,9 @@ use crate::status::StatusError;
 
 /// List sockets as ss does, or count them.
 #[derive(Debug, Args)]
-#[command(after_help = "Without -t, -u or -x: TCP and UDP. Conditions must all hold; states are alternatives.
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Without -t, -u or -x: TCP and UDP. Conditions must all hold; states are alternatives.
 
 Columns: of a listener, RECV-Q are connections that wait to be accepted and SEND-Q is their limit, else both are bytes.
 
@@ -32,9 +35,13 @@ CountSocketsResponse message.
 
   sonde sockets -t --state established --peer 10.0.0.0/8 -i
   sonde sockets --port 5432 -p
-  sonde sockets --top state,peer --port 443")]
+  sonde sockets --top state,peer --port 443
+  sonde sockets heatmap --since 10m"
+)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(crate) struct Sockets {
+    #[command(subcommand)]
+    picture: Option<Picture>,
     #[command(flatten)]
     filter: Filter,
     /// With what the kernel measures: round trips, windows, retransmissions, rates
@@ -58,6 +65,13 @@ pub(crate) struct Sockets {
     /// Again and again, with this between two looks, from 100ms on
     #[arg(long, value_name = "DURATION", value_parser = watch)]
     watch: Option<Duration>,
+}
+
+/// Other views of the table.
+#[derive(Debug, Subcommand)]
+enum Picture {
+    /// Draw how many there were over time, by state and peer port
+    Heatmap(heatmap::Heatmap),
 }
 
 /// What to count by.
@@ -114,8 +128,16 @@ impl Key {
 }
 
 impl Sockets {
+    /// Whether it draws a picture, which has forms of its own.
+    pub(crate) fn draws(&self) -> bool {
+        self.picture.is_some()
+    }
+
     /// Asks and prints, once or again and again.
     pub(crate) async fn run(self, session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
+        if let Some(Picture::Heatmap(heatmap)) = self.picture {
+            return heatmap.run(session, global, output).await;
+        }
         let mut next = Instant::now();
         loop {
             if self.top.is_empty() {

@@ -42,6 +42,7 @@ impl View {
             budget: Some(follow::wire(budget)),
             on_disconnect: OnDisconnect::Cancel.into(),
             omit_evidence: false,
+            period: None,
             endpoints: self.endpoints,
         };
         let mut client = CheckServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);

@@ -1,6 +1,7 @@
 //! One host call in words: what was asked, and what came back.
 
 mod dns;
+mod history;
 mod host;
 mod http;
 mod path;
@@ -52,6 +53,7 @@ pub(crate) fn question(evidence: &Evidence) -> String {
         Some(Call::Environment(asked)) => host::variables(asked),
         Some(Call::CgroupFacts(facts)) => format!("cgroup of process {}", facts.pid),
         Some(Call::HostFacts(_)) => "machine".to_owned(),
+        Some(Call::History(history)) => history::asked(history),
         Some(Call::Rejected(rejected)) => rejected.function.clone(),
         None => "a call of a newer daemon".to_owned(),
     }
@@ -112,6 +114,7 @@ pub(crate) fn answer(evidence: &Evidence) -> String {
         Some(Call::Environment(found)) => host::set(&found.variables),
         Some(Call::CgroupFacts(facts)) => host::cgroup(facts),
         Some(Call::HostFacts(facts)) => host::machine(facts),
+        Some(Call::History(history)) => history::told(history),
         Some(Call::Rejected(_)) => "refused".to_owned(),
         None => String::new(),
     }

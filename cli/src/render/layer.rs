@@ -209,6 +209,7 @@ fn rank(evidence: &Evidence) -> u8 {
             | Call::Environment(_)
             | Call::CgroupFacts(_)
             | Call::HostFacts(_)
+            | Call::History(_)
             | Call::Trace(_)
             | Call::PathMtu(_)
             | Call::Echo(_),

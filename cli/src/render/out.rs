@@ -46,7 +46,7 @@ impl Output {
         table: impl FnOnce(&M, usize) -> String,
     ) -> Result<(), CommandError> {
         let text = match self.format {
-            Format::Table | Format::Wide => return self.text(&table(message, width())),
+            Format::Table | Format::Wide | Format::Html | Format::Svg => return self.text(&table(message, width())),
             Format::Json => json::to_string_pretty(message)? + "\n",
             Format::Yaml => yaml(&json::to_string(message)?)?,
             Format::Jsonl => lines(message)?.into_iter().map(|line| line + "\n").collect(),
@@ -61,7 +61,7 @@ impl Output {
         table: impl FnOnce(usize) -> String,
     ) -> Result<(), CommandError> {
         let text = match self.format {
-            Format::Table | Format::Wide => return self.text(&table(width())),
+            Format::Table | Format::Wide | Format::Html | Format::Svg => return self.text(&table(width())),
             Format::Json => serde_json::to_string_pretty(elements).map_err(CommandError::Document)? + "\n",
             Format::Yaml => yaml(&serde_json::to_string(elements).map_err(CommandError::Document)?)?,
             Format::Jsonl => {
@@ -77,7 +77,7 @@ impl Output {
     pub(crate) fn gap(&self) -> Result<(), CommandError> {
         match self.format {
             Format::Table | Format::Wide => raw("\n"),
-            Format::Json | Format::Yaml | Format::Jsonl => Ok(()),
+            Format::Html | Format::Svg | Format::Json | Format::Yaml | Format::Jsonl => Ok(()),
         }
     }
 
@@ -85,7 +85,7 @@ impl Output {
     pub(crate) fn event(&self, event: &DiagnosisEvent) -> Result<(), CommandError> {
         match self.format {
             Format::Jsonl => raw(&(json::to_string(event)? + "\n")),
-            Format::Table | Format::Wide | Format::Json | Format::Yaml => Ok(()),
+            Format::Table | Format::Wide | Format::Json | Format::Yaml | Format::Html | Format::Svg => Ok(()),
         }
     }
 }

@@ -86,6 +86,13 @@ pub struct Manifest {
     pub properties: Vec<(String, String)>,
 }
 
+impl Manifest {
+    /// It can judge a time that is over, by what was recorded of it.
+    pub fn judges_the_past(&self) -> bool {
+        self.properties.iter().any(|(name, value)| name == "past" && value == "true")
+    }
+}
+
 /// What a check says of what it tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Conclusion {

@@ -5,6 +5,7 @@
 
 pub mod dial;
 pub mod dns;
+pub mod history;
 pub mod sockets;
 pub mod system;
 
@@ -176,6 +177,10 @@ pub enum Call {
     Host {
         answer: Result<system::HostFacts, Failure>,
     },
+    History {
+        request: history::Request,
+        answer: Result<history::Recording, Failure>,
+    },
     /// A call that was refused before it became any of the above: bad arguments.
     Rejected {
         function: String,
@@ -219,6 +224,7 @@ impl Call {
             Self::Process { answer, .. } => answer.as_ref().err(),
             Self::Cgroup { answer, .. } => answer.as_ref().err(),
             Self::Host { answer } => answer.as_ref().err(),
+            Self::History { answer, .. } => answer.as_ref().err(),
             Self::Rejected { failure, .. } => Some(failure),
         }
     }

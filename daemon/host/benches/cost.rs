@@ -12,7 +12,7 @@ use std::time::Duration;
 use sonde_core::grant::Grants;
 use sonde_core::manifest::CheckEnd;
 use sonde_core::target::{Target, TargetKind};
-use sonde_host::{Check, Host, HostConfig, Limits, Origin, Run};
+use sonde_host::{Check, Host, HostConfig, Limits, Origin, Past, Run};
 use sonde_probe::clock::RunClock;
 use sonde_probe::vantage::{Selector, Vantage};
 use tokio::sync::mpsc;
@@ -62,8 +62,16 @@ async fn median(host: &Host, check: &Arc<Check>, mode: &str) -> Duration {
         drop(receiver);
         let target = Target { text: "host".to_owned(), kind: TargetKind::ThisHost };
         let timeout = Duration::from_secs(3);
-        let run =
-            Run::new(target, Arc::clone(&vantage), clock, Grants::default(), timeout, sender, CancellationToken::new());
+        let run = Run::new(
+            target,
+            Arc::clone(&vantage),
+            Past::default(),
+            clock,
+            Grants::default(),
+            timeout,
+            sender,
+            CancellationToken::new(),
+        );
         let began = clock.now();
         let end = host.run(check, &run, vec![("mode".to_owned(), mode.to_owned())], Duration::from_mins(1)).await;
         took.push(clock.since(began).elapsed);

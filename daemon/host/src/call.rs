@@ -326,7 +326,16 @@ mod tests {
         let grants = Grants::for_target(&target);
         let vantage = Arc::new(Vantage::open(&Selector::Own).expect("our own namespace"));
         let (events, _unheard) = tokio::sync::mpsc::channel(1);
-        let run = Run::new(target, vantage, RunClock::start(), grants, probe_timeout, events, CancellationToken::new());
+        let run = Run::new(
+            target,
+            vantage,
+            crate::run::Past::default(),
+            RunClock::start(),
+            grants,
+            probe_timeout,
+            events,
+            CancellationToken::new(),
+        );
         let caller = Caller::new(Some(Arc::clone(&run)), "greedy", 60 * SECOND, Handle::current(), limits);
         (run, caller)
     }

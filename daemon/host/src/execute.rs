@@ -101,7 +101,8 @@ async fn call(
         Ok(guest) => guest,
         Err(error) => return Ended::Failed(error),
     };
-    let target = target(&run.target, &run.addresses(), run.silent());
+    let period = run.past.period.map(Into::into);
+    let target = wit::Target { period, ..target(&run.target, &run.addresses(), run.silent()) };
     let arguments = arguments.into_iter().map(|(name, value)| wit::Argument { name, value }).collect();
     let budget = wit::Budget { remaining_us: micros(caller.remaining()), probe_timeout_us: micros(run.probe_timeout) };
     let ended = store
@@ -145,6 +146,7 @@ fn target(target: &Target, addresses: &[std::net::IpAddr], silent: Vec<Endpoint>
         pid: None,
         addresses: crate::types::texts(addresses),
         silent: silent.into_iter().map(Into::into).collect(),
+        period: None,
     };
     match &target.kind {
         TargetKind::Http { tls, path, .. } => wit::Target {

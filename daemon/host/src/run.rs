@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use sonde_core::finding::Finding;
 use sonde_core::grant::Grants;
+use sonde_core::observation::history::Period;
 use sonde_core::observation::{Call, Endpoint, EvidenceId, Failure, Observation, Phase, Reason, Timing};
 use sonde_core::target::{Port, Target};
 use sonde_probe::clock::RunClock;
+use sonde_probe::history::Archive;
 use sonde_probe::vantage::Vantage;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -53,11 +55,21 @@ pub enum LogLevel {
     Error,
 }
 
+/// What a run knows of time before it.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// Where there is a recorder.
+    pub archive: Option<Arc<Archive>>,
+    /// The run is of this time, which is over.
+    pub period: Option<Period>,
+}
+
 /// One run.
 #[derive(Debug)]
 pub struct Run {
     pub(crate) target: Target,
     pub(crate) vantage: Arc<Vantage>,
+    pub(crate) past: Past,
     pub(crate) clock: RunClock,
     pub(crate) probe_timeout: Duration,
     pub(crate) cancel: CancellationToken,
@@ -90,9 +102,11 @@ fn is_unanswered(outcome: &Result<(), Failure>) -> Option<bool> {
 
 impl Run {
     /// A run that begins at `clock`'s begin. `probe_timeout` is the bound of a single probe; `cancel` ends all its guests.
+    #[expect(clippy::too_many_arguments, reason = "it is made of all these")]
     pub fn new(
         target: Target,
         vantage: Arc<Vantage>,
+        past: Past,
         clock: RunClock,
         grants: Grants,
         probe_timeout: Duration,
@@ -102,6 +116,7 @@ impl Run {
         Arc::new(Self {
             target,
             vantage,
+            past,
             clock,
             probe_timeout,
             cancel,

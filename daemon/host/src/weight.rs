@@ -73,6 +73,13 @@ pub(crate) fn of(call: &Call) -> u64 {
         Call::Environment { names, answer, .. } => texts(names) + answer.as_deref().map_or(0, variables),
         Call::Cgroup { answer, .. } => answer.as_ref().map_or(0, |facts| 512 + facts.path.len()),
         Call::Host { answer } => answer.as_ref().map_or(0, |facts| 512 + variables(&facts.os)),
+        Call::History { answer, .. } => answer.as_ref().map_or(0, |recording| {
+            let series = recording.series.iter().map(|series| {
+                let key: usize = series.key.iter().map(|text| 24 + text.len()).sum();
+                64 + key + 24 * series.points.len()
+            });
+            series.sum::<usize>() + 32 * recording.gaps.len()
+        }),
         Call::Conntrack { .. }
         | Call::RouteTo { .. }
         | Call::Neighbour { .. }

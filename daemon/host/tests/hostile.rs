@@ -14,7 +14,7 @@ use sonde_core::grant::Grants;
 use sonde_core::manifest::{CheckEnd, Conclusion, Outcome, Stop};
 use sonde_core::observation::{Call, Observation, Reason};
 use sonde_core::target::{Host as TargetHost, Port, Target, TargetKind};
-use sonde_host::{Check, Host, HostConfig, HostEvent, Limits, LoadError, Origin, Run};
+use sonde_host::{Check, Host, HostConfig, HostEvent, Limits, LoadError, Origin, Past, Run};
 use sonde_probe::clock::RunClock;
 use sonde_probe::vantage::{Selector, Vantage};
 use tokio::io::AsyncReadExt;
@@ -65,7 +65,16 @@ impl Stand {
         // Smaller than some floods: what does not fit must wait, not vanish.
         let (sender, mut receiver) = mpsc::channel(64);
         let vantage = Arc::new(Vantage::open(&Selector::Own).expect("our own namespace"));
-        let run = Run::new(target(port), vantage, clock, grants(port), Duration::from_secs(3), sender, cancel);
+        let run = Run::new(
+            target(port),
+            vantage,
+            Past::default(),
+            clock,
+            grants(port),
+            Duration::from_secs(3),
+            sender,
+            cancel,
+        );
         let mut events = Vec::new();
         let end = {
             let running = self.host.run(&self.check, &run, vec![("mode".to_owned(), mode.to_owned())], deadline);

@@ -81,7 +81,7 @@ impl Processor {
 }
 
 /// The time that the calling thread has been on a processor.
-fn on_processor() -> Duration {
+pub(crate) fn on_processor() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }

@@ -11,6 +11,7 @@ pub mod dial;
 pub mod dns;
 mod error_queue;
 mod failure;
+pub mod history;
 mod inspection;
 mod message;
 mod netlink;

@@ -10,6 +10,7 @@ mod find;
 mod listeners;
 mod owners;
 mod reader;
+mod recording;
 mod row;
 mod states;
 mod table;
@@ -36,6 +37,7 @@ pub use self::states::{States, state_name};
 pub use self::table::{Listing, Socket, Walked};
 
 pub(crate) use self::counters::diff;
+pub(crate) use self::recording::{Tally, queues, read_counters};
 use self::table::Unfinished;
 
 /// The TCP listeners, or those of one port. Without `CAP_SYS_PTRACE` other users' listeners have no process.

@@ -4,6 +4,7 @@
 mod keys;
 mod listen;
 mod quantity;
+mod recorder;
 
 use std::env;
 use std::fs::File;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 pub use self::keys::{KEYS, help};
 pub use self::listen::{Listen, ListenError, default_socket};
+pub use self::recorder::Recorder;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -30,6 +32,8 @@ pub struct Config {
     pub runs: Runs,
     /// How guests are bounded.
     pub limits: Limits,
+    /// The flight recorder.
+    pub recorder: Recorder,
 }
 
 /// The bounds of runs.
@@ -149,6 +153,7 @@ impl Default for Config {
             cache_directory: None,
             runs: Runs::default(),
             limits: Limits::default(),
+            recorder: Recorder::default(),
         }
     }
 }
@@ -211,6 +216,11 @@ mod tests {
             memory_bytes = 67108864
             cpu = "2s"
             host_calls = 500
+            [recorder]
+            step = "2s"
+            fine = "30m"
+            bytes = 8388608
+            namespaces = ["blue", "/run/netns/green"]
         "#;
 
         let config = Config::parse(Path::new("sonded.toml"), text).expect("every key is known");
@@ -218,6 +228,8 @@ mod tests {
         assert_eq!(config.listen[1].to_string(), "[::1]:7667");
         assert_eq!(config.runs.budget, Duration::from_secs(30));
         assert_eq!(config.limits.host_calls, Some(500));
+        assert_eq!(config.recorder.step, Duration::from_secs(2));
+        assert_eq!(config.recorder.namespaces.len(), 2);
     }
 
     #[test]

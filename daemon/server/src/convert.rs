@@ -7,6 +7,7 @@ mod dial;
 mod dns;
 mod evidence;
 mod failure;
+mod history;
 mod sockets;
 mod system;
 mod verdict;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub(crate) use self::check::{check, ended as check_ended, summary_of_stop};
 pub(crate) use self::evidence::evidence;
+pub(crate) use self::history::{period, recording};
 pub(crate) use self::sockets::{group as census_group, listener};
 pub(crate) use self::verdict::{finding, verdict};
 

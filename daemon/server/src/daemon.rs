@@ -17,6 +17,7 @@ use crate::checks;
 use crate::config::Config;
 use crate::dispatcher::{DRAIN, Task};
 use crate::listen::BindError;
+use crate::recorder;
 use crate::rpc::{self, Shared};
 use crate::telemetry::Exporter;
 
@@ -52,8 +53,8 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Puts it together. To be called on the runtime that shall do the daemon's I/O.
-    pub(crate) async fn start(config: Config) -> Result<Self, StartError> {
+    /// Puts it together, with a flight recorder where it `records` and the configuration has one. To be called on the runtime that shall do the daemon's I/O.
+    pub(crate) async fn start(config: Config, records: bool) -> Result<Self, StartError> {
         let limits = limits(&config);
         let host = Host::new(HostConfig { cache_dir: config.cache_directory(), limits }).map_err(StartError::Host)?;
         let host = Arc::new(host);
@@ -69,12 +70,18 @@ impl Daemon {
         let (dispatcher, dispatching) = task.start();
         let mut tasks = JoinSet::new();
         tasks.spawn(dispatching);
+        let recording = (records && config.recorder.enabled).then(|| {
+            let (recording, task) = recorder::start(config.recorder.clone(), ending.clone());
+            tasks.spawn(task);
+            recording
+        });
         let shared = Arc::new(Shared {
             config,
             host: Arc::clone(&host),
             checks,
             dispatcher,
             vantages: Arc::default(),
+            recording,
             started_at: RunClock::wall_now(),
             exports_traces: exporter.is_some(),
         });

@@ -25,9 +25,18 @@ pub struct Embedded {
     serving: JoinSet<()>,
 }
 
-/// Starts one on the current runtime. `config.listen` is not used.
+/// Starts one on the current runtime. `config.listen` is not used; nothing is recorded: it does not live long enough.
 pub async fn embedded(config: Config) -> Result<Embedded, StartError> {
-    let daemon = Daemon::start(config).await?;
+    start(config, false).await
+}
+
+/// Starts one with its flight recorder, for a process that lives as long as a daemon does.
+pub async fn embedded_recording(config: Config) -> Result<Embedded, StartError> {
+    start(config, true).await
+}
+
+async fn start(config: Config, records: bool) -> Result<Embedded, StartError> {
+    let daemon = Daemon::start(config, records).await?;
     let (channel, serving) = serve(daemon.router()).await?;
     Ok(Embedded { channel, daemon: Some(daemon), serving })
 }

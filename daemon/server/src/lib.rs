@@ -12,12 +12,13 @@ mod dispatcher;
 mod embedded;
 mod listen;
 mod random;
+mod recorder;
 mod rpc;
 mod serve;
 pub mod telemetry;
 
 pub use self::daemon::StartError;
-pub use self::embedded::{Embedded, embedded, embedded_tables};
+pub use self::embedded::{Embedded, embedded, embedded_recording, embedded_tables};
 pub use self::listen::BindError;
 pub use self::serve::{Overrides, serve, terminated};
 pub use self::telemetry::ENVIRONMENT;

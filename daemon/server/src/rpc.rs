@@ -6,7 +6,9 @@ mod counters;
 mod daemon;
 mod deadline;
 mod diagnoses;
+mod history;
 mod page;
+mod period;
 mod refusal;
 mod request;
 mod sockets;
@@ -22,6 +24,7 @@ use sonde_proto::v1::check_service_server::CheckServiceServer;
 use sonde_proto::v1::counter_service_server::CounterServiceServer;
 use sonde_proto::v1::daemon_service_server::DaemonServiceServer;
 use sonde_proto::v1::diagnosis_service_server::DiagnosisServiceServer;
+use sonde_proto::v1::history_service_server::HistoryServiceServer;
 use sonde_proto::v1::socket_service_server::SocketServiceServer;
 use tonic::Status;
 use tonic::service::{Routes, RoutesBuilder};
@@ -29,6 +32,7 @@ use tonic::service::{Routes, RoutesBuilder};
 pub(crate) use self::vantages::Vantages;
 use crate::config::Config;
 use crate::dispatcher::{Dispatcher, Refusal};
+use crate::recorder::Recording;
 
 /// What every service knows.
 #[derive(Debug)]
@@ -39,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) checks: Vec<Arc<Check>>,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) vantages: Arc<Vantages>,
+    /// Absent where nothing is recorded.
+    pub(crate) recording: Option<Recording>,
     /// Wall clock since the Unix epoch.
     pub(crate) started_at: Duration,
     pub(crate) exports_traces: bool,
@@ -59,6 +65,7 @@ pub(crate) async fn routes(shared: &Arc<Shared>) -> Result<Routes, tonic_reflect
     health.set_serving::<DaemonServiceServer<daemon::Daemon>>().await;
     health.set_serving::<SocketServiceServer<sockets::Sockets>>().await;
     health.set_serving::<CounterServiceServer<counters::Counters>>().await;
+    health.set_serving::<HistoryServiceServer<history::Histories>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(sonde_proto::FILE_DESCRIPTOR_SET)
@@ -74,7 +81,7 @@ pub(crate) async fn routes(shared: &Arc<Shared>) -> Result<Routes, tonic_reflect
         )
         .add_service(CauseServiceServer::new(causes::Causes(Arc::clone(shared))))
         .add_service(DaemonServiceServer::new(daemon::Daemon(Arc::clone(shared))));
-    add_tables(&mut routes, &shared.vantages);
+    add_tables(&mut routes, &shared.vantages, shared.recording.clone());
     routes
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
@@ -86,14 +93,15 @@ pub(crate) async fn routes(shared: &Arc<Shared>) -> Result<Routes, tonic_reflect
 /// The services that read the kernel's tables and need no check: all that a command needs which shows such a table.
 pub(crate) fn table_routes() -> Routes {
     let mut routes = Routes::builder();
-    add_tables(&mut routes, &Arc::default());
+    add_tables(&mut routes, &Arc::default(), None);
     routes.routes()
 }
 
-fn add_tables(routes: &mut RoutesBuilder, vantages: &Arc<Vantages>) {
+fn add_tables(routes: &mut RoutesBuilder, vantages: &Arc<Vantages>, recording: Option<Recording>) {
     routes
         .add_service(SocketServiceServer::new(sockets::Sockets(Arc::clone(vantages))))
-        .add_service(CounterServiceServer::new(counters::Counters(Arc::clone(vantages))));
+        .add_service(CounterServiceServer::new(counters::Counters(Arc::clone(vantages))))
+        .add_service(HistoryServiceServer::new(history::Histories { vantages: Arc::clone(vantages), recording }));
 }
 
 impl From<Refusal> for Status {

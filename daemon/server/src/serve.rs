@@ -38,7 +38,7 @@ pub async fn serve(
     for listen in &config.listen {
         listeners.push(Listener::open(listen).await?);
     }
-    let daemon = Daemon::start(config).await?;
+    let daemon = Daemon::start(config, true).await?;
     let stop = CancellationToken::new();
     let mut serving = JoinSet::new();
     for listener in listeners {

@@ -188,3 +188,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_the_past_only_checks_that_can_judge_it_are_planned() {
+    let mut recalling = check("recall", &[Scheme::Dns], &[]);
+    recalling.properties.push(("past".to_owned(), "true".to_owned()));
+    let manifests = [check("resolve", &[Scheme::Dns], &[]), recalling];
+
+    let plan = Plan::of_the_past(target("h"), &manifests, &[]).expect("a plan");
+    let wrong =
+        Plan::of_the_past(target("h"), &manifests, &[select("resolve", &[])]).expect_err("it measures the present");
+    let unknown = Plan::of_the_past(target("h"), &manifests, &[select("reslove", &[])]).expect_err("there is none");
+
+    assert_eq!(plan.checks().iter().map(|check| check.name.as_str()).collect::<Vec<_>>(), ["recall"]);
+    assert_eq!(wrong, PlanError::NotOfThePast { name: "resolve".to_owned(), able: vec!["recall".to_owned()] });
+    assert!(matches!(unknown, PlanError::UnknownCheck { .. }), "{unknown}");
+}

@@ -204,7 +204,7 @@ mod tests {
         let (events, _unheard) = tokio::sync::mpsc::channel(1);
         let (clock, cancel) = (RunClock::start(), CancellationToken::new());
         let second = Duration::from_secs(1);
-        let run = Run::new(target, vantage, clock, grants, second, events, cancel);
+        let run = Run::new(target, vantage, crate::run::Past::default(), clock, grants, second, events, cancel);
         let caller = Caller::new(Some(run), "walker", 9 * second, Handle::current(), &Limits::default());
         let request = core::WalkRequest { roots: vec![endpoint(ROOT)], ..parsed(&request(), second).expect("right") };
         caller.call(request).await.answer.failure.map(|failure| failure.reason)

@@ -64,6 +64,11 @@ impl States {
         names.iter().try_fold(0, |bits, name| Ok(bits | bits_of(name.as_ref())?)).map(Self)
     }
 
+    /// Whether it has this one.
+    pub(crate) fn contains(self, state: u8) -> bool {
+        1_u32.checked_shl(state.into()).is_some_and(|bit| self.0 & bit != 0)
+    }
+
     pub(super) fn of(names: &[String]) -> Result<Self, Problem> {
         Self::named(names).map_err(Problem::invalid)
     }

@@ -13,6 +13,15 @@ pub const KEYS: &[(&str, &str)] = &[
     ("limits.memory_bytes", "memory of a check in a run, 67108864 unless given"),
     ("limits.cpu", "CPU time of a check in a run, \"500ms\" unless given"),
     ("limits.host_calls", "host calls of a check in a run, 2000 unless given"),
+    ("recorder.enabled", "whether counters, queues and sockets are recorded, true unless given"),
+    ("recorder.step", "between two steps, \"1s\" unless given"),
+    ("recorder.fine", "how long steps are kept, \"1h\" unless given"),
+    ("recorder.coarse_step", "the length of a coarse step, \"1m\" unless given"),
+    ("recorder.coarse", "how long coarse steps are kept, \"1day\" unless given"),
+    ("recorder.bytes", "what all of it may take in memory, 67108864 unless given"),
+    ("recorder.cpu", "processor time in a second that it may take, \"4ms\" unless given"),
+    ("recorder.namespaces", "names or paths of network namespaces to record beside the daemon's own"),
+    ("recorder.most_namespaces", "how many namespaces are recorded at once, 8 unless given"),
 ];
 
 /// As a paragraph of `--help`.
@@ -42,7 +51,7 @@ mod tests {
             .split('`')
             .skip(1)
             .step_by(2)
-            .filter(|key| !matches!(*key, "runs" | "limits"))
+            .filter(|key| !matches!(*key, "runs" | "limits" | "recorder"))
             .map(|key| format!("{prefix}{key}"))
             .collect()
     }
@@ -50,7 +59,7 @@ mod tests {
     #[test]
     fn every_key_is_listed_and_no_other() {
         let listed: BTreeSet<String> = KEYS.iter().map(|(key, _)| (*key).to_owned()).collect();
-        let all: BTreeSet<String> = ["", "runs.", "limits."].into_iter().flat_map(known).collect();
+        let all: BTreeSet<String> = ["", "runs.", "limits.", "recorder."].into_iter().flat_map(known).collect();
 
         assert_eq!(listed, all);
     }
@@ -79,5 +88,13 @@ mod tests {
         assert_eq!(said("limits.memory_bytes"), limits.memory_bytes.to_string());
         assert_eq!(said("limits.cpu"), quoted(limits.cpu));
         assert_eq!(said("limits.host_calls"), limits.host_calls.to_string());
+        assert_eq!(said("recorder.enabled"), config.recorder.enabled.to_string());
+        assert_eq!(said("recorder.step"), quoted(config.recorder.step));
+        assert_eq!(said("recorder.fine"), quoted(config.recorder.fine));
+        assert_eq!(said("recorder.coarse_step"), quoted(config.recorder.coarse_step));
+        assert_eq!(said("recorder.coarse"), quoted(config.recorder.coarse));
+        assert_eq!(said("recorder.bytes"), config.recorder.bytes.to_string());
+        assert_eq!(said("recorder.cpu"), quoted(config.recorder.cpu));
+        assert_eq!(said("recorder.most_namespaces"), config.recorder.most_namespaces.to_string());
     }
 }

@@ -40,6 +40,34 @@ pub(super) fn host_calls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
     u32::try_from(number).map(Some).map_err(D::Error::custom)
 }
 
+pub(super) fn step<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    deserializer.deserialize_str(DurationWithin(Duration::from_millis(100), Duration::from_mins(1), "1s"))
+}
+
+pub(super) fn fine<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    deserializer.deserialize_str(DurationWithin(Duration::from_mins(1), Duration::from_hours(24), "1h"))
+}
+
+pub(super) fn coarse_step<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    deserializer.deserialize_str(DurationWithin(Duration::from_secs(1), Duration::from_hours(1), "1m"))
+}
+
+pub(super) fn coarse<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    deserializer.deserialize_str(DurationWithin(Duration::from_mins(1), Duration::from_hours(30 * 24), "1day"))
+}
+
+pub(super) fn recorder_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    deserializer.deserialize_u64(NumberWithin(64 << 10, 16 << 30))
+}
+
+pub(super) fn recorder_cpu<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    deserializer.deserialize_str(DurationWithin(Duration::from_micros(100), Duration::from_millis(500), "4ms"))
+}
+
+pub(super) fn namespaces<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    count(deserializer, 1, 64)
+}
+
 fn count<'de, D: Deserializer<'de>>(deserializer: D, least: u64, most: u64) -> Result<usize, D::Error> {
     let number = deserializer.deserialize_u64(NumberWithin(least, most))?;
     usize::try_from(number).map_err(D::Error::custom)

@@ -4,7 +4,7 @@ use sonde_core::observation::{Call, Observation};
 use sonde_proto::v1;
 use sonde_proto::v1::evidence::Call as Message;
 
-use super::{dial, dns, duration, failure, sockets, system, timestamp};
+use super::{dial, dns, duration, failure, history, sockets, system, timestamp};
 
 /// The evidence that a client sees. A call that failed before there was an answer shows what was asked.
 pub(crate) fn evidence(observation: &Observation) -> v1::Evidence {
@@ -78,6 +78,7 @@ fn call(call: &Call) -> Message {
         Call::Host { answer } => {
             Message::HostFacts(answer.as_ref().map_or_else(|_| v1::HostFacts::default(), system::host))
         }
+        Call::History { request, answer } => Message::History(history::history(request, answer.as_ref().ok())),
         Call::Rejected { function, .. } => Message::Rejected(v1::RejectedCall { function: function.clone() }),
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn begin(
         trigger: run.trigger.into(),
         vantage: run.asked_vantage.clone(),
         network_namespace: run.vantage.id(),
+        period: run.past.period.as_ref().map(convert::period),
         started_at: Some(convert::timestamp(clock.wall(Duration::ZERO))),
         elapsed: Some(convert::duration(Duration::ZERO)),
         checks: progress.pending(),
@@ -72,6 +73,7 @@ pub(super) fn begin(
     let host_run = HostRun::new(
         run.plan.target().clone(),
         Arc::clone(&run.vantage),
+        run.past,
         clock,
         run.grants,
         run.probe_timeout,

@@ -46,6 +46,7 @@ pub(crate) fn summary(diagnosis: &Diagnosis) -> Diagnosis {
         state: diagnosis.state,
         trigger: diagnosis.trigger,
         vantage: diagnosis.vantage.clone(),
+        period: diagnosis.period,
         network_namespace: diagnosis.network_namespace,
         started_at: diagnosis.started_at,
         elapsed: diagnosis.elapsed,

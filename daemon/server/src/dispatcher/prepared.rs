@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sonde_core::grant::Grants;
 use sonde_core::plan::Plan;
-use sonde_host::Check;
+use sonde_host::{Check, Past};
 use sonde_probe::vantage::Vantage;
 use sonde_proto::v1;
 use tokio::time::Instant;
@@ -21,6 +21,8 @@ pub(crate) struct Prepared {
     pub(crate) checks: Vec<Arc<Check>>,
     /// Where it measures from.
     pub(crate) vantage: Arc<Vantage>,
+    /// What it knows of time before it.
+    pub(crate) past: Past,
     /// As the client asked for it.
     pub(crate) asked_vantage: Option<v1::Vantage>,
     /// What it may touch at its begin.

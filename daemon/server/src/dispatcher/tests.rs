@@ -53,6 +53,7 @@ impl Bench {
             checks: planned.collect(),
             plan,
             vantage: Arc::new(Vantage::open(&Selector::Own).expect("our own")),
+            past: sonde_host::Past::default(),
             asked_vantage: None,
             grants,
             budget: Duration::from_mins(1),

@@ -71,6 +71,7 @@ impl CheckService for Checks {
             budget: request.budget,
             endpoints: request.endpoints,
             carry_on: request::carry_on(request.on_disconnect)?,
+            period: request.period,
             trigger: v1::Trigger::RunCheck,
         };
         let prepared = request::prepare(&self.0, &checks, asked, &caller).await?;

@@ -40,6 +40,7 @@ impl DiagnosisService for Diagnoses {
             budget: request.budget,
             endpoints: request.endpoints,
             carry_on: request::carry_on(request.on_disconnect)?,
+            period: request.period,
             trigger: v1::Trigger::Diagnose,
         };
         let prepared = request::prepare(&self.0, &self.0.checks, asked, &caller).await?;

@@ -9,13 +9,13 @@ use sonde_core::grant::Grants;
 use sonde_core::manifest::Manifest;
 use sonde_core::plan::{Plan, PlanError, Selection};
 use sonde_core::target::{Target, TargetKind};
-use sonde_host::Check;
+use sonde_host::{Check, Past};
 use sonde_proto::v1;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::{Shared, deadline, quoted, refusal};
+use super::{Shared, Vantages, deadline, period, quoted, refusal};
 use crate::config::LONGEST_BUDGET;
 use crate::dispatcher::Prepared;
 use crate::telemetry::RemoteParent;
@@ -30,6 +30,8 @@ pub(super) struct Asked {
     pub(super) budget: Option<prost_types::Duration>,
     pub(super) endpoints: Vec<String>,
     pub(super) carry_on: bool,
+    /// Absent for the present.
+    pub(super) period: Option<v1::Period>,
     pub(super) trigger: v1::Trigger,
 }
 
@@ -88,18 +90,29 @@ pub(super) async fn prepare(
     }
     processes(&mut grants, &asked);
     let manifests: Vec<&Manifest> = checks.iter().map(|check| &check.manifest).collect();
-    let plan = Plan::new(target, &manifests, &asked.selected).map_err(|error| unplanned(&error, asked.trigger))?;
+    let plan = match &asked.period {
+        None => Plan::new(target, &manifests, &asked.selected),
+        Some(_) => Plan::of_the_past(target, &manifests, &asked.selected),
+    };
+    let plan = plan.map_err(|error| unplanned(&error, asked.trigger))?;
     let planned = plan
         .checks()
         .iter()
         .map(|planned| checks.iter().find(|check| check.manifest.name == planned.name).cloned())
         .collect::<Option<Vec<_>>>()
         .ok_or_else(|| refusal::internal("the plan names a check that is not there"))?;
+    let selector = Vantages::selector(asked.vantage.as_ref())?;
     let vantage = shared.vantages.open(asked.vantage.as_ref()).await?;
+    let period = period::of_run(asked.period.as_ref(), shared.recording.as_ref(), vantage.id())?;
+    if let Some(recording) = &shared.recording {
+        recording.seen(selector);
+    }
+    let archive = shared.recording.as_ref().map(|recording| Arc::clone(&recording.archive));
     Ok(Prepared {
         plan,
         checks: planned,
         vantage,
+        past: Past { archive, period },
         asked_vantage: asked.vantage,
         grants,
         budget,
@@ -181,6 +194,7 @@ fn unplanned(error: &PlanError, trigger: v1::Trigger) -> Status {
         PlanError::UnknownParameter { .. } | PlanError::GivenTwice { .. } | PlanError::WrongValue { .. } => {
             refusal::invalid(field("checks.arguments", "arguments"), problem)
         }
+        PlanError::NotOfThePast { name, .. } => refusal::precondition("PERIOD", name, problem),
         PlanError::DoesNotServe { target, .. } | PlanError::NothingServes { target, .. } => {
             refusal::precondition("TARGET", target, problem)
         }

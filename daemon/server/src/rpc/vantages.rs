@@ -20,8 +20,16 @@ pub(crate) struct Vantages {
 impl Vantages {
     /// The daemon's own stays the same, and is opened once; any other may change from run to run.
     pub(super) async fn open(&self, asked: Option<&v1::Vantage>) -> Result<Arc<Vantage>, Status> {
+        match Self::selector(asked)? {
+            Selector::Own => self.own.get_or_try_init(|| open(Selector::Own)).await.cloned(),
+            selector => open(selector).await,
+        }
+    }
+
+    /// What a request means.
+    pub(super) fn selector(asked: Option<&v1::Vantage>) -> Result<Selector, Status> {
         let selector = match asked.and_then(|vantage| vantage.r#where.as_ref()) {
-            None => return self.own.get_or_try_init(|| open(Selector::Own)).await.cloned(),
+            None => Selector::Own,
             Some(v1::vantage::Where::NetnsPath(path)) if !path.starts_with('/') || path.contains('\0') => {
                 let problem = format!("{} is no absolute path; give one such as /run/netns/NAME", quoted(path));
                 return Err(refusal::invalid("vantage.netns_path", problem));
@@ -33,7 +41,7 @@ impl Vantages {
             }
             Some(v1::vantage::Where::Pid(pid)) => Selector::Pid(*pid),
         };
-        open(selector).await
+        Ok(selector)
     }
 }
 

@@ -4,6 +4,7 @@ mod machine;
 
 use opentelemetry::KeyValue;
 use sonde_core::observation::Call;
+use sonde_core::observation::history::Numbers;
 
 use super::{Plan, network_type};
 
@@ -87,6 +88,16 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
         | Call::Environment { .. }
         | Call::Cgroup { .. }
         | Call::Host { .. } => machine::name(&mut own.attributes, call),
+        Call::History { request, answer } => {
+            own.attributes.extend(answer.as_ref().ok().map(|recording| count(recording.series.len())));
+            let length = i64::try_from(request.period.length().as_secs()).unwrap_or(i64::MAX);
+            own.attributes.push(KeyValue::new("sonde.history.seconds", length));
+            match request.of {
+                Numbers::Counters { .. } => "recall counters".into(),
+                Numbers::Sockets { .. } => "recall sockets".into(),
+                Numbers::Listeners { .. } => "recall listeners".into(),
+            }
+        }
         Call::Rejected { function, .. } => format!("rejected {function}").into(),
         // The network's own, handled beside this module.
         Call::DnsQuery { .. }
