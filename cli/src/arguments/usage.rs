@@ -130,7 +130,7 @@ mod tests {
 
         assert_eq!(
             line,
-            "\"jsom\" is no value of --output: it is one of table, wide, json, jsonl, yaml; did you mean json?"
+            "\"jsom\" is no value of --output: it is one of table, wide, json, jsonl, yaml, html, svg; did you mean json?"
         );
     }
 

@@ -155,7 +155,7 @@ impl Sockets {
     async fn list(&self, session: &Session, global: &Global, output: &Output) -> Result<(), CommandError> {
         let show = Show { info: self.info, processes: self.processes, memory: self.memory, details: self.details };
         match output.format() {
-            Format::Table => self.stream(session, global, Table::new(show)).await,
+            Format::Table | Format::Html | Format::Svg => self.stream(session, global, Table::new(show)).await,
             Format::Wide => self.stream(session, global, Table::new(Show { details: true, ..show })).await,
             Format::Json => self.stream(session, global, Document::default()).await,
             Format::Jsonl => self.stream(session, global, Lines).await,

@@ -181,7 +181,7 @@ async fn record(
     mut recorder: Recorder,
     step: Duration,
     mut share: watch::Receiver<Duration>,
-    stop: CancellationToken,
+    ended: CancellationToken,
 ) -> u64 {
     let id = recorder.network_namespace();
     let mut next = Instant::now();
@@ -190,7 +190,7 @@ async fn record(
         recorder.set_share(*share.borrow_and_update());
         let taken = tokio::select! {
             biased;
-            () = stop.cancelled() => return id,
+            () = ended.cancelled() => return id,
             taken = timeout(PATIENCE, recorder.step()) => taken,
         };
         let due = match taken {
@@ -220,7 +220,7 @@ async fn record(
         }
         tokio::select! {
             biased;
-            () = stop.cancelled() => return id,
+            () = ended.cancelled() => return id,
             () = sleep_until(next) => {}
         }
     }

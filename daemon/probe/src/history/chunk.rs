@@ -233,7 +233,9 @@ pub(super) mod tests {
 
     fn written(steps: &[Step]) -> Chunk {
         let mut writer = Writer::default();
-        steps.iter().for_each(|step| writer.push(step));
+        for step in steps {
+            writer.push(step);
+        }
         writer.seal()
     }
 

@@ -407,7 +407,9 @@ mod tests {
 
     fn ring(steps: &[Step]) -> Ring {
         let mut ring = Ring::new(Bounds::default());
-        steps.iter().for_each(|step| ring.push(step));
+        for step in steps {
+            ring.push(step);
+        }
         ring
     }
 

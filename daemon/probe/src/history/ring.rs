@@ -330,6 +330,26 @@ mod tests {
         assert_eq!(read(&ring, 7_190, 7_200).0, 10);
     }
 
+    /// A hundred counters and eighty gauges that move, a hundred and thirty groups of sockets that change in every step.
+    #[test]
+    fn a_busy_hour_takes_a_few_mebibytes() {
+        let counters: Vec<Key> = (0..100).map(|n| counter(&format!("TcpExt.SomeCounter{n}"))).collect();
+        let gauges: Vec<Key> = (0..80).map(|n| Key::Gauge(format!("sockstat.Some.gauge{n}").into())).collect();
+        let mut ring = Ring::new(Bounds { bytes: u64::MAX, ..Bounds::default() });
+        for second in 1..=3_600_u64 {
+            let noise = |n: usize, most: u64| ((second * 2_654_435_761 + n as u64 * 40_503) % most).cast_signed();
+            let counted = counters.iter().enumerate().map(|(n, key)| (key.clone(), noise(n, 100_000) + 1));
+            let levels = gauges.iter().enumerate().map(|(n, key)| (key.clone(), noise(n, 10_000)));
+            let groups = (0..130_u8).map(|n| (peer(6, n, 5_432), noise(n.into(), 5_000)));
+            let values: Vec<(Key, i64)> = counted.chain(levels).chain(groups).collect();
+            ring.push(&step(second, &values));
+        }
+
+        let kept = ring.weight();
+
+        assert!((1 << 20..8 << 20).contains(&kept), "{kept} bytes");
+    }
+
     #[test]
     fn a_bound_that_nothing_fits_keeps_nothing() {
         let mut ring = Ring::new(Bounds { bytes: 10, ..Bounds::default() });

@@ -63,14 +63,11 @@ fn not_kept(period: &Period, kept: Option<Period>, network_namespace: u64) -> St
 fn instant(field: &str, time: &prost_types::Timestamp) -> Result<Duration, Status> {
     let nanos = u32::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
     let seconds = u64::try_from(time.seconds).ok().filter(|seconds| *seconds <= LAST_SECOND);
-    match (seconds, nanos) {
-        (Some(seconds), Some(nanos)) => Ok(Duration::new(seconds, nanos)),
-        _ => {
-            let problem =
-                format!("{}s and {}ns is no time since 1970; give an RFC 3339 time", time.seconds, time.nanos);
-            Err(refusal::invalid(field, problem))
-        }
-    }
+    let (Some(seconds), Some(nanos)) = (seconds, nanos) else {
+        let problem = format!("{}s and {}ns is no time since 1970; give an RFC 3339 time", time.seconds, time.nanos);
+        return Err(refusal::invalid(field, problem));
+    };
+    Ok(Duration::new(seconds, nanos))
 }
 
 /// RFC 3339.
