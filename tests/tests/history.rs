@@ -87,7 +87,8 @@ fn an_overflow_that_is_over_is_named_with_its_time() {
     }
     let namespace = Namespace::new();
     let daemon =
-        Daemon::start(&format!("[recorder]\nstep = \"200ms\"\nnamespaces = [{:?}]\n", namespace.0)).expect("a daemon");
+        Daemon::start(&format!("[recorder]\nstep = \"200ms\"\ncpu = \"500ms\"\nnamespaces = [{:?}]\n", namespace.0))
+            .expect("a daemon");
     watched(&daemon, 3);
     let port = namespace.within(overflow);
     std::thread::sleep(Duration::from_secs(1));

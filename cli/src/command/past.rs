@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused_with_what_would_be() {
-        for text in ["", "soon", "25:00", "14", "2026-13-01T00:00:00Z"] {
+        for text in ["", "soon", "25:00", "2026-13-01T00:00:00Z"] {
             let problem = moment(text, &now()).expect_err("it is no time");
             assert!(problem.contains("14:03:12"), "{problem}");
         }

@@ -1,7 +1,7 @@
 //! The picture of a diagnosis: header, layers, verdict, footer; wide adds every finding and every host call.
 
 use sonde_proto::v1::vantage::Where;
-use sonde_proto::v1::{CheckState, Diagnosis, Evidence, Finding, RunState, Stance, Strength};
+use sonde_proto::v1::{CheckState, Diagnosis, Evidence, Finding, Period, RunState, Stance, Strength};
 
 use crate::connection::Origin;
 use crate::render::call::{answer, question};
@@ -37,6 +37,10 @@ fn header(page: &mut Page, diagnosis: &Diagnosis) {
     let target = paint(STRONG, &clean(&diagnosis.target));
     let namespace = format!("{vantage}, network namespace {}", diagnosis.network_namespace);
     page.line(&format!("{target}  {}", paint(FAINT, &clean(&namespace))));
+    if let Some(Period { from: Some(from), to: Some(to) }) = &diagnosis.period {
+        let second = |time: &prost_types::Timestamp| prost_types::Timestamp { nanos: 0, ..*time }.to_string();
+        page.faint(&format!("as recorded from {} to {}", second(from), second(to)));
+    }
 }
 
 fn footer(page: &mut Page, diagnosis: &Diagnosis, origin: &Origin) {
@@ -150,6 +154,16 @@ mod tests {
     fn drawn(diagnosis: &Diagnosis, wide: bool, width: usize) -> String {
         let origin = Origin::Embedded { reason: "no daemon is running".into() };
         strip_str(&draw(diagnosis, &origin, wide, width)).to_string()
+    }
+
+    #[test]
+    fn a_time_that_is_over_is_named() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let period = Some(Period { from: at(1_795_000_000), to: at(1_795_000_120) });
+
+        let text = drawn(&Diagnosis { period, ..diagnosis!("healthy") }, false, 100);
+
+        assert!(text.contains("as recorded from 2026-11-18T11:06:40Z to 2026-11-18T11:08:40Z"), "{text}");
     }
 
     #[test]

@@ -19,12 +19,14 @@ pub(crate) fn shades(map: &GetHeatmapResponse, zone: &TimeZone, width: usize) ->
         return faint("there were no such sockets");
     }
     let labels: Vec<String> = map.rows.iter().map(label).collect();
-    let wide = labels.iter().map(|label| columns(label)).max().unwrap_or(0).clamp(5, WIDEST_LABEL);
+    let heading = headings(map);
+    let widths = labels.iter().map(|label| columns(label));
+    let wide = widths.chain([columns(&heading)]).max().unwrap_or(0).min(WIDEST_LABEL);
     let most = most(map);
     let room = width.saturating_sub(wide + NUMBERS + 2).max(1);
     let folded: Vec<Vec<i64>> = map.rows.iter().map(|row| fold(&row.counts, room)).collect();
     let drawn = folded.first().map_or(0, Vec::len);
-    let mut text = paint(FAINT, &format!("{}{:drawn$}{:>9}{:>9}", fit(&headings(map), wide + 1), "", "LAST", "MOST"));
+    let mut text = paint(FAINT, &format!("{}{:drawn$}{:>9}{:>9}", fit(&heading, wide + 1), "", "LAST", "MOST"));
     text.push('\n');
     for ((row, label), counts) in map.rows.iter().zip(&labels).zip(&folded) {
         let cells: String = counts.iter().map(|count| shade(*count, most)).collect();

@@ -65,8 +65,9 @@ async fn counters_and_sockets_are_kept_and_cost_is_told() {
     let daemon = recording().await;
     recorded(&daemon, 5).await;
 
-    let request =
-        GetHistoryRequest { names: vec!["Tcp.CurrEstab".into(), "Ip.*".into()], ..GetHistoryRequest::default() };
+    let names = vec!["Tcp.CurrEstab".into(), "Ip.DefaultTTL".into()];
+    let period = Some(Period { from: ago(20), to: None });
+    let request = GetHistoryRequest { names, period, points: 3_600, ..GetHistoryRequest::default() };
     let told =
         history(&daemon).get_history(request).await.expect("it is kept").into_inner().recording.expect("numbers");
     let map = history(&daemon).get_heatmap(GetHeatmapRequest::default()).await.expect("it is kept").into_inner();

@@ -60,8 +60,11 @@ impl Check for HistoryCheck {
             None => history::sockets(period, vec![GroupKey::State], closing, POINTS).await,
             Some(port) => history::sockets(period, vec![GroupKey::LocalPort], closing.local_port(port), POINTS).await,
         };
+        let step_us = accepts.recording().map_or(0, |recording| recording.step_us);
+        let asked_us = period.to_us.saturating_sub(period.from_us).unsigned_abs();
         let past = Past {
             live,
+            point_us: step_us.max(asked_us / u64::from(POINTS)),
             port: target.port,
             accepts,
             syns,

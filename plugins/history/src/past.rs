@@ -33,6 +33,8 @@ pub(crate) const DATAGRAMS: &[&str] = &["Udp.RcvbufErrors", "Udp.InErrors", "Udp
 pub(crate) struct Past {
     /// It ends now: what is over is no fault any more.
     pub(crate) live: bool,
+    /// What a point of the answers spans, in microseconds.
+    pub(crate) point_us: u64,
     /// Of the listener that is asked for.
     pub(crate) port: Option<u16>,
     pub(crate) accepts: HistoryAnswer,

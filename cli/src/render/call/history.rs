@@ -3,7 +3,7 @@
 use sonde_proto::v1::history::Of;
 use sonde_proto::v1::{History, Period};
 
-use crate::render::text::{clean, count, elapsed};
+use crate::render::text::{clean, count};
 
 pub(super) fn asked(history: &History) -> String {
     let what = match &history.of {
@@ -34,5 +34,6 @@ fn length(period: Option<&Period>) -> String {
         time.map_or(0, |time| i128::from(time.seconds) * 1_000_000 + i128::from(time.nanos / 1_000))
     };
     let length = period.map_or(0, |period| at(period.to.as_ref()) - at(period.from.as_ref()));
-    elapsed(u64::try_from(length).unwrap_or_default())
+    let seconds = length.max(0) / 1_000_000;
+    if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds / 60) }
 }

@@ -1,6 +1,6 @@
 //! Connections in great number: TIME-WAIT towards one peer, CLOSE-WAIT that only grows, segments sent again.
 
-use sonde_sdk::history::{HistoryAnswer, Series};
+use sonde_sdk::history::Series;
 use sonde_sdk::report::Strength;
 use sonde_sdk::types::{Endpoint, Measure};
 
@@ -39,7 +39,7 @@ fn overflow(past: &Past) -> Option<Trouble> {
         sentence: format!(
             "{:.0} sockets were killed early because the TIME-WAIT table is full, at {waiting:.0}: {}",
             grown.sum,
-            course(&grown, step(&past.limits))
+            course(past, &grown)
         ),
         evidence: evidence(&[&past.limits]),
         ruled_out: vec![(
@@ -165,15 +165,11 @@ fn loss(past: &Past) -> Option<Trouble> {
         sentence: format!(
             "{:.1} % of the segments were sent again, {lost:.0} of them more than once: {}",
             again.sum / sent * 100.0,
-            course(&again, step(&past.traffic))
+            course(past, &again)
         ),
         evidence: evidence(&[&past.traffic]),
         ruled_out: vec![],
         measures: vec![Measure::new("sent again", again.sum / sent * 100.0, "%")],
         last_us: again.last_us,
     })
-}
-
-fn step(answer: &HistoryAnswer) -> u64 {
-    answer.recording().map_or(0, |recording| recording.step_us)
 }

@@ -34,7 +34,7 @@ fn accept_queue(past: &Past) -> Option<Trouble> {
         |full| (full.name, format!("{:.0} connections waited, of a backlog of {:.0}", full.queued, full.backlog)),
     );
     let sentence =
-        format!("the accept queue of {subject} overflowed {:.0} times: {}; {queue}", grown.sum, told(past, &grown));
+        format!("the accept queue of {subject} overflowed {:.0} times: {}; {queue}", grown.sum, course(past, &grown));
     Some(Trouble {
         cause: "tcp.accept_queue_overflow",
         strength: if proven { weight_of(&grown) } else { Strength::Strong },
@@ -83,7 +83,7 @@ fn syn_queue(past: &Past) -> Option<Trouble> {
         sentence: format!(
             "{:.0} SYNs were dropped for a full SYN queue: {}; {subject} had up to {half_open:.0} half-open connections",
             grown.sum,
-            told(past, &grown)
+            course(past, &grown)
         ),
         subject,
         evidence: evidence(&[&past.syns, &past.listeners]),
@@ -114,7 +114,7 @@ fn flood(past: &Past) -> Option<Trouble> {
         sentence: format!(
             "{:.0} SYNs were answered with cookies for a full SYN queue: {}; they came from {sources} addresses or more",
             grown.sum,
-            told(past, &grown)
+            course(past, &grown)
         ),
         subject,
         evidence: evidence(&[&past.syns, &past.sources]),
@@ -135,10 +135,6 @@ fn most_half_open(past: &Past) -> Option<(String, f64)> {
     };
     let listeners = recording.series.iter().filter_map(|series| of(&series.key, series.peak()?.value));
     listeners.max_by(|a, b| a.1.total_cmp(&b.1))
-}
-
-fn told(past: &Past, grown: &Growth) -> String {
-    course(grown, past.accepts.recording().map_or(0, |recording| recording.step_us))
 }
 
 fn measures(grown: &Growth) -> Vec<Measure> {
