@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use sonde_sdk::check::Budget;
 use sonde_sdk::sockets::{CensusFilter, CensusKey, SocketOrder, census, counters, find};
+use sonde_sdk::system::{SysctlsAnswer, sysctls};
 use sonde_sdk::{timer, wait};
 
-use crate::observe::{Look, Observations, Scope};
+use crate::observe::{Look, Observations, SETTINGS, Scope};
 
 /// Between two looks. More than a second: what is unread or unclosed for so long is not in flight.
 const INTERVAL: Duration = Duration::from_millis(1_100);
@@ -18,9 +19,9 @@ const FOREMOST: u32 = 64;
 /// Looks, waits, looks.
 pub(crate) async fn observe(scope: Scope, budget: Budget) -> Observations {
     let interval = INTERVAL.min(budget.remaining() / 3);
-    let first = look(scope).await;
+    let (first, settings) = wait::join(look(scope), settings(scope)).await;
     timer::sleep(interval).await;
-    Observations { scope, looks: [first, look(scope).await] }
+    Observations { scope, settings, looks: [first, look(scope).await] }
 }
 
 async fn look(scope: Scope) -> Look {
@@ -47,6 +48,14 @@ async fn towards(scope: Scope) -> Option<sonde_sdk::sockets::CensusAnswer> {
     let keys = vec![CensusKey::State, CensusKey::LocalAddress, CensusKey::PeerAddress, CensusKey::PeerPort];
     match scope {
         Scope::Host => Some(census(keys, CensusFilter::all()).await),
+        Scope::Port(_) | Scope::Process(_) => None,
+    }
+}
+
+/// What bounds the local ports towards one destination.
+async fn settings(scope: Scope) -> Option<SysctlsAnswer> {
+    match scope {
+        Scope::Host => Some(sysctls(SETTINGS.map(str::to_owned).to_vec()).await),
         Scope::Port(_) | Scope::Process(_) => None,
     }
 }

@@ -24,7 +24,7 @@ impl Check for Connections {
             "Looks twice at the sockets of this host, of a port or of a process.",
         )
         .serving([TargetKind::Host, TargetKind::Listener, TargetKind::Pid])
-        .calling(["sockets"])
+        .calling(["sockets", "system"])
         .deciding(verdict::CAUSES)
     }
 

@@ -6,7 +6,12 @@ use std::time::Duration;
 use sonde_sdk::check::Outcome;
 use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CensusAnswer, CountersAnswer, Socket, SocketsAnswer};
+use sonde_sdk::system::SysctlsAnswer;
 use sonde_sdk::types::{EvidenceId, Failure};
+
+/// The kernel settings that bound the local ports towards one destination.
+pub(crate) const SETTINGS: [&str; 3] =
+    ["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_tw_reuse"];
 
 /// Whose connections are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub(crate) enum Scope {
 #[derive(Clone, Debug)]
 pub(crate) struct Observations {
     pub(crate) scope: Scope,
+    /// [`SETTINGS`]; of a whole host only.
+    pub(crate) settings: Option<SysctlsAnswer>,
     /// Oldest first.
     pub(crate) looks: [Look; 2],
 }
@@ -72,6 +79,12 @@ impl Observations {
             search(first).sockets().iter().map(|socket| (socket.cookie, socket)).collect();
         let both = |now: &'a Socket| Some(Watched { before: before.get(&now.cookie)?, now });
         search(second).sockets().iter().filter_map(both).collect()
+    }
+
+    /// What a setting says.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        let settings = self.settings.as_ref()?.outcome.as_ref().ok()?;
+        settings.iter().find(|setting| setting.name == name)?.value.as_deref()
     }
 
     /// The evidence of a search, of both looks.

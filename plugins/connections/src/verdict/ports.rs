@@ -1,4 +1,4 @@
-//! Where this host's closed connections went: too many towards one destination, or more than the kernel keeps.
+//! The local ports towards one destination, and where this host's closed connections went: too many, or more than the kernel keeps.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,10 @@ use crate::observe::Observations;
 /// `TIME_WAIT` sockets towards one destination, from which on they are a storm.
 const STORM: u64 = 10_000;
 
-/// Sockets towards one destination.
+/// Ports of a range, below which half of it is no storm of anything.
+const RANGE: u64 = 1_000;
+
+/// Sockets from one address towards one destination.
 #[derive(Clone, Copy, Debug, Default)]
 struct Towards {
     closed: u64,
@@ -28,11 +31,22 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
         return;
     }
     let destinations = [destinations(before), destinations(now)];
-    let largest = destinations[1].iter().max_by_key(|(destination, towards)| (towards.closed, *destination));
-    let Some((destination, towards)) = largest else { return };
-    let then = destinations[0].get(destination).copied().unwrap_or_default();
-    if towards.closed.min(then.closed) >= STORM {
-        storm([before, now], destination, [then, *towards], observed, verdict);
+    let room = room(observed);
+    let all = || destinations[1].iter();
+    let then = |destination| destinations[0].get(destination).copied().unwrap_or_default();
+    let fullest = all().max_by_key(|(destination, towards)| (towards.held(room), *destination));
+    if let Some((room, (destination, towards))) = room.zip(fullest)
+        && towards.held(Some(room)).min(then(destination).held(Some(room))) >= room.ports
+    {
+        exhausted([before, now], destination, *towards, room, observed, verdict);
+        return;
+    }
+    let Some((destination, towards)) = all().max_by_key(|(destination, towards)| (towards.closed, *destination)) else {
+        return;
+    };
+    let half = room.map(|room| room.ports).filter(|ports| *ports >= RANGE).map_or(STORM, |ports| ports / 2);
+    if towards.closed.min(then(destination).closed) >= STORM.min(half) {
+        storm([before, now], destination, [then(destination), *towards], observed, verdict);
     }
     overflow([before, now], *towards, observed, verdict);
 }
@@ -40,7 +54,7 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
 /// The side that closes first keeps the `TIME_WAIT`, so those with a service's port at the peer are connections that we closed.
 fn storm(
     looks: [&CensusAnswer; 2],
-    (address, port): &(&str, u16),
+    (_, address, port): &Destination<'_>,
     towards: [Towards; 2],
     observed: &Observations,
     verdict: &mut Verdict,
@@ -125,12 +139,87 @@ fn overflow(looks: [&CensusAnswer; 2], largest: Towards, observed: &Observations
         .get_or_insert_with(|| "compare net.ipv4.tcp_max_tw_buckets with the rate of closed connections".to_owned());
 }
 
-fn destinations(census: &CensusAnswer) -> HashMap<(&str, u16), Towards> {
-    let mut destinations: HashMap<(&str, u16), Towards> = HashMap::new();
+/// No further connection can begin: each local port is taken, and the kernel may not take one again.
+fn exhausted(
+    looks: [&CensusAnswer; 2],
+    (source, address, port): &Destination<'_>,
+    towards: Towards,
+    room: Room,
+    observed: &Observations,
+    verdict: &mut Verdict,
+) {
+    let peer = Endpoint::new(address, *port).to_string();
+    let held = towards.held(Some(room));
+    let sentence = format!(
+        "{held} sockets from {source} to {peer}, {} of them in TIME_WAIT, hold the {} local ports that there are for it",
+        towards.closed, room.ports
+    );
+    let settings = observed.settings.iter().map(|settings| settings.evidence);
+    verdict.findings.push(
+        supports("host.ephemeral_ports_connect")
+            .proof()
+            .about(&peer)
+            .because(&sentence)
+            .citing([looks[1].evidence].into_iter().chain(settings))
+            .measuring(Measure::count("local ports", i64::try_from(room.ports).unwrap_or(i64::MAX)))
+            .measuring(Measure::count("held", i64::try_from(held).unwrap_or(i64::MAX)))
+            .build(),
+    );
+    verdict.findings.push(
+        refutes("host.source_addr_missing")
+            .proof()
+            .about(&peer)
+            .because(format!("connections from {source} are open: the address is there"))
+            .citing([looks[0].evidence])
+            .build(),
+    );
+    verdict.faults.push(sentence);
+}
+
+/// The local ports towards one destination.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    ports: u64,
+    /// Those in TIME-WAIT are taken again.
+    reuses: bool,
+}
+
+/// None where the settings cannot be read.
+fn room(observed: &Observations) -> Option<Room> {
+    let mut ends = observed.setting("net.ipv4.ip_local_port_range")?.split_whitespace().map(str::parse::<u16>);
+    let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
+    let reserved = observed.setting("net.ipv4.ip_local_reserved_ports").unwrap_or_default();
+    let reserved: u64 = reserved.split(',').filter_map(|part| within(part.trim(), first, last)).sum();
+    let ports = (u64::from(last) + 1).checked_sub(first.into())?.checked_sub(reserved)?;
+    // 2 is for the loopback alone.
+    Some(Room { ports, reuses: observed.setting("net.ipv4.tcp_tw_reuse") == Some("1") }).filter(|room| room.ports > 0)
+}
+
+/// Ports of `80` or `8000-8010` that lie between two.
+fn within(part: &str, first: u16, last: u16) -> Option<u64> {
+    let (from, to) = part.split_once('-').unwrap_or((part, part));
+    let (from, to) = (from.parse::<u16>().ok()?.max(first), to.parse::<u16>().ok()?.min(last));
+    (u64::from(to) + 1).checked_sub(from.into())
+}
+
+impl Towards {
+    /// Sockets whose port cannot be taken again.
+    fn held(&self, room: Option<Room>) -> u64 {
+        let closed = if room.is_some_and(|room| room.reuses) { 0 } else { self.closed };
+        self.open.saturating_add(self.waiting).saturating_add(closed)
+    }
+}
+
+/// Source, address and port.
+type Destination<'a> = (&'a str, &'a str, u16);
+
+fn destinations(census: &CensusAnswer) -> HashMap<Destination<'_>, Towards> {
+    let mut destinations: HashMap<Destination<'_>, Towards> = HashMap::new();
     for group in census.outcome.iter().flatten() {
-        let [state, _, address, port] = group.key.as_slice() else { continue };
-        let Ok(port) = port.parse() else { continue };
-        let towards = destinations.entry((address.as_str(), port)).or_default();
+        let [state, source, address, port] = group.key.as_slice() else { continue };
+        // What listens has no peer.
+        let Ok(port @ 1..) = port.parse() else { continue };
+        let towards = destinations.entry((source.as_str(), address.as_str(), port)).or_default();
         match state.as_str() {
             "TIME-WAIT" => towards.closed = towards.closed.saturating_add(group.count),
             "SYN-SENT" => towards.waiting = towards.waiting.saturating_add(group.count),

@@ -36,7 +36,7 @@ fn nothing(scope: Scope) -> Observations {
             datagrams: empty(7),
         }
     };
-    Observations { scope, looks: [look(0), look(1)] }
+    Observations { scope, settings: None, looks: [look(0), look(1)] }
 }
 
 /// Replaces what a search of both looks brought.

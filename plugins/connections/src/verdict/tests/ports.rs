@@ -42,3 +42,43 @@ fn a_full_table_forgets_closed_connections_early() {
     counters(&mut observed, &[("TcpExt.TCPTimeWaitOverflow", 300)], &[("TcpExt.TCPTimeWaitOverflow", 300)]);
     is_healthy(&judge(&observed));
 }
+
+fn settings(observed: &mut Observations, range: &str, reserved: &str, reuse: &str) {
+    let settings = [range, reserved, reuse].map(Some);
+    let named: Vec<(&str, Option<&str>)> = crate::observe::SETTINGS.into_iter().zip(settings).collect();
+    observed.settings = Some(testkit::sysctls_answer(30, &named));
+}
+
+#[test]
+fn a_range_of_ports_that_is_used_up_towards_one_destination_is_exhausted() {
+    let mut observed = nothing(Scope::Host);
+    settings(&mut observed, "40000 40099", "40010-40019,8080", "2");
+    closed(&mut observed, 50, 50, (&["ESTAB", "192.0.2.100", "198.51.100.7", "443"], 40));
+    proves(&judge(&observed), "host.ephemeral_ports_connect");
+}
+
+#[test]
+fn ports_that_are_left_or_can_be_taken_again_are_not_exhausted() {
+    for (range, reuse) in [("40000 40099", "2"), ("40000 40089", "1")] {
+        let mut observed = nothing(Scope::Host);
+        settings(&mut observed, range, "", reuse);
+        closed(&mut observed, 50, 50, (&["ESTAB", "192.0.2.100", "198.51.100.7", "443"], 40));
+        is_healthy(&judge(&observed));
+    }
+}
+
+#[test]
+fn ports_of_several_sources_are_counted_apart() {
+    let mut observed = nothing(Scope::Host);
+    settings(&mut observed, "40000 40089", "", "2");
+    closed(&mut observed, 50, 50, (&["ESTAB", "192.0.2.101", "198.51.100.7", "443"], 40));
+    is_healthy(&judge(&observed));
+}
+
+#[test]
+fn half_of_a_wide_range_closed_is_a_storm() {
+    let mut observed = nothing(Scope::Host);
+    settings(&mut observed, "32768 36767", "", "2");
+    closed(&mut observed, 2_100, 2_200, (&["ESTAB", "192.0.2.100", "198.51.100.7", "443"], 4));
+    proves(&judge(&observed), "tcp.timewait_storm");
+}
