@@ -18,8 +18,10 @@ impl<'a> Writer<'a> {
     pub fn number(&mut self, field: u32, value: impl Into<u64>) {
         let value = value.into();
         if value != 0 {
-            self.varint(u64::from(field << 3));
-            self.varint(value);
+            let mut bytes = [0_u8; 2 * LONGEST_VARINT];
+            let key = put_varint(&mut bytes, u64::from(field << 3));
+            let taken = key + put_varint(&mut bytes[key..], value);
+            self.0.extend_from_slice(&bytes[..taken]);
         }
     }
 
@@ -48,10 +50,20 @@ impl<'a> Writer<'a> {
     /// A `google.protobuf.Duration`, present even where it is zero.
     #[inline]
     pub fn duration(&mut self, field: u32, value: Duration) {
-        self.nested(field, |writer| {
-            writer.number(1, value.as_secs());
-            writer.number(2, value.subsec_nanos());
-        });
+        // It is short: written whole before it is appended, since every append asks for room.
+        let mut bytes = [0_u8; LONGEST_VARINT + 1 + LONGEST_DURATION];
+        let length = put_varint(&mut bytes, u64::from(field << 3 | LENGTH_DELIMITED));
+        let begin = length + 1;
+        let mut end = begin;
+        for (key, part) in [(1 << 3, value.as_secs()), (2 << 3, value.subsec_nanos().into())] {
+            if part != 0 {
+                bytes[end] = key;
+                end += 1;
+                end += put_varint(&mut bytes[end..], part);
+            }
+        }
+        bytes[length] = u8::try_from(end - begin).unwrap_or(0);
+        self.0.extend_from_slice(&bytes[..end]);
     }
 
     /// A message, present even where it is empty.
@@ -203,10 +215,10 @@ fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// How many bytes it took.
+/// How many bytes it took of these, which must be at least [`LONGEST_VARINT`].
 #[inline]
-fn put_varint(bytes: &mut [u8; LONGEST_VARINT], mut value: u64) -> usize {
-    for (at, byte) in bytes.iter_mut().enumerate() {
+fn put_varint(bytes: &mut [u8], mut value: u64) -> usize {
+    for (at, byte) in bytes.iter_mut().take(LONGEST_VARINT).enumerate() {
         let low = u8::try_from(value & 0x7f).unwrap_or(0);
         value >>= 7;
         if value == 0 {
@@ -226,6 +238,9 @@ const FIXED_32: u32 = 5;
 
 /// Of 64 bits.
 const LONGEST_VARINT: usize = 10;
+
+/// Two fields of a byte and a number each.
+const LONGEST_DURATION: usize = 2 * (1 + LONGEST_VARINT);
 
 #[cfg(test)]
 mod tests {

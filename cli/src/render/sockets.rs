@@ -11,7 +11,6 @@ use sonde_proto::json;
 use sonde_proto::rows::SocketView;
 use sonde_proto::v1::{ListSocketsResponse, Socket};
 
-use self::digits::decimal;
 use crate::error::CommandError;
 use crate::render::out::raw;
 use crate::render::text::clean;
@@ -286,7 +285,8 @@ fn peer<'a>(socket: &SocketView<'a>) -> &'a str {
 
 /// Names of the kernel and of programs are printed as they are where they are plain, and made harmless where not.
 fn harmless(text: &mut String, name: &str) {
-    if name.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+    // All of them, without an end at the first that is not: that way many are compared at once.
+    if name.bytes().fold(true, |plain, byte| plain & (b' '..0x7f).contains(&byte)) {
         text.push_str(name);
     } else {
         text.push_str(&clean(name));
@@ -305,8 +305,10 @@ fn right(text: &mut String, word: &str, width: usize) {
 }
 
 fn number(text: &mut String, number: u32, width: usize) {
-    spaces(text, width.saturating_sub(digits::length(number)));
-    decimal(text, number.into());
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number);
+    spaces(text, width.saturating_sub(digits.len()));
+    text.push_str(digits);
 }
 
 /// Spaces up to the width of a column that began at `from`; bytes count, since nearly all is ASCII.

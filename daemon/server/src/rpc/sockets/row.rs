@@ -190,20 +190,9 @@ fn dotted(text: &mut Vec<u8>, address: Ipv4Addr) {
     }
 }
 
-/// By hand: the formatting machinery of std would be the dearest part of a row.
 #[inline]
-fn decimal(text: &mut Vec<u8>, mut number: u32) {
-    let mut digits = [0_u8; 10];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    text.extend_from_slice(&digits[at..]);
+fn decimal(text: &mut Vec<u8>, number: u32) {
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// As ss: an abstract name begins with `@`. What is no UTF-8 is replaced.
