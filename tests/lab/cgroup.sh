@@ -1,7 +1,7 @@
 # cgroup.sh freeze|throttle PID: puts a process into a cgroup of its own, which goes when the process does.
-# The folders are those that process 1 sees: `ip netns exec` has put another /sys over ours.
+# The folders are those that the process sees: `ip netns exec` has put another /sys over ours.
 set -e
-root=/proc/1/root/sys/fs/cgroup
+root=/proc/$2/root/sys/fs/cgroup
 name=sonde-lab-$2
 for tree in "$root/$([ "$1" = freeze ] && echo freezer || echo cpu)" "$root/unified" "$root"; do
   [ -e "$tree/cgroup.procs" ] || continue
@@ -16,8 +16,8 @@ for tree in "$root/$([ "$1" = freeze ] && echo freezer || echo cpu)" "$root/unif
     [ -e "$file" ] || continue
     echo "$2" > "$tree/$name/cgroup.procs"
     echo "$value" > "$file"
-    # Detached: whoever called this does not wait for it.
-    (while kill -0 "$2"; do sleep 0.2; done; sleep 0.5; rmdir "$tree/$name") > /dev/null 2>&1 &
+    # Detached: whoever called this does not wait for it. From within the tree, since the way to it ends with the process.
+    (cd "$tree" && while kill -0 "$2"; do sleep 0.2; done; sleep 0.5; rmdir "$name") > /dev/null 2>&1 &
     exit 0
   done
   rmdir "$tree/$name"
