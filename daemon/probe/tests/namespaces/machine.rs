@@ -83,7 +83,7 @@ async fn neighbours_of_both_families_are_listed_without_those_that_need_none() {
     let (namespace, _other) = Netns::pair();
     namespace.ip("neigh add 10.9.0.50 lladdr 02:00:00:00:00:50 dev near nud permanent");
     namespace.ip("neigh add fd09::50 lladdr 02:00:00:00:00:51 dev near nud permanent");
-    namespace.ip("neigh add 10.9.0.51 dev near nud noarp");
+    namespace.ip("neigh add 10.9.0.51 lladdr 02:00:00:00:00:52 dev near nud noarp");
     let table = neighbours(&namespace.vantage(), &clock()).await.expect("neighbours");
     let shown: Vec<_> = table
         .rows
@@ -117,14 +117,14 @@ async fn a_link_has_its_kind_and_its_master() {
 async fn settings_are_those_of_the_vantage() {
     need_root!("settings_are_those_of_the_vantage");
     let namespace = Netns::create();
-    namespace.exec("sysctl -qw net.ipv4.ip_local_port_range=20000\t30000 net.ipv4.conf.lo.rp_filter=2");
-    let names = ["net.ipv4.ip_local_port_range", "net.ipv4.conf.lo.rp_filter", "net.ipv4.conf.no/such.rp_filter"];
+    namespace.exec("sysctl -qw net.ipv4.tcp_fin_timeout=33 net.ipv4.conf.lo.rp_filter=2");
+    let names = ["net.ipv4.tcp_fin_timeout", "net.ipv4.conf.lo.rp_filter", "net.ipv4.conf.no/such.rp_filter"];
     let names: Vec<String> = names.map(str::to_owned).to_vec();
     let values = |found: Result<Vec<sonde_core::observation::system::Sysctl>, Failure>| {
         found.expect("settings").into_iter().map(|setting| setting.value).collect::<Vec<_>>()
     };
     let there = values(sysctls(&namespace.vantage(), &clock(), names.clone()).await);
-    assert_eq!(there, [Some("20000 30000".to_owned()), Some("2".to_owned()), None]);
+    assert_eq!(there, [Some("33".to_owned()), Some("2".to_owned()), None]);
     let own = Vantage::open(&Selector::Own).expect("own");
     let here = values(sysctls(&own, &clock(), names).await);
     assert_ne!(here[0], there[0], "the daemon's own namespace has its own");
