@@ -72,7 +72,6 @@ pub(crate) struct Global {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one is made in a process")]
 pub(crate) enum Command {
     /// Diagnose a target, this whole host when none is given
     Diagnose(diagnose::Diagnose),

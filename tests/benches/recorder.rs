@@ -57,7 +57,7 @@ async fn measure(name: &str, share: Duration) {
         next += Duration::from_secs(1);
         sleep_until(next).await;
     }
-    let (spent, elapsed) = (cpu() - began.0, began.1.elapsed());
+    let (spent, elapsed) = (cpu().saturating_sub(began.0), began.1.elapsed());
     let watched = archive.watched().remove(0);
     #[expect(clippy::cast_precision_loss, reason = "bytes of a minute")]
     let bytes = watched.bytes as f64 / watched.steps.0 as f64;

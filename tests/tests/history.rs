@@ -77,7 +77,7 @@ fn overflow() -> u16 {
 fn sonde(daemon: &Daemon, arguments: &[&str]) -> Output {
     let mut command = Command::new(binary("sonde"));
     command.args(["--endpoint", &format!("http://{}", daemon.address())]).args(arguments);
-    run(&mut command, Duration::from_secs(60)).expect("sonde ends")
+    run(&mut command, Duration::from_mins(1)).expect("sonde ends")
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod picture;
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sonde_proto::v1::{GetHeatmapResponse, HeatmapRow, HistoryKey};
@@ -32,7 +34,8 @@ pub(crate) fn shades(map: &GetHeatmapResponse, zone: &TimeZone, width: usize) ->
         let cells: String = counts.iter().map(|count| shade(*count, most)).collect();
         let last = row.counts.iter().rev().find(|count| **count >= 0).copied().unwrap_or(0);
         let peak = row.counts.iter().copied().max().unwrap_or(0).max(0);
-        text.push_str(&format!("{} {cells}{last:>9}{peak:>9}\n", fit(label, wide)));
+        // What cannot fail: a string takes all that is written to it.
+        let _ = writeln!(text, "{} {cells}{last:>9}{peak:>9}", fit(label, wide));
     }
     text.push_str(&faint(&axis(map, zone, wide + 1, drawn)));
     text.push_str(&faint(&legend(map, most)));

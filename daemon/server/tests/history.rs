@@ -40,9 +40,9 @@ async fn recorded(daemon: &Embedded, steps: u64) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own clock")]
-fn ago(seconds: i64) -> Option<prost_types::Timestamp> {
+fn ago(seconds: i64) -> prost_types::Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    Some(prost_types::Timestamp { seconds: now.cast_signed() - seconds, nanos: 0 })
+    prost_types::Timestamp { seconds: now.cast_signed() - seconds, nanos: 0 }
 }
 
 async fn diagnosed(daemon: &Embedded, request: DiagnoseRequest) -> Result<Diagnosis, Status> {
@@ -56,8 +56,12 @@ async fn diagnosed(daemon: &Embedded, request: DiagnoseRequest) -> Result<Diagno
     panic!("the stream ended without a diagnosis")
 }
 
-fn of(from: Option<prost_types::Timestamp>, to: Option<prost_types::Timestamp>) -> DiagnoseRequest {
-    DiagnoseRequest { target: "host".into(), period: Some(Period { from, to }), ..DiagnoseRequest::default() }
+fn of(from: prost_types::Timestamp, to: Option<prost_types::Timestamp>) -> DiagnoseRequest {
+    DiagnoseRequest {
+        target: "host".into(),
+        period: Some(Period { from: Some(from), to }),
+        ..DiagnoseRequest::default()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +70,7 @@ async fn counters_and_sockets_are_kept_and_cost_is_told() {
     recorded(&daemon, 5).await;
 
     let names = vec!["Tcp.CurrEstab".into(), "Ip.DefaultTTL".into()];
-    let period = Some(Period { from: ago(20), to: None });
+    let period = Some(Period { from: Some(ago(20)), to: None });
     let request = GetHistoryRequest { names, period, points: 3_600, ..GetHistoryRequest::default() };
     let told =
         history(&daemon).get_history(request).await.expect("it is kept").into_inner().recording.expect("numbers");
@@ -102,7 +106,7 @@ async fn a_time_that_is_not_kept_or_lies_ahead_is_refused_with_what_is_kept() {
     recorded(&daemon, 2).await;
 
     let ahead = diagnosed(&daemon, of(ago(-3_600), None)).await.expect_err("it lies ahead");
-    let before = diagnosed(&daemon, of(ago(7_200), ago(3_600))).await.expect_err("it was not recorded");
+    let before = diagnosed(&daemon, of(ago(7_200), Some(ago(3_600)))).await.expect_err("it was not recorded");
     let checks = vec![CheckSelection { name: "listener".into(), arguments: vec![] }];
     let present = diagnosed(&daemon, DiagnoseRequest { checks, ..of(ago(1), None) }).await.expect_err("of the present");
 
@@ -120,11 +124,12 @@ async fn without_a_recorder_the_present_is_shown_and_the_past_refused() {
 
     let refused = diagnosed(&daemon, of(ago(600), None)).await.expect_err("nothing is recorded");
     let map = history(&tables).get_heatmap(GetHeatmapRequest::default()).await.expect("the present").into_inner();
-    let past = GetHeatmapRequest { period: Some(Period { from: ago(60), to: None }), ..GetHeatmapRequest::default() };
+    let past =
+        GetHeatmapRequest { period: Some(Period { from: Some(ago(60)), to: None }), ..GetHeatmapRequest::default() };
     let past = history(&tables).get_heatmap(past).await.expect_err("nothing is recorded");
     let names = GetHistoryRequest { names: vec!["Tcp.CurrEstab".into()], ..GetHistoryRequest::default() };
     let counters = history(&tables).get_history(names).await.expect_err("nothing is recorded");
-    let live = diagnosed(&daemon, DiagnoseRequest { period: None, ..of(None, None) }).await.expect("it runs");
+    let live = diagnosed(&daemon, DiagnoseRequest { period: None, ..of(ago(0), None) }).await.expect("it runs");
 
     for status in [&refused, &past, &counters] {
         assert_eq!(status.code(), Code::FailedPrecondition, "{status}");

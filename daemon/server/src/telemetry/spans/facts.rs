@@ -4,7 +4,7 @@ mod machine;
 
 use opentelemetry::KeyValue;
 use sonde_core::observation::Call;
-use sonde_core::observation::history::Numbers;
+use sonde_core::observation::history::{Numbers, Recording, Request};
 
 use super::{Plan, network_type};
 
@@ -88,16 +88,7 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
         | Call::Environment { .. }
         | Call::Cgroup { .. }
         | Call::Host { .. } => machine::name(&mut own.attributes, call),
-        Call::History { request, answer } => {
-            own.attributes.extend(answer.as_ref().ok().map(|recording| count(recording.series.len())));
-            let length = i64::try_from(request.period.length().as_secs()).unwrap_or(i64::MAX);
-            own.attributes.push(KeyValue::new("sonde.history.seconds", length));
-            match request.of {
-                Numbers::Counters { .. } => "recall counters".into(),
-                Numbers::Sockets { .. } => "recall sockets".into(),
-                Numbers::Listeners { .. } => "recall listeners".into(),
-            }
-        }
+        Call::History { request, answer } => recalled(&mut own.attributes, request, answer.as_ref().ok()).into(),
         Call::Rejected { function, .. } => format!("rejected {function}").into(),
         // The network's own, handled beside this module.
         Call::DnsQuery { .. }
@@ -121,4 +112,16 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
 
 fn count(count: usize) -> KeyValue {
     KeyValue::new("sonde.count", i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// What was asked of the recorder, and of how long a time.
+fn recalled(attributes: &mut Vec<KeyValue>, request: &Request, recording: Option<&Recording>) -> &'static str {
+    attributes.extend(recording.map(|recording| count(recording.series.len())));
+    let length = i64::try_from(request.period.length().as_secs()).unwrap_or(i64::MAX);
+    attributes.push(KeyValue::new("sonde.history.seconds", length));
+    match request.of {
+        Numbers::Counters { .. } => "recall counters",
+        Numbers::Sockets { .. } => "recall sockets",
+        Numbers::Listeners { .. } => "recall listeners",
+    }
 }
