@@ -211,5 +211,6 @@ const DECIDED: [&str; 123] = [
     "host.fd_process_limit",
     "host.process_stopped",
     "k8s.nodelocal_dns_down",
+    "udp.port_closed",
     "udp.rcvbuf_overflow",
 ];

@@ -20,6 +20,7 @@ use crate::render::out::Output;
   grpc://HOST:PORT[/SERVICE], grpcs://...  the health of a gRPC server (grpc.health.v1), in plain text or over TLS
   tcp://HOST:PORT, HOST:PORT               a TCP connection
   tls://HOST:PORT                          a TLS handshake
+  udp://HOST:PORT                          datagrams: DNS and NTP by their ports, else numbered ones
   dns://NAME[?type=TYPE&server=IP], NAME   a name
   :PORT                                    a listener on this host
   pid://N                                  a process: its connections, from its own namespaces unless --netns or --pid says otherwise

@@ -21,13 +21,13 @@ struct Resolve;
 
 impl Check for Resolve {
     fn describe() -> Manifest {
-        use TargetKind::{Dns, Grpc, Grpcs, Host, Http, Https, Tcp, Tls};
+        use TargetKind::{Dns, Grpc, Grpcs, Host, Http, Https, Tcp, Tls, Udp};
         Manifest::new(
             "resolve",
             env!("CARGO_PKG_VERSION"),
             "Resolves the target's name as this host would, asking each name server directly.",
         )
-        .serving([Https, Http, Tcp, Tls, Dns, Host, Grpc, Grpcs])
+        .serving([Https, Http, Tcp, Tls, Udp, Dns, Host, Grpc, Grpcs])
         .calling(["dns", "dial", "sockets", "system"])
         .taking(budget_parameter("in-cluster", "300ms", "the cluster's own DNS, or this host's"))
         .taking(budget_parameter("cross-zone", "1200ms", "a server of a private network"))
@@ -100,7 +100,8 @@ fn request(target: &Target) -> Option<Request> {
         name: Some(name),
         qtype: target.qtype,
         server: target.server.clone(),
-        port: target.port,
+        // What `plan` asks of the port is TCP.
+        port: target.port.filter(|_| target.kind != TargetKind::Udp),
     })
 }
 

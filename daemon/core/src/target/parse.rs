@@ -19,8 +19,8 @@ const PID_LIMIT: u32 = 4 * 1024 * 1024;
 /// How much of a refused text an error repeats; characters.
 const QUOTE_LIMIT: usize = 120;
 
-/// Those that a check serves; `udp://HOST:PORT` and `pid://N` parse, but lead nowhere yet.
-const FORMS: &str = "https://HOST[:PORT]/PATH, http://..., grpc://HOST:PORT[/SERVICE], grpcs://..., tcp://HOST:PORT, tls://HOST:PORT, dns://NAME, :PORT or host";
+/// Those that a check serves; `pid://N` parses, but leads nowhere yet.
+const FORMS: &str = "https://HOST[:PORT]/PATH, http://..., grpc://HOST:PORT[/SERVICE], grpcs://..., tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, dns://NAME, :PORT or host";
 
 type Problem = String;
 

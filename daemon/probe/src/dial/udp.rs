@@ -115,7 +115,7 @@ struct State {
     /// How many were sent, and the latest of them.
     sent: u32,
     latest: u16,
-    refused: bool,
+    turned_away: bool,
 }
 
 impl Datagrams {
@@ -205,8 +205,8 @@ impl Line for Datagrams {
         });
         came.or_else(|| {
             let queued = error_queue::take(self.socket.get_ref())?;
-            if queued.errno == libc::ECONNREFUSED {
-                self.lock(|state| state.refused = true);
+            if is_final(queued.errno) {
+                self.lock(|state| state.turned_away = true);
             }
             Some(Came::Error(queued))
         })
@@ -216,7 +216,13 @@ impl Line for Datagrams {
         match self.content {
             Content::Given(_) if tally.received() > 0 => true,
             // Nobody is there, and a router's limit on ICMP errors makes further ones look like loss.
-            _ => tally.received() == 0 && self.lock(|state| state.refused),
+            _ => tally.received() == 0 && self.lock(|state| state.turned_away),
         }
     }
+}
+
+/// The errors that ICMP's "destination unreachable" and "time exceeded" become (icmp(7)). That a datagram was too large is none:
+/// the next one is sent smaller.
+fn is_final(errno: i32) -> bool {
+    matches!(errno, libc::ECONNREFUSED | libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EACCES | libc::ENOPROTOOPT)
 }

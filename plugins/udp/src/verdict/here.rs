@@ -1,0 +1,117 @@
+//! What this host itself does to datagrams: connection tracking that takes no more flows, a filter before its own sockets, a
+//! receive buffer without room.
+
+use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::types::{EvidenceId, Measure};
+use sonde_sdk::way::Explained;
+
+use super::{proven, unclear};
+use crate::observe::{Path, moved};
+
+/// Percent of the maximum from which on the table counts as full: 95 is critical.
+const FULL: i64 = 95;
+
+/// EPERM beside a full table that counts drops.
+pub(super) fn tracking(path: &Path) -> Option<Explained> {
+    let counters = path.counters.as_ref()?;
+    let (entries, most) = (counters.value("conntrack.entries")?, counters.value("conntrack.max")?);
+    let drops = |name: &str| path.dials.iter().filter_map(|dial| moved(dial, name)).any(|n| n > 0);
+    let full = most > 0 && entries.saturating_mul(100) >= most.saturating_mul(FULL);
+    if !full || !(drops("conntrack.drop") || drops("conntrack.early_drop")) {
+        return None;
+    }
+    let sentence = format!("connection tracking of this host is full ({entries} of {most}) and drops new flows");
+    let why = "this kernel refuses at once, and connection tracking counts a drop with each";
+    Some(
+        proven(path, ("nf.conntrack_full", sentence), [counters.evidence], ("fw.drop_remote", why), path.evidence())
+            .next("see `sysctl net.netfilter.nf_conntrack_max`, and `conntrack -L` for who fills the table"),
+    )
+}
+
+/// A silent port of this very host: nothing said that the port is closed.
+pub(super) fn silence(path: &Path) -> Explained {
+    let at = &path.endpoint;
+    let [received, delivered, forwarded, read, full] = if at.is_ipv6() {
+        ["Ip6.InReceives", "Ip6.InDelivers", "Ip6.OutForwDatagrams", "Udp6.InDatagrams", "Udp6.RcvbufErrors"]
+    } else {
+        ["Ip.InReceives", "Ip.InDelivers", "Ip.ForwDatagrams", "Udp.InDatagrams", "Udp.RcvbufErrors"]
+    };
+    let windows: Vec<Window> = path
+        .dials
+        .iter()
+        .filter_map(|dial| {
+            Some(Window {
+                evidence: dial.evidence,
+                sent: dial.sent.into(),
+                undelivered: moved(dial, received)? - moved(dial, delivered)? - moved(dial, forwarded)?,
+                read: moved(dial, read)?,
+                full: moved(dial, full)?,
+                by_reverse_path: moved(dial, "TcpExt.IPReversePathFilter")?,
+            })
+        })
+        .filter(|window| window.sent > 0)
+        .collect();
+    let [first, others @ ..] = windows.as_slice() else {
+        return unclear(path, format!("{at} is this host, and gives no answer; {NEED_NOT}"));
+    };
+    let all = |holds: &dyn Fn(&Window) -> bool| windows.iter().all(holds);
+    let others: Vec<EvidenceId> = others.iter().map(|window| window.evidence).collect();
+    if all(&|w| w.undelivered >= w.sent) && !others.is_empty() {
+        let sentence = format!("this host's own input filter drops datagrams to {at}");
+        let not_by_path = all(&|w| w.by_reverse_path == 0);
+        let finding = supports("fw.drop_local_input").because(&sentence).citing([first.evidence]);
+        let finding = finding.measuring(Measure::count("undelivered", first.undelivered));
+        let next = "list this host's input rules: nft list ruleset, iptables -vnL INPUT";
+        if !not_by_path {
+            return unclear(path, sentence.clone()).with(finding.strong()).next(next);
+        }
+        return Explained::proven(at, "fw.drop_local_input", sentence.clone())
+            .with(finding.proof())
+            .with(
+                refutes("l3.rp_filter_drop")
+                    .proof()
+                    .because("again as many packets are received and not delivered, and none counts as of a wrong path")
+                    .citing(others),
+            )
+            .next(next);
+    }
+    if all(&|w| w.full >= w.sent) {
+        let sentence = format!(
+            "datagrams to {at} arrive at a socket whose receive buffer is full: {} of {} sent were dropped there",
+            first.full.min(first.sent),
+            first.sent
+        );
+        // Without the socket's own count another one's may have moved.
+        return unclear(path, sentence.clone())
+            .with(
+                supports("udp.rcvbuf_overflow")
+                    .strong()
+                    .because(&sentence)
+                    .citing([first.evidence])
+                    .measuring(Measure::count(full, first.full)),
+            )
+            .with(
+                refutes("l3.packet_loss")
+                    .strong()
+                    .because("the datagrams did arrive: they are counted at a full buffer")
+                    .citing(others),
+            )
+            .next(format!("see `ss -aulnp sport = :{}`: the socket's own drops (-m), and its process", at.port));
+    }
+    let how = if all(&|w| w.read >= w.sent) { "its process reads what arrives" } else { "a socket takes what arrives" };
+    unclear(path, format!("{at} is this host, {how} and nothing answers; {NEED_NOT}"))
+        .next(format!("send what the service's own client sends; see `ss -aulnp sport = :{}` for its process", at.port))
+}
+
+/// What moved in one quiet window.
+struct Window {
+    evidence: EvidenceId,
+    sent: i64,
+    undelivered: i64,
+    read: i64,
+    full: i64,
+    by_reverse_path: i64,
+}
+
+/// A UDP service owes nobody an answer.
+pub(super) const NEED_NOT: &str = "a UDP service need not answer what it does not know";

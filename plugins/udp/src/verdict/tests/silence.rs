@@ -1,0 +1,90 @@
+//! Silence: of services that owe an answer and of those that do not, and of this very host.
+
+use super::*;
+
+/// The host says of another port that it is closed.
+fn alive(mut path: Path) -> Path {
+    let dial = with_icmp(failing(20, Reason::Refused), HOST, 3, 3);
+    path.controls = vec![Control { port: 33_434, dial }];
+    path
+}
+
+#[test]
+fn a_silent_service_of_a_host_that_is_alive_may_be_in_order() {
+    let judgement = judge(&seen(alive(path(514, vec![silent(1), silent(2)]))));
+    assert_undecided(&judgement);
+    assert!(supported(&judgement.findings, Strength::Strong).is_empty(), "{judgement:#?}");
+    assert!(refuted(&judgement.findings).contains(&"udp.port_closed"), "{judgement:#?}");
+    assert!(judgement.outcome.summary.contains("need not answer"), "{judgement:#?}");
+    assert!(judgement.outcome.next_step.is_some_and(|step| step.contains("tcpdump")));
+}
+
+#[test]
+fn a_silent_dns_server_owes_an_answer() {
+    let judgement = judge(&seen(alive(path(53, vec![silent(1), silent(2)]))));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["fw.drop_remote"], "{judgement:#?}");
+}
+
+#[test]
+fn a_silent_host_may_be_down() {
+    let mut path = path(514, vec![silent(1), silent(2)]);
+    path.echo = Some(testkit::echo_result(21, 3, 0));
+    path.controls = vec![Control { port: 33_434, dial: silent(20) }];
+    let judgement = judge(&seen(path));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Weak), ["fw.drop_remote", "l3.host_down"]);
+}
+
+#[test]
+fn another_hosts_word_about_another_port_is_no_sign_of_life() {
+    let mut path = path(514, vec![silent(1), silent(2)]);
+    let dial = with_icmp(failing(20, Reason::Refused), "198.51.100.1", 3, 3);
+    path.controls = vec![Control { port: 33_434, dial }];
+    assert!(!refuted(&judge(&seen(path)).findings).contains(&"l3.host_down"));
+}
+
+fn windows(moved: &[(&str, i64)]) -> Path {
+    local(514, vec![moving(silent(1), moved), moving(silent(2), moved)])
+}
+
+#[test]
+fn datagrams_to_this_host_that_ip_does_not_deliver_meet_its_input_filter() {
+    let dropped = [("Ip.InReceives", 3), ("Ip.InDelivers", 0)];
+    assert_proven(&judge(&seen(windows(&dropped))), "fw.drop_local_input", "l3.rp_filter_drop");
+    let by_path = [("Ip.InReceives", 3), ("TcpExt.IPReversePathFilter", 3)];
+    assert_undecided(&judge(&seen(windows(&by_path))));
+    let once = local(514, vec![moving(silent(1), &dropped), silent(2)]);
+    assert_undecided(&judge(&seen(once)));
+}
+
+#[test]
+fn datagrams_that_a_full_buffer_drops_are_counted_and_the_socket_is_still_to_be_seen() {
+    let full = [("Ip.InReceives", 3), ("Ip.InDelivers", 3), ("Udp.RcvbufErrors", 3), ("Udp.InErrors", 3)];
+    let judgement = judge(&seen(windows(&full)));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["udp.rcvbuf_overflow"]);
+}
+
+#[test]
+fn a_service_of_this_host_that_reads_and_says_nothing_may_be_in_order() {
+    let read = [("Ip.InReceives", 3), ("Ip.InDelivers", 3), ("Udp.InDatagrams", 3)];
+    let judgement = judge(&seen(windows(&read)));
+    assert_undecided(&judgement);
+    assert!(
+        judgement.findings.is_empty() && judgement.outcome.summary.contains("reads what arrives"),
+        "{judgement:#?}"
+    );
+}
+
+#[test]
+fn silence_over_ipv6_of_a_port_that_answers_over_ipv4_is_a_black_hole() {
+    let mut observed = seen(path(7, vec![testkit::udp_dial(1, &endpoint(7), 3, 3)]));
+    let mut ipv6 = path(7, vec![silent(2), silent(3)]);
+    ipv6.endpoint = Endpoint::new("2001:db8::7", 7);
+    observed.paths.push(ipv6.clone());
+    assert_proven(&judge(&observed), "l3.ipv6_blackhole", "fw.drop_remote");
+
+    observed.paths = vec![path(7, vec![silent(1), silent(4)]), ipv6];
+    assert_undecided(&judge(&observed));
+}
