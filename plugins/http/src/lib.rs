@@ -275,6 +275,7 @@ const CAUSES: &[&str] = &[
     "http.pool_exhausted",
     "http.proxy_env",
     "fw.drop_remote",
+    "fw.reject_icmp",
     "app.deadline_budget",
     "lb.backend_erroring",
     "lb.backend_refused",

@@ -41,6 +41,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
     let (get, exchange, works) = match case.walk() {
         None => {
             let judged = status::refusing_backend(case).or_else(|| connecting::silent(case));
+            let judged = judged.or_else(|| connecting::refused(case));
             return judged.unwrap_or_else(|| silent(unreached(case)));
         }
         Some(Walk::Next(_)) => return silent(Outcome::unclear("the budget ended before the page could be fetched")),

@@ -1,5 +1,5 @@
-//! Connections that get no answer at an address that answered `connect` a moment ago: one backend of several, a limit on new
-//! connections, a full queue.
+//! Connections that get no answer, or are refused, at an address that accepted those of `connect` a moment ago: one backend of
+//! several, a limit on new connections, a full queue, a service that has ended.
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::HttpExchange;
@@ -61,6 +61,23 @@ pub(super) fn silent(case: &Case) -> Option<Judgement> {
     let outcome = Outcome::unclear(findings.first().map_or_else(String::new, |finding| finding.summary.clone()))
         .next(format!("on the server {}: sonde diagnose :{}", get.address, case.origin.port));
     Some(Judgement { findings, outcome })
+}
+
+/// Every connection was refused, again and again. Where `connect` met the same, it has judged it; where it was accepted a moment
+/// ago, the service has ended since, or several serve the address: nobody could make a request, and nothing here says why.
+pub(super) fn refused(case: &Case) -> Option<Judgement> {
+    let twice = |get: &Get| case.repeats(get).filter(|exchange| plan::refuses(exchange)).count() > 1;
+    let get = case.addresses.iter().map(|address| case.opening(address)).find(twice)?;
+    let refused: Vec<&HttpExchange> = case.repeats(&get).filter(|exchange| plan::refuses(exchange)).collect();
+    let at = case.endpoint(&get.address);
+    let by_icmp = refused.iter().any(|e| e.outcome.as_ref().is_err_and(|failure| failure.icmp.is_some()));
+    let because = format!("{at} refuses the connection of each of {} requests", refused.len());
+    let causes: &[&str] = if by_icmp { &["fw.reject_icmp"] } else { &["tcp.port_closed", "lb.backend_refused"] };
+    let finding = |cause: &&str| {
+        supports(cause).about(&at).because(&because).citing(refused.iter().map(|exchange| exchange.evidence)).build()
+    };
+    let outcome = Outcome::unclear(&because).next(format!("on {}: sonde diagnose :{}", get.address, case.origin.port));
+    Some(Judgement { findings: causes.iter().map(finding).collect(), outcome })
 }
 
 /// An address beside the one that was judged, which answered `connect` and twice not here.

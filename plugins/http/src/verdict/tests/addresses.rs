@@ -38,6 +38,28 @@ fn an_address_that_was_silent_all_along_is_left_to_connect() {
 }
 
 #[test]
+fn a_service_that_refuses_every_request_is_not_healthy_whatever_connect_met() {
+    let judgement = Net::new(|_, _| unconnected(Reason::Refused)).run();
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear, "{judgement:#?}");
+    assert_eq!(supported(&judgement.findings, Strength::Weak), ["lb.backend_refused", "tcp.port_closed"]);
+    assert!(supported(&judgement.findings, Strength::Strong).is_empty());
+}
+
+#[test]
+fn a_service_that_icmp_turns_away_has_no_closed_port() {
+    let rejected = || {
+        let mut exchange = unconnected(Reason::Refused);
+        if let Err(failure) = &mut exchange.outcome {
+            failure.icmp = Some(sonde_sdk::testkit::icmp("192.0.2.1", 3, 3));
+        }
+        exchange
+    };
+    let judgement = Net::new(|_, _| rejected()).run();
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear, "{judgement:#?}");
+    assert_eq!(supported(&judgement.findings, Strength::Weak), ["fw.reject_icmp"]);
+}
+
+#[test]
 fn a_share_of_silent_connections_may_be_a_dead_backend() {
     for start in 0..3 {
         let net = Net::new(move |_, n| if (n + start) % 3 == 0 { unconnected(Reason::TimedOut) } else { answer(200) });
