@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sonde_sdk::check::Budget;
 use sonde_sdk::dial::{TcpRequest, tcp};
-use sonde_sdk::sockets::{CensusFilter, CensusKey, Listener, census, counters, listeners};
+use sonde_sdk::sockets::{CensusFilter, CensusKey, Listener, SocketOrder, census, counters, find, listeners};
 use sonde_sdk::system::{arp, cgroup, links};
 use sonde_sdk::types::Endpoint;
 use sonde_sdk::{timer, wait};
@@ -17,6 +17,8 @@ const INTERVAL: Duration = Duration::from_millis(550);
 const LOCAL: Duration = Duration::from_millis(400);
 /// Long enough for one repetition of the SYN, which tells whether it left.
 const REPEATED: Duration = Duration::from_millis(1300);
+/// UDP sockets of one port.
+const RECEIVERS: u32 = 8;
 /// Addresses of this host that are dialled.
 const DIALS: usize = 4;
 /// Processes whose cgroup is read.
@@ -35,6 +37,7 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
         links: Some(links),
         arp: None,
         cgroups: vec![],
+        datagrams: None,
     };
     if let Some(port) = port {
         let addresses = addresses(&observed);
@@ -56,6 +59,8 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
         let none = observed.looks[0].listeners.outcome.as_ref().is_ok_and(Vec::is_empty);
         if none {
             observed.table = Some(listeners(None).await);
+            let receivers = CensusFilter::udp().local_port(port);
+            observed.datagrams = Some(find(receivers, SocketOrder::Listed, RECEIVERS).await);
         }
     }
     // The dials may have taken longer than an interval: what keeps growing is told from whole intervals only.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::report::Finding;
-use sonde_sdk::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer};
+use sonde_sdk::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer, Socket, SocketsAnswer};
 use sonde_sdk::system::{ArpAnswer, CgroupAnswer, LinksAnswer};
 use sonde_sdk::types::{EvidenceId, Failure, Reason};
 
@@ -31,6 +31,8 @@ pub(crate) struct Observations {
     pub(crate) arp: Option<ArpAnswer>,
     /// The cgroups of processes whose connections waited in every look, by pid, read after the last.
     pub(crate) cgroups: Vec<(u32, CgroupAnswer)>,
+    /// UDP sockets of the port; looked for only where the port has no listener.
+    pub(crate) datagrams: Option<SocketsAnswer>,
 }
 
 /// One look.
@@ -63,6 +65,12 @@ pub(crate) struct Watched<'a> {
 }
 
 impl Observations {
+    /// Who receives datagrams on the port, with the evidence; a client's own socket has a peer.
+    pub(crate) fn receiver(&self) -> Option<(EvidenceId, &Socket)> {
+        let answer = self.datagrams.as_ref()?;
+        Some((answer.evidence, answer.sockets().iter().find(|socket| socket.peer.is_none())?))
+    }
+
     /// The evidence of a look at the listeners.
     pub(crate) fn look(&self, n: usize) -> EvidenceId {
         self.looks[n.min(2)].listeners.evidence

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sonde_sdk::check::Budget;
 use sonde_sdk::dial::{EchoRequest, PathMtuRequest, TraceRequest, UdpRequest, echo, path_mtu, trace, udp};
-use sonde_sdk::sockets::counters;
+use sonde_sdk::sockets::{CensusFilter, SocketOrder, SocketsAnswer, counters, find};
 use sonde_sdk::system::{default_routes, links, neighbour};
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::way::{NextHop, is_time_exceeded, next_hop, watched};
@@ -23,8 +23,14 @@ const DATAGRAMS: u16 = 3;
 const APART: Duration = Duration::from_millis(200);
 /// Longer than the three seconds after which the kernel gives a neighbour up.
 const UNRESOLVED: Duration = Duration::from_millis(3500);
+/// A dial that took longer than the first may was the one that waited for the kernel.
+const GAVE_UP: Duration = Duration::from_millis(1550);
 /// Together with the first dial longer than the three seconds after which a router gives its neighbour up.
-const LAST_ROUTER: Duration = Duration::from_millis(2200);
+const LAST_ROUTER: Duration = Duration::from_millis(2400);
+/// Longer than a series waits for the answer to its last datagram.
+const AFTER_THE_LAST: Duration = Duration::from_millis(1100);
+/// The long dial's datagram is on its way by then, also on a busy machine.
+const AHEAD: Duration = Duration::from_millis(30);
 /// What `traceroute` sends to first: hardly a service is there, so the host itself says that nothing is.
 const CONTROL_PORT: u16 = 33_434;
 /// To a host whose port is silent.
@@ -40,6 +46,8 @@ const LARGE: u16 = 5;
 /// Of the way that datagrams die on.
 const HOPS: u8 = 20;
 const HOP: Duration = Duration::from_millis(600);
+/// Sockets of one port.
+const SOCKETS: u32 = 16;
 /// Kept back for the judgement.
 const RESERVE: Duration = Duration::from_millis(200);
 
@@ -94,15 +102,15 @@ pub(crate) async fn observe(endpoints: Vec<Endpoint>, budget: Budget) -> Observa
 /// The first datagrams, and meanwhile the route and the next hop's neighbour entry.
 async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
     let number = u64::try_from(timer::now().as_nanos()).unwrap_or(u64::MAX);
-    let request = |timeout| {
-        let request = ask(&endpoint, number).within(clock.bound(timeout));
+    let request = || {
+        let request = ask(&endpoint, number);
         if deltas { request.with_deltas() } else { request }
     };
-    let (dial, seen) = watched(udp(request(FIRST)), &endpoint.address, async || ()).await;
+    let (dial, seen) = watched(udp(request().within(clock.bound(FIRST))), &endpoint.address, async || ()).await;
     // The neighbour does not answer: start again, and this time see how the kernel gives up.
     let dial = match dial {
         Some(dial) => dial,
-        None => udp(request(UNRESOLVED)).await,
+        None => udp(patient(request(), clock.bound(UNRESOLVED))).await,
     };
     let mut path = Path::new(endpoint, number, dial);
     if let Some((hop, ())) = seen {
@@ -134,6 +142,7 @@ async fn look_closer(path: &mut Path, clock: Clock) {
     match reason {
         Reason::Denied(_) | Reason::BudgetExhausted(_) | Reason::InvalidRequest(_) | Reason::Unavailable(_) => return,
         Reason::TimedOut => silence(path, clock).await,
+        _ if path.dials.iter().any(|dial| dial.timing.elapsed() > GAVE_UP) => {}
         Reason::Refused => {
             let dial = again(path).await;
             path.dials.push(dial);
@@ -160,6 +169,9 @@ async fn look_closer(path: &mut Path, clock: Clock) {
     let hop = next_hop(&path.endpoint.address).await;
     let unresolved = hop.is_unresolved();
     keep(path, hop);
+    if path.is_local() && path.sockets.is_empty() {
+        path.sockets = vec![sockets(path).await];
+    }
     if unresolved && path.route().is_some_and(|(_, route)| route.gateway.is_none()) {
         let defaults = default_routes().await;
         let gateways = defaults.outcome.iter().flatten().filter_map(|route| route.gateway.clone());
@@ -170,30 +182,48 @@ async fn look_closer(path: &mut Path, clock: Clock) {
     }
 }
 
-/// Is it silent always, is the host alive, does the last router give up on it, what becomes of the datagrams here?
+/// Is it silent always? On this host, what becomes of the datagrams; elsewhere, is the host alive, does the last router give up on it?
 async fn silence(path: &mut Path, clock: Clock) {
-    // Two quiet windows: a counter that moves in one of them may have moved for others.
-    for _ in 0..2 {
-        if !clock.has(FIRST) || path.dials.len() > 2 {
-            break;
-        }
-        let dial = udp(ask(&path.endpoint, path.number).within(clock.bound(FIRST)).with_deltas()).await;
-        path.dials.push(dial);
-        let hop = next_hop(&path.endpoint.address).await;
-        keep(path, hop);
-        if path.is_answered() || !path.is_local() {
-            break;
-        }
+    if path.is_local() {
+        return silence_here(path, clock).await;
     }
-    if path.is_answered() || path.is_local() || !clock.has(FIRST) {
+    if !clock.has(LAST_ROUTER) {
         return;
     }
+    // The long dial goes first: a router answers what it queued in order, and limits how many errors it sends.
+    let late = udp(patient(ask(&path.endpoint, path.number), clock.bound(LAST_ROUTER)));
     let pings = EchoRequest::of(&path.endpoint.address).times(ECHOES).every(APART).within(clock.bound(FIRST));
-    let late = ask(&path.endpoint, path.number).within(clock.bound(LAST_ROUTER));
-    let (control, echo, late) = wait::join3(control(path, clock), echo(pings), udp(late)).await;
+    let life = async {
+        timer::sleep(AHEAD).await;
+        wait::join(control(path, clock), echo(pings)).await
+    };
+    let (late, (control, echo)) = wait::join(late, life).await;
+    path.dials.push(late);
     path.controls = vec![control];
     path.echo = Some(echo);
-    path.dials.push(late);
+}
+
+/// Two quiet windows: a counter that moves in one of them may have moved for others.
+async fn silence_here(path: &mut Path, clock: Clock) {
+    path.sockets.push(sockets(path).await);
+    for _ in 0..2 {
+        if !path.is_answered() && clock.has(FIRST) {
+            let request = ask(&path.endpoint, path.number).within(clock.bound(FIRST));
+            path.dials.push(udp(request.with_deltas()).await);
+        }
+    }
+    path.sockets.push(sockets(path).await);
+}
+
+/// So far apart that what comes late is still waited for: a series ends a second after its last datagram.
+fn patient(request: UdpRequest, timeout: Duration) -> UdpRequest {
+    let apart = timeout.saturating_sub(AFTER_THE_LAST) / u32::from(DATAGRAMS - 1);
+    request.every(apart.max(APART)).within(timeout)
+}
+
+/// Whoever receives on the port, on whatever address.
+async fn sockets(path: &Path) -> SocketsAnswer {
+    find(CensusFilter::udp().local_port(path.endpoint.port), SocketOrder::Drops, SOCKETS).await
 }
 
 /// Another port of the same address.

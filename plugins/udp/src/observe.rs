@@ -3,7 +3,7 @@
 use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::{EchoResult, PathMtuResult, TraceResult, UdpDial};
 use sonde_sdk::report::Finding;
-use sonde_sdk::sockets::CountersAnswer;
+use sonde_sdk::sockets::{CountersAnswer, Process, Socket, SocketsAnswer};
 use sonde_sdk::system::{DefaultRoutesAnswer, LinksAnswer, NeighbourAnswer, Route, RouteAnswer, RouteKind};
 use sonde_sdk::types::{Endpoint, EvidenceId, Failure, Reason};
 use sonde_sdk::way::{Attempt, Elsewhere, Transport, Way};
@@ -51,6 +51,8 @@ pub(crate) struct Path {
     pub(crate) gateway: Option<NeighbourAnswer>,
     /// The kernel's counters, where this host lets nothing out.
     pub(crate) counters: Option<CountersAnswer>,
+    /// The sockets of the port, where the address is one of this host; of a silent one before and after the dials but the first.
+    pub(crate) sockets: Vec<SocketsAnswer>,
 }
 
 /// A dial of another port of the same address.
@@ -86,6 +88,7 @@ impl Path {
             neighbour: None,
             gateway: None,
             counters: None,
+            sockets: vec![],
         }
     }
 
@@ -148,6 +151,12 @@ impl Path {
             .collect()
     }
 
+    /// Sockets of the port in the last look at them, those that take what is sent to the address or the others.
+    pub(crate) fn receivers(&self, taking: bool) -> impl Iterator<Item = &Socket> {
+        let of_all = self.sockets.last().map(SocketsAnswer::sockets).unwrap_or_default();
+        of_all.iter().filter(move |socket| socket.peer.is_none() && takes(socket, &self.endpoint.address) == taking)
+    }
+
     /// Datagrams that were sent to the endpoint.
     pub(crate) fn sent(&self) -> u32 {
         self.dials.iter().map(|dial| dial.sent).sum()
@@ -199,6 +208,21 @@ pub(crate) fn is_from_the_host(dial: &UdpDial, address: &str) -> bool {
 /// RFC 792; RFC 4443 section 3.1.
 fn is_port_unreachable(icmp_type: u8, code: u8, address: &str) -> bool {
     (icmp_type, code) == if address.contains(':') { (1, 4) } else { (3, 3) }
+}
+
+/// It is bound to the address, or to every one of its family; one for IPv6 may take IPv4 as well.
+fn takes(socket: &Socket, address: &str) -> bool {
+    match socket.local.address.as_str() {
+        "0.0.0.0" => !address.contains(':'),
+        "::" => true,
+        bound => bound == address,
+    }
+}
+
+/// For sentences: `syslogd (pid 4242)`, `a socket`.
+pub(crate) fn holder(socket: &Socket) -> String {
+    let name = |process: &Process| format!("{} (pid {})", process.command, process.pid);
+    socket.process().map_or_else(|| "a socket".to_owned(), name)
 }
 
 /// By how much a counter moved in the quiet window of a dial.

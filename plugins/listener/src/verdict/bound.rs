@@ -6,6 +6,7 @@ mod family;
 use std::net::IpAddr;
 
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::sockets::Socket;
 use sonde_sdk::types::{EvidenceId, Reason};
 
 use super::{Verdict, datagrams};
@@ -35,7 +36,12 @@ pub(super) fn absent(observed: &Observations, port: u16, verdict: &mut Verdict) 
         return;
     }
     let sentence = format!("no TCP socket of this host listens on port {port}");
-    // The port may be one of UDP, of which only the counters are seen.
+    if let Some((evidence, socket)) = observed.receiver() {
+        datagrams(observed, verdict);
+        udp(observed, port, (evidence, socket), verdict);
+        return;
+    }
+    // Where no socket can be looked up, the port may be one of UDP, of which only the counters are seen.
     if datagrams(observed, verdict) {
         let finding =
             supports("tcp.port_closed").about(format!(":{port}")).because(&sentence).citing([observed.look(2)]);
@@ -73,6 +79,30 @@ pub(super) fn absent(observed: &Observations, port: u16, verdict: &mut Verdict) 
         );
     }
     verdict.faults.push(sentence);
+}
+
+/// The port is one of UDP. Whether a TCP service is missed there is not known here.
+fn udp(observed: &Observations, port: u16, (evidence, socket): (EvidenceId, &Socket), verdict: &mut Verdict) {
+    let process = socket.process().map(|process| format!("{} (pid {})", process.command, process.pid));
+    let sentence = format!(
+        "no TCP socket of this host listens on port {port}; {} receives datagrams on it",
+        process.unwrap_or_else(|| "a UDP socket".to_owned())
+    );
+    verdict.findings.push(
+        supports("tcp.port_closed")
+            .about(format!(":{port}"))
+            .because(&sentence)
+            .citing([observed.look(2), evidence])
+            .build(),
+    );
+    let address = match socket.local.address.as_str() {
+        "0.0.0.0" => "127.0.0.1".to_owned(),
+        "::" => "[::1]".to_owned(),
+        bound if bound.contains(':') => format!("[{bound}]"),
+        bound => bound.to_owned(),
+    };
+    verdict.next = Some(format!("as a UDP service it is tested by `sonde diagnose udp://{address}:{port}`"));
+    verdict.doubts.push(sentence);
 }
 
 /// Local dials that were refused by RST.

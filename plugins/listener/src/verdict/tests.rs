@@ -65,6 +65,7 @@ fn steady(listeners: &[Listener], counters: &[(&str, [i64; 3])], sockets: &[Sock
         half_open: None,
         table: None,
         arp: None,
+        datagrams: None,
         links: Some(testkit::links_answer(
             90,
             vec![testkit::link("lo", &["127.0.0.1/8"]), testkit::link("eth0", &["192.0.2.100/24"])],

@@ -8,7 +8,7 @@ use sonde_sdk::types::{EvidenceId, IcmpError, Measure};
 use sonde_sdk::way::Explained;
 
 use super::{proven, unclear};
-use crate::observe::{Path, moved};
+use crate::observe::{Path, holder, moved};
 
 /// Judges the port unreachable that `sender` sent, the address itself.
 pub(super) fn judge(path: &Path, sender: &str, error: &IcmpError) -> Explained {
@@ -62,7 +62,7 @@ fn own(path: &Path, first: EvidenceId, again: EvidenceId) -> Explained {
     if more > 0 {
         let mut case = proven(
             path,
-            ("udp.port_closed", format!("no socket of this host receives on {at}")),
+            ("udp.port_closed", format!("no socket of this host receives on {at}{}", elsewhere(path))),
             [other],
             ("fw.reject_icmp", "the datagrams came as far as the sockets: the kernel counts them as for no port"),
             [window],
@@ -83,6 +83,15 @@ fn own(path: &Path, first: EvidenceId, again: EvidenceId) -> Explained {
         [window],
     )
     .next("list this host's input rules: nft list ruleset, iptables -S INPUT")
+}
+
+/// Who receives on the port, but not on this address.
+fn elsewhere(path: &Path) -> String {
+    let others = path.receivers(false).map(|socket| format!("{} on {}", holder(socket), socket.local.address));
+    match others.collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        others => format!("; others do on that port: {}", others.join(", ")),
+    }
 }
 
 fn elapsed(path: &Path, evidence: EvidenceId) -> Measure {

@@ -2,11 +2,12 @@
 //! receive buffer without room.
 
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::sockets::Socket;
 use sonde_sdk::types::{EvidenceId, Measure};
 use sonde_sdk::way::Explained;
 
 use super::{proven, unclear};
-use crate::observe::{Path, moved};
+use crate::observe::{Path, holder, moved};
 
 /// Percent of the maximum from which on the table counts as full: 95 is critical.
 const FULL: i64 = 95;
@@ -75,32 +76,55 @@ pub(super) fn silence(path: &Path) -> Explained {
             )
             .next(next);
     }
-    if all(&|w| w.full >= w.sent) {
-        let sentence = format!(
-            "datagrams to {at} arrive at a socket whose receive buffer is full: {} of {} sent were dropped there",
-            first.full.min(first.sent),
-            first.sent
-        );
-        // Without the socket's own count another one's may have moved.
-        return unclear(path, sentence.clone())
-            .with(
-                supports("udp.rcvbuf_overflow")
-                    .strong()
-                    .because(&sentence)
-                    .citing([first.evidence])
-                    .measuring(Measure::count(full, first.full)),
-            )
-            .with(
-                refutes("l3.packet_loss")
-                    .strong()
-                    .because("the datagrams did arrive: they are counted at a full buffer")
-                    .citing(others),
-            )
-            .next(format!("see `ss -aulnp sport = :{}`: the socket's own drops (-m), and its process", at.port));
+    if let Some(case) = overflow(path) {
+        return case;
     }
-    let how = if all(&|w| w.read >= w.sent) { "its process reads what arrives" } else { "a socket takes what arrives" };
-    unclear(path, format!("{at} is this host, {how} and nothing answers; {NEED_NOT}"))
-        .next(format!("send what the service's own client sends; see `ss -aulnp sport = :{}` for its process", at.port))
+    if all(&|w| w.full >= w.sent) {
+        let sentence =
+            format!("datagrams to {at} arrive, and as many are dropped because some socket's receive buffer is full");
+        // Without the socket's own count another one's may have moved.
+        let finding = supports("udp.rcvbuf_overflow").strong().because(&sentence).citing([first.evidence]);
+        return unclear(path, sentence).with(finding.measuring(Measure::count(full, first.full)));
+    }
+    let who = path.receivers(true).next().map_or_else(|| "a socket".to_owned(), holder);
+    let how = if all(&|w| w.read >= w.sent) { "reads what arrives" } else { "takes what arrives" };
+    unclear(path, format!("{at} is this host, {who} {how} and does not answer; {NEED_NOT}"))
+        .next("send what the service's own client sends")
+}
+
+/// The socket that takes the datagrams has dropped as many as were sent meanwhile.
+fn overflow(path: &Path) -> Option<Explained> {
+    let [before, after] = path.sockets.as_slice() else { return None };
+    let meanwhile = path.dials.get(1..).unwrap_or_default();
+    let sent: u32 = meanwhile.iter().map(|dial| dial.sent).sum();
+    let drops = |socket: &Socket| socket.memory.as_ref().map(|memory| memory.drops);
+    let (socket, dropped) = path.receivers(true).find_map(|socket| {
+        let earlier = before.sockets().iter().find(|earlier| earlier.cookie == socket.cookie)?;
+        Some((socket, drops(socket)?.wrapping_sub(drops(earlier)?)))
+    })?;
+    if sent == 0 || dropped < sent {
+        return None;
+    }
+    let at = &path.endpoint;
+    let room = socket.memory.as_ref().map(|memory| memory.receive_buffer_bytes).unwrap_or_default();
+    let sentence = format!(
+        "{} does not read what arrives on {at}: its receive buffer of {room} bytes is full, and {dropped} datagrams were dropped there while {sent} were sent",
+        holder(socket)
+    );
+    let mut case = proven(
+        path,
+        ("udp.rcvbuf_overflow", sentence),
+        [before.evidence, after.evidence],
+        (
+            "l3.packet_loss",
+            "the datagrams did arrive: nothing else of this host dropped them, and no port was said to be closed",
+        ),
+        meanwhile.iter().map(|dial| dial.evidence),
+    );
+    if let Some(finding) = case.findings.first_mut() {
+        finding.measures.push(Measure::count("drops", dropped.into()));
+    }
+    Some(case.next(format!("see `ss -aunmp sport = :{}`, and what its process waits for", at.port)))
 }
 
 /// What moved in one quiet window.

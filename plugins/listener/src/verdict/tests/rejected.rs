@@ -91,3 +91,21 @@ fn a_port_without_tcp_listener_while_datagrams_are_lost_may_be_one_of_udp() {
     assert_undecided(&judgement);
     assert_eq!(supported(&judgement.findings, Strength::Strong), ["udp.rcvbuf_overflow"]);
 }
+
+#[test]
+fn a_port_on_which_somebody_receives_datagrams_may_be_one_of_udp() {
+    let mut observed = steady(&[], &[], &[]);
+    observed.dials = vec![failed(1, "127.0.0.1", Reason::Refused), failed(2, OWN, Reason::Refused)];
+    observed.table = Some(testkit::listeners_answer(40, vec![]));
+    let mut socket = testkit::socket(Endpoint::new("0.0.0.0", 80), Endpoint::new("0.0.0.0", 0));
+    socket.peer = None;
+    observed.datagrams = Some(testkit::sockets_answer(41, vec![socket.clone()]));
+    let judgement = judge(&observed);
+    assert_undecided(&judgement);
+    assert!(judgement.outcome.summary.contains("server (pid 4242) receives datagrams"), "{judgement:#?}");
+    assert!(judgement.outcome.next_step.is_some_and(|step| step.contains("udp://127.0.0.1:80")));
+
+    socket.peer = Some(Endpoint::new("198.51.100.1", 53));
+    observed.datagrams = Some(testkit::sockets_answer(41, vec![socket]));
+    assert_proven(&judge(&observed), "tcp.port_closed", "tcp.listen_wrong_addr");
+}

@@ -88,3 +88,27 @@ fn silence_over_ipv6_of_a_port_that_answers_over_ipv4_is_a_black_hole() {
     observed.paths = vec![path(7, vec![silent(1), silent(4)]), ipv6];
     assert_undecided(&judge(&observed));
 }
+
+fn receiving(n: u64, drops: u32) -> sonde_sdk::sockets::SocketsAnswer {
+    let mut socket = testkit::socket(Endpoint::new("0.0.0.0", 514), Endpoint::new("0.0.0.0", 0));
+    socket.peer = None;
+    let memory = sonde_sdk::sockets::SocketMemory {
+        receive_allocated_bytes: 5_000,
+        receive_buffer_bytes: 4_608,
+        send_allocated_bytes: 0,
+        send_buffer_bytes: 0,
+        drops,
+    };
+    socket.memory = Some(memory);
+    testkit::sockets_answer(n, vec![socket])
+}
+
+#[test]
+fn a_socket_that_drops_what_is_sent_has_a_full_buffer() {
+    let mut path = windows(&[("Ip.InReceives", 3), ("Ip.InDelivers", 3), ("Udp.RcvbufErrors", 3)]);
+    path.sockets = vec![receiving(30, 100), receiving(31, 104)];
+    assert_proven(&judge(&seen(path.clone())), "udp.rcvbuf_overflow", "l3.packet_loss");
+
+    path.sockets = vec![receiving(30, 100), receiving(31, 100)];
+    assert_undecided(&judge(&seen(path)));
+}
