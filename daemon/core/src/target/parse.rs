@@ -19,8 +19,8 @@ const PID_LIMIT: u32 = 4 * 1024 * 1024;
 /// How much of a refused text an error repeats; characters.
 const QUOTE_LIMIT: usize = 120;
 
-/// Those that a check serves; `pid://N` parses, but leads nowhere yet.
-const FORMS: &str = "https://HOST[:PORT]/PATH, http://..., grpc://HOST:PORT[/SERVICE], grpcs://..., tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, dns://NAME, :PORT or host";
+/// Every form, for an error to end with.
+const FORMS: &str = "https://HOST[:PORT]/PATH, http://..., grpc://HOST:PORT[/SERVICE], grpcs://..., tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT, dns://NAME, :PORT, pid://N or host";
 
 type Problem = String;
 

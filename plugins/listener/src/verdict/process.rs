@@ -10,6 +10,9 @@ use crate::observe::{Observations, Watched, serves};
 /// Judges one listener. A process that cannot run or has no descriptors explains its full queue.
 pub(super) fn judge(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
     if !listener.is_stuck() {
+        if observed.port.is_some() {
+            deaf(observed, listener, verdict);
+        }
         return;
     }
     if matches!(listener.steady_state(), Some("T" | "t")) {
@@ -179,4 +182,29 @@ fn idle(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
         );
     }
     verdict.faults.push(sentence);
+}
+
+/// Nobody waited before us, nobody is being served, the process sleeps, and our own connections stay where they are. It may be at
+/// something else for a while: so short a time proves nothing.
+fn deaf(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
+    let [first, second, third] = listener.queued();
+    let own = u32::try_from(observed.own_connections(listener.now())).unwrap_or(u32::MAX);
+    let sleeps = matches!(listener.steady_state(), Some("S" | "D"));
+    let serves_nobody = observed.sees_all_sockets() && (0..3).all(|n| observed.sockets(n, "ESTAB").is_empty());
+    if own == 0 || first != 0 || second < own || third < second || !sleeps || !serves_nobody {
+        return;
+    }
+    let sentence =
+        format!("{} serves nobody, and its process sleeps and does not accept our own connection", listener.name());
+    verdict.findings.push(
+        supports("app.not_responding")
+            .strong()
+            .about(listener.name())
+            .because(&sentence)
+            .citing([observed.look(1), observed.look(2)])
+            .measuring(waiting(listener))
+            .build(),
+    );
+    verdict.next.get_or_insert_with(|| "look again in a while; what its process waits for, its stack tells".to_owned());
+    verdict.doubts.push(sentence);
 }

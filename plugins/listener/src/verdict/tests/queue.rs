@@ -53,3 +53,28 @@ fn overflows_of_another_listener_do_not_accuse_this_one() {
     let counters = [("TcpExt.ListenOverflows", [10, 14, 19]), ("TcpExt.ListenDrops", [10, 14, 19])];
     assert_healthy(&judge(&steady(&[queue(0, 128)], &counters, &[])));
 }
+
+/// Our own connection joins an empty queue and stays there.
+fn ours_alone(sockets: &[Socket]) -> Observations {
+    let mut observed = steady(&[queue(1, 128)], &[], sockets);
+    observed.looks[0].listeners = testkit::listeners_answer(10, vec![queue(0, 128)]);
+    observed
+}
+
+#[test]
+fn a_process_that_serves_nobody_and_does_not_accept_us_is_a_doubt() {
+    let judgement = judge(&ours_alone(&[]));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["app.not_responding"]);
+}
+
+#[test]
+fn a_process_that_serves_somebody_else_or_runs_is_in_order() {
+    assert_healthy(&judge(&ours_alone(&[("ESTAB", "198.51.100.1", "40001", 0)])));
+    let mut busy = ours_alone(&[]);
+    for (n, look) in busy.looks.iter_mut().enumerate() {
+        let queued = u32::from(n > 0);
+        look.listeners = testkit::listeners_answer(10, vec![in_state("R", queue(queued, 128))]);
+    }
+    assert_healthy(&judge(&busy));
+}
