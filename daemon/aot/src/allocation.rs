@@ -32,6 +32,13 @@ const STACKS_PER_GUEST: u32 = 4;
 /// What a slot of linear memory takes of the address space: its reservation and its guard, 32 MiB by default.
 const MEMORY_SLOT_BYTES: u64 = super::MEMORY_RESERVATION_BYTES + (32 << 20);
 
+/// Of a table, what is cleared rather than given back to the kernel: more than a check's functions take. Giving back costs every thread of
+/// the process its mappings of the page, and the next guest a page fault.
+const TABLE_RESIDENT_BYTES: usize = 32 << 10;
+
+/// What a guest has left to be given back to the kernel waits for that of so many others.
+const DECOMMITTED_AT_ONCE: usize = 32;
+
 impl Allocation {
     /// The pooling allocator with this project's number of slots.
     pub fn pooling() -> Self {
@@ -71,6 +78,8 @@ impl Allocation {
             .total_stacks(guests * STACKS_PER_GUEST)
             .max_memory_size(usize::try_from(super::MEMORY_RESERVATION_BYTES).unwrap_or(usize::MAX))
             .linear_memory_keep_resident(256 << 10)
+            .table_keep_resident(TABLE_RESIDENT_BYTES)
+            .decommit_batch_size(DECOMMITTED_AT_ONCE)
             .pagemap_scan(Enabled::Auto);
         config.allocation_strategy(pool);
     }

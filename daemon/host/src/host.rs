@@ -89,10 +89,11 @@ impl Host {
         let cache = config.cache_dir.map(|folder| Cache::new(folder, sonde_aot::compatibility(&engine)));
         // As many workers as cores is the cap on guests that compute at once; those that wait take none.
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        // Guests have no sockets: without them, a thread that waits is woken by a futex alone.
         let guests = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(cores)
             .thread_name("sonde-guest")
-            .enable_all()
+            .enable_time()
             .build()
             .map_err(HostError::Threads)?;
         let ticker = Ticker::start(engine.clone()).map_err(HostError::Threads)?;
