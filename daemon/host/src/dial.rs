@@ -118,7 +118,7 @@ impl From<core::Connection> for wit::Connection {
 impl From<core::TcpInfo> for wit::TcpInfo {
     fn from(info: core::TcpInfo) -> Self {
         Self {
-            state: info.state,
+            state: info.state.into_owned(),
             rtt_us: micros32(info.rtt),
             rtt_variance_us: micros32(info.rtt_variance),
             min_rtt_us: micros32(info.min_rtt),

@@ -12,7 +12,7 @@ mod window;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -61,6 +61,8 @@ pub struct VantageError {
 #[derive(Debug)]
 pub struct Vantage {
     id: u64,
+    /// Of its mount namespace, once somebody has asked: it stays the same, and every look at it goes through /proc.
+    mount: OnceLock<u64>,
     window: Arc<Window>,
     /// Absent in the daemon's own namespaces.
     lanes: Option<Lanes>,
@@ -79,6 +81,7 @@ impl Vantage {
         let lanes = if entry.is_own() { None } else { Some(Lanes::start(&entry)?) };
         Ok(Self {
             id: entry.id,
+            mount: OnceLock::new(),
             window: Window::of(entry.id),
             lanes,
             overrides: match selector {
@@ -96,6 +99,16 @@ impl Vantage {
     /// The inode number of its network namespace.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// The inode number of its mount namespace.
+    pub(crate) fn mount(&self) -> io::Result<u64> {
+        if let Some(mount) = self.mount.get() {
+            return Ok(*mount);
+        }
+        let procfs = self.procfs();
+        let mount = self.within(move || entry::mount(&procfs))??;
+        Ok(*self.mount.get_or_init(|| mount))
     }
 
     /// The process it was opened by, as the daemon numbers it; it may have ended since.

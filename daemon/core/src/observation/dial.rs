@@ -7,6 +7,7 @@ mod tcp;
 mod tls;
 pub mod udp;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ use super::{CounterDeltas, Endpoint, Failure, Timing};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpInfo {
     /// As in ss: `ESTAB`, `SYN-SENT`.
-    pub state: String,
+    pub state: Cow<'static, str>,
     /// Smoothed round trip.
     pub rtt: Duration,
     /// Its mean deviation.

@@ -39,7 +39,7 @@ pub(crate) fn parse(bytes: &[u8]) -> TcpInfo {
     let info = TcpInfoFields::parse(bytes);
     let micros = |micros: u32| Duration::from_micros(micros.into());
     TcpInfo {
-        state: state_name(info.state).to_owned(),
+        state: state_name(info.state).into(),
         retransmits: info.retransmits,
         backoff: info.backoff,
         snd_mss: info.snd_mss,
@@ -95,7 +95,7 @@ mod tests {
         server.write_all(&[0; 10]).expect("sent");
         client.read_exact(&mut [0; 10]).expect("received");
         let info = read(&client).expect("TCP_INFO");
-        assert_eq!((info.state.as_str(), info.bytes_sent, info.bytes_received), ("ESTAB", 1000, 10));
+        assert_eq!((info.state.as_ref(), info.bytes_sent, info.bytes_received), ("ESTAB", 1000, 10));
         assert_eq!((info.bytes_acked, info.total_retransmits, info.bytes_retransmitted), (1001, 0, 0));
         assert!(info.rtt > Duration::ZERO && info.min_rtt > Duration::ZERO && info.snd_wnd > 0, "{info:?}");
         assert!(info.pmtu > 1000 && info.snd_mss > 500, "{info:?}");
@@ -109,7 +109,7 @@ mod tests {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
         socket.connect(&nobody.into()).expect_err("nobody listens");
         let info = read(&socket).expect("TCP_INFO");
-        assert_eq!((info.state.as_str(), info.last_ack_received), ("UNCONN", Duration::ZERO));
+        assert_eq!((info.state.as_ref(), info.last_ack_received), ("UNCONN", Duration::ZERO));
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
         bytes[0] = 2;
         bytes[100] = 3;
         let info = parse(&bytes);
-        assert_eq!((info.state.as_str(), info.total_retransmits, info.bytes_sent), ("SYN-SENT", 3, 0));
+        assert_eq!((info.state.as_ref(), info.total_retransmits, info.bytes_sent), ("SYN-SENT", 3, 0));
     }
 
     proptest! {

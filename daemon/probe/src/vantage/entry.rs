@@ -103,6 +103,11 @@ pub(super) fn find(selector: &Selector, procfs: &Procfs) -> Result<Entry, Vantag
     }
 }
 
+/// The inode number of the mount namespace of the calling thread.
+pub(super) fn mount(procfs: &Procfs) -> io::Result<u64> {
+    identity(procfs, "thread-self/ns/mnt").map(|identity| identity.1)
+}
+
 /// /proc itself cannot be opened.
 pub(super) fn no_procfs(selector: &Selector, error: io::Error) -> VantageError {
     VantageError {

@@ -177,7 +177,7 @@ async fn a_search_brings_the_foremost_whole_and_one_connection_exactly() {
     assert_eq!((queues.as_slice(), found.total), (&[500, 500, 30][..], 6), "{}", namespace.exec("ss -Htan"));
     let first = &found.sockets[0];
     assert_eq!(first.processes.first().map(|process| process.pid), Some(std::process::id()));
-    assert_eq!(first.info.as_ref().map(|info| (info.state.as_str(), info.bytes_received)), Some(("ESTAB", 500)));
+    assert_eq!(first.info.as_ref().map(|info| (info.state.as_ref(), info.bytes_received)), Some(("ESTAB", 500)));
     assert!(first.memory.is_some_and(|memory| memory.receive_buffer > 0 && memory.receive_allocated > 0), "{first:?}");
     assert!(first.flow.is_some_and(|flow| flow.rcv_wnd > 0) && first.congestion.is_some(), "{first:?}");
 

@@ -107,7 +107,7 @@ async fn a_silent_server_times_out_in_the_wait() {
     assert_eq!((failure.phase, failure.reason), (Phase::Wait, Reason::TimedOut));
     assert!(exchange.phases.wait.unwrap().elapsed >= Duration::from_millis(150));
     let info = exchange.connection.info.unwrap();
-    assert_eq!((info.state.as_str(), info.unacked), ("ESTAB", 0));
+    assert_eq!((info.state.as_ref(), info.unacked), ("ESTAB", 0));
 }
 
 #[tokio::test]

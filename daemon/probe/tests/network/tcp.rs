@@ -105,7 +105,7 @@ async fn the_times_of_a_handshake_add_up_and_the_kernel_is_asked_at_its_end() {
     assert_eq!(connection.stamp, Stamp::AtOnce);
     assert_eq!(connection.wall, connection.connect.elapsed + connection.scheduler_delay);
     let [connected] = connection.phases.as_slice() else { panic!("{:?}", connection.phases) };
-    assert_eq!((connected.phase, connected.info.state.as_str()), (Phase::Connect, "ESTAB"));
+    assert_eq!((connected.phase, connected.info.state.as_ref()), (Phase::Connect, "ESTAB"));
     assert!(connected.at >= connection.connect.at + connection.connect.elapsed);
 }
 

@@ -34,7 +34,7 @@ fn connection(connection: &core::Connection) -> v1::Connection {
 
 pub(super) fn tcp_info(info: &core::TcpInfo) -> v1::TcpInfo {
     v1::TcpInfo {
-        state: info.state.clone(),
+        state: info.state.to_string(),
         rtt: Some(duration(info.rtt)),
         rtt_variance: Some(duration(info.rtt_variance)),
         min_rtt: Some(duration(info.min_rtt)),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use data_encoding::HEXLOWER;
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use sonde_core::observation::dial::Certificate;
@@ -294,11 +295,7 @@ const URLS: usize = 8;
 const URL_BYTES: usize = 1024;
 
 fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    HEXLOWER.encode(bytes)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use tokio::time::Instant;
 
-use crate::vantage::{Procfs, Vantage, read_bounded};
+use crate::vantage::{Vantage, read_bounded};
 
 /// Where `ip netns exec` would show another store.
 const BUNDLE: &str = "ssl/certs/ca-certificates.crt";
@@ -64,19 +64,15 @@ struct Place {
 
 /// The trusted roots, or why there are none.
 pub(super) async fn load(vantage: &Vantage) -> Result<Arc<RootCertStore>, String> {
-    let (bundle, procfs) = (vantage.etc(BUNDLE), vantage.procfs());
-    // Most dials find it remembered, which is short; a thread for reading is asked only for reading.
-    let (near, seen) = (bundle.clone(), procfs.clone());
-    if let Ok(Ok(Some(store))) = vantage.within(move || Place::of(near, &seen).map(|place| recall(&place))) {
+    let place = Place::of(vantage)?;
+    // Most dials find it remembered; a thread for reading is asked only for reading.
+    if let Some(store) = recall(&place) {
         return Ok(store);
     }
-    let loaded = vantage.inspect(move || {
-        let place = Place::of(bundle, &procfs)?;
-        // Another dial may have read it meanwhile.
-        match recall(&place) {
-            Some(store) => Ok(store),
-            None => place.read().inspect(|store| remember(place.clone(), store)),
-        }
+    // Another dial may have read it meanwhile.
+    let loaded = vantage.inspect(move || match recall(&place) {
+        Some(store) => Ok(store),
+        None => place.read().inspect(|store| remember(place.clone(), store)),
     });
     loaded.await.unwrap_or_else(|error| Err(format!("the trust store cannot be read: {error}")))
 }
@@ -90,11 +86,10 @@ pub(super) fn named<'a>(roots: &'a RootCertStore, name: &'a [u8]) -> impl Iterat
 }
 
 impl Place {
-    /// Of the calling thread, which is the vantage's.
-    fn of(bundle: PathBuf, procfs: &Procfs) -> Result<Self, String> {
-        let namespace = rustix::fs::statat(procfs, "thread-self/ns/mnt", rustix::fs::AtFlags::empty());
-        let mount = namespace.map_err(|errno| format!("the mount namespace cannot be told: {errno}"))?.st_ino;
-        Ok(Self { mount, bundle, told: ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os) })
+    fn of(vantage: &Vantage) -> Result<Self, String> {
+        let mount = vantage.mount().map_err(|error| format!("the mount namespace cannot be told: {error}"))?;
+        let told = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);
+        Ok(Self { mount, bundle: vantage.etc(BUNDLE), told })
     }
 
     fn read(&self) -> Result<Arc<RootCertStore>, String> {
