@@ -1,5 +1,6 @@
 //! sonde: a daemon with the guest `prober`, asked over its unix socket.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +36,10 @@ impl Sonde {
         // One run for each of the client's requests in flight; else as it comes.
         let config =
             format!("checks_directory = \"{}\"\n[runs]\nconcurrent = {}\n", checks.path().display(), 2 * AT_ONCE);
-        let mut daemon = Daemon::start_with(&config, &[("SSL_CERT_FILE", servers.authority().as_os_str())])?;
+        // Not the backtraces that a developer's shell may ask for.
+        let authority = servers.authority();
+        let variables = [("SSL_CERT_FILE", authority.as_os_str()), ("RUST_LIB_BACKTRACE", OsStr::new("0"))];
+        let mut daemon = Daemon::start_with(&config, &variables)?;
         let pid = daemon.process().pid();
         Ok(Self { daemon, pid, _checks: checks })
     }

@@ -84,7 +84,8 @@ fn main() -> Result<()> {
         }
         ["listen", address, "close"] => servers::listen(address.parse()?, servers::Manner::Close),
         ["listen", address, "hold"] => servers::listen(address.parse()?, servers::Manner::Hold),
-        ["load", kind, seconds] => load(Kind::named(kind)?, seconds.parse()?),
+        ["load", kind, seconds] => load(Kind::named(kind)?, seconds.parse()?, &Manner::ALL),
+        ["load", kind, seconds, manner] => load(Kind::named(kind)?, seconds.parse()?, &[Manner::named(manner)?]),
         [kind] => compare(&[Kind::named(kind)?]),
         _ => bail!("nothing, tcp, http or tls is wanted, not {words:?}"),
     }
@@ -148,17 +149,41 @@ async fn memory(servers: &Servers) -> Result<(usize, usize)> {
     Ok((as_usize(median(ours)), as_usize(median(theirs))))
 }
 
-/// Nothing but batches of sonde's, for a profiler.
-fn load(kind: Kind, seconds: u64) -> Result<()> {
+/// How sonde is asked.
+#[derive(Clone, Copy, Debug)]
+enum Manner {
+    Batch,
+    Single,
+}
+
+impl Manner {
+    const ALL: [Self; 2] = [Self::Batch, Self::Single];
+
+    fn named(name: &str) -> Result<Self> {
+        match name {
+            "batch" => Ok(Self::Batch),
+            "single" => Ok(Self::Single),
+            _ => bail!("batch or single is wanted, not {name:?}"),
+        }
+    }
+}
+
+/// Nothing but sonde's own probes, for a profiler.
+fn load(kind: Kind, seconds: u64, manners: &[Manner]) -> Result<()> {
     let servers = Servers::start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let sonde = Sonde::start(&servers)?;
     println!("the daemon is process {}", sonde.pid());
     let clock = tokio::time::Instant::now();
     while clock.elapsed().as_secs() < seconds {
-        let batch = runtime.block_on(sonde.batch(kind, servers.of(kind), kind.probes().batch))?;
-        let single = runtime.block_on(sonde.one_by_one(kind, servers.of(kind), kind.probes().single))?;
-        println!("batch {batch:.1} us, one by one {single:.1} us");
+        for manner in manners {
+            let (address, probes) = (servers.of(kind), kind.probes());
+            let each = match manner {
+                Manner::Batch => runtime.block_on(sonde.batch(kind, address, probes.batch))?,
+                Manner::Single => runtime.block_on(sonde.one_by_one(kind, address, probes.single))?,
+            };
+            println!("{manner:?}: {each:.1} us");
+        }
     }
     Ok(())
 }
