@@ -26,6 +26,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.boxed(".sonde.v1.DiagnosisEvent.event.finished");
     // A hundred thousand rows in messages of their own would cost more than reading them from the kernel.
     config.extern_path(".sonde.v1.ListSocketsResponse", "crate::rows::ListSocketsResponse");
+    // An event is written once, for as many readers as there are.
+    for response in [".sonde.v1.DiagnoseResponse", ".sonde.v1.RunCheckResponse"] {
+        config.extern_path(response, "crate::events::EventResponse");
+    }
     tonic_prost_build::configure().build_transport(false).compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

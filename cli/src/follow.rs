@@ -3,12 +3,11 @@
 use std::future::Future;
 use std::time::Duration;
 
+use sonde_proto::events::EventResponse;
 use sonde_proto::json;
 use sonde_proto::v1::diagnosis_event::Event;
 use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
-use sonde_proto::v1::{
-    CancelDiagnosisRequest, DiagnoseResponse, Diagnosis, DiagnosisEvent, RunCheckResponse, Verdict, VerdictState,
-};
+use sonde_proto::v1::{CancelDiagnosisRequest, Diagnosis, DiagnosisEvent, Verdict, VerdictState};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tonic::{Response, Status, Streaming};
@@ -23,28 +22,10 @@ use crate::render::out::Output;
 use crate::render::progress::Progress;
 use crate::status::StatusError;
 
-/// A message of a stream that carries events.
-pub(crate) trait Carrier {
-    /// What it carries.
-    fn event(self) -> Option<DiagnosisEvent>;
-}
-
-impl Carrier for DiagnoseResponse {
-    fn event(self) -> Option<DiagnosisEvent> {
-        self.event
-    }
-}
-
-impl Carrier for RunCheckResponse {
-    fn event(self) -> Option<DiagnosisEvent> {
-        self.event
-    }
-}
-
 /// Follows the stream that `call` opens, prints its diagnosis, and gives the exit code.
-pub(crate) async fn run<C: Carrier>(
+pub(crate) async fn run(
     session: &Session,
-    call: impl Future<Output = Result<Response<Streaming<C>>, Status>>,
+    call: impl Future<Output = Result<Response<Streaming<EventResponse>>, Status>>,
     budget: Duration,
     verbose: bool,
     output: &Output,
@@ -62,9 +43,9 @@ pub(crate) async fn run<C: Carrier>(
 }
 
 /// Follows the stream that `call` opens and gives its diagnosis, printing nothing to stdout. Ctrl-C ends it.
-pub(crate) async fn collect<C: Carrier>(
+pub(crate) async fn collect(
     session: &Session,
-    call: impl Future<Output = Result<Response<Streaming<C>>, Status>>,
+    call: impl Future<Output = Result<Response<Streaming<EventResponse>>, Status>>,
     budget: Duration,
     verbose: bool,
 ) -> Result<Diagnosis, CommandError> {
@@ -96,9 +77,9 @@ pub(crate) fn wire(duration: Duration) -> prost_types::Duration {
 }
 
 /// The diagnosis, and whether the user ended it.
-async fn to_the_end<C: Carrier>(
+async fn to_the_end(
     session: &Session,
-    call: impl Future<Output = Result<Response<Streaming<C>>, Status>>,
+    call: impl Future<Output = Result<Response<Streaming<EventResponse>>, Status>>,
     budget: Duration,
     output: Option<&Output>,
     progress: &mut Progress,
@@ -125,7 +106,7 @@ async fn to_the_end<C: Carrier>(
                 return Ok((diagnosis, true));
             }
         };
-        let Some(event) = message.ok_or(CommandError::NoDiagnosis)?.event() else { continue };
+        let Some(event) = message.ok_or(CommandError::NoDiagnosis)?.event else { continue };
         show(output, &event)?;
         progress.event(&event);
         match event.event {

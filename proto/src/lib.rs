@@ -2,6 +2,7 @@
 //!
 //! The `.proto` files beside this crate are the contract; nothing here adds meaning to them.
 
+pub mod events;
 pub mod json;
 pub mod rows;
 pub mod wire;
@@ -20,6 +21,7 @@ pub mod wire;
 pub mod v1 {
     tonic::include_proto!("sonde.v1");
 
+    pub use crate::events::{EventResponse as DiagnoseResponse, EventResponse as RunCheckResponse};
     pub use crate::rows::ListSocketsResponse;
 }
 

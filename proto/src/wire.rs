@@ -90,6 +90,11 @@ impl<'a> Writer<'a> {
         message.encode_raw(self.0);
     }
 
+    /// What the buffer holds by now.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.0.len()
+    }
+
     /// The key of a message and its length; the caller appends as many bytes.
     pub(crate) fn raw_length(&mut self, field: u32, length: u64) {
         self.varint(u64::from(field << 3 | LENGTH_DELIMITED));

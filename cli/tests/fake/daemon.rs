@@ -157,8 +157,8 @@ impl DiagnosisService for Service {
             let started = RunStarted { run_id: RUN_ID.into(), target: "host".into(), ..RunStarted::default() };
             let mut next = Some(Event::Started(started));
             while let Some(event) = &next {
-                let sent = Some(DiagnosisEvent { at: None, event: Some(event.clone()) });
-                if events.send(Ok(DiagnoseResponse { event: sent })).await.is_err() {
+                let sent = DiagnosisEvent { at: None, event: Some(event.clone()) };
+                if events.send(Ok(sent.into())).await.is_err() {
                     return;
                 }
                 next = match (behaviour, event) {

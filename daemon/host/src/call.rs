@@ -159,23 +159,26 @@ impl Caller {
         }
         call.clamp(if call.is_alone() { remaining.min(run.probe_timeout) } else { remaining });
 
+        let call = Arc::new(call);
         let pending = Pending {
             run: Arc::clone(&run),
             shared: Arc::clone(&self.0),
             id: run.issue(),
             at,
-            call: Some(call.clone()),
+            call: Some(Arc::clone(&call)),
         };
         let id = pending.id;
         let work = {
-            let (run, shared, call) = (Arc::clone(&run), Arc::clone(&self.0), call.clone());
+            let (run, shared, call) = (Arc::clone(&run), Arc::clone(&self.0), Arc::clone(&call));
             async move {
                 let answer = call.perform(&run).await;
                 let timing = C::timing(&answer).unwrap_or_else(|| run.clock.since(at));
-                let observed = call.observed(answer.clone());
+                let observed = Arc::unwrap_or_clone(call).observed(answer.clone());
                 // Here rather than when the guest takes it: a guest that is busy must not lose what was seen.
                 shared.keep(&run, id, timing, observed);
                 drop(permit);
+                // Waking a guest costs as much as its call: whatever else can be done now is done first, and wakes it with this.
+                tokio::task::yield_now().await;
                 (timing, answer)
             }
         };
@@ -193,7 +196,7 @@ impl Caller {
                 );
                 let timing = run.clock.since(at);
                 let answer = call.failed(timing, failure_after::<C>(reason, timing.elapsed));
-                self.0.keep(&run, id, timing, call.observed(answer.clone()));
+                self.0.keep(&run, id, timing, Arc::unwrap_or_clone(call).observed(answer.clone()));
                 pending.settled();
                 Answered { id, timing, answer }
             }
@@ -256,7 +259,7 @@ struct Pending<C: HostCall> {
     shared: Arc<Shared>,
     id: EvidenceId,
     at: Duration,
-    call: Option<C>,
+    call: Option<Arc<C>>,
 }
 
 impl<C: HostCall> Pending<C> {
@@ -273,7 +276,7 @@ impl<C: HostCall> Drop for Pending<C> {
             failure_after::<C>(Reason::Other("cut short: the check did not wait for it".to_owned()), timing.elapsed);
         let answer = call.failed(timing, failure);
         // Does nothing where the call ended by itself in the meantime.
-        self.shared.keep(&self.run, self.id, timing, call.observed(answer));
+        self.shared.keep(&self.run, self.id, timing, Arc::unwrap_or_clone(call).observed(answer));
     }
 }
 

@@ -229,6 +229,9 @@ impl Run {
 
     /// Waits until what was kept is sent; bounded, and over at once when nobody listens.
     pub(crate) async fn flush(&self) {
+        if self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return;
+        }
         let all = async {
             while !self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
                 let Ok(permit) = self.events.reserve().await else { return };

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sonde_host::Host;
-use sonde_proto::v1::Diagnosis;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, error, info};
 
-pub(crate) use self::fold::{MOST_BYTES, summary, without_evidence};
+pub(crate) use self::fold::MOST_BYTES;
+use self::fold::Sum;
 pub(crate) use self::journal::{Entry, Reader};
 pub(crate) use self::prepared::Prepared;
 use self::shelf::Shelf;
@@ -107,7 +107,7 @@ impl Task {
 
     async fn run(self, mut inbox: mpsc::Receiver<Command>) {
         let mut known = Shelf::new(self.bounds.history, self.bounds.history_bytes);
-        let mut runs: JoinSet<Arc<Diagnosis>> = JoinSet::new();
+        let mut runs: JoinSet<Arc<Sum>> = JoinSet::new();
         let mut places: HashMap<Id, u64> = HashMap::new();
         let mut ending = false;
         let mut open = true;
@@ -118,9 +118,9 @@ impl Task {
                     known.all_running().for_each(|run| run.cancel.cancel());
                 }
                 Some(ended) = runs.join_next_with_id() => {
-                    let (id, diagnosis) = outcome(ended);
+                    let (id, sum) = outcome(ended);
                     if let Some(place) = places.remove(&id) {
-                        known.finish(place, diagnosis);
+                        known.finish(place, sum);
                     }
                 }
                 command = inbox.recv(), if open => match command {
@@ -153,9 +153,10 @@ impl Task {
 }
 
 /// What a driver left; nothing where it panicked.
-fn outcome(ended: Result<(Id, Arc<Diagnosis>), JoinError>) -> (Id, Option<Arc<Diagnosis>>) {
+fn outcome(ended: Result<(Id, Arc<Sum>), JoinError>) -> (Id, Option<Arc<Sum>>) {
     match ended {
-        Ok((id, diagnosis)) => {
+        Ok((id, sum)) => {
+            let diagnosis = sum.diagnosis();
             info!(
                 run = diagnosis.run_id,
                 target = loggable(&diagnosis.target),
@@ -163,7 +164,7 @@ fn outcome(ended: Result<(Id, Arc<Diagnosis>), JoinError>) -> (Id, Option<Arc<Di
                 cause = diagnosis.verdict.as_ref().and_then(|verdict| verdict.causes.first()).map(|cause| &cause.cause),
                 "diagnosis ended"
             );
-            (id, Some(diagnosis))
+            (id, Some(sum))
         }
         Err(error) => {
             error!(%error, "a run was lost to a bug");

@@ -7,6 +7,7 @@ mod abilities;
 mod checks;
 pub mod config;
 mod convert;
+mod corked;
 mod daemon;
 mod dispatcher;
 mod embedded;

@@ -14,6 +14,7 @@ use tonic::transport::server::Router;
 use tracing::{info, warn};
 
 use crate::config::{Config, Listen};
+use crate::corked::Corked;
 use crate::daemon::{Daemon, StartError};
 use crate::listen::Listener;
 
@@ -68,14 +69,15 @@ async fn serve_one(listener: Listener, router: Router, stop: CancellationToken) 
         Listener::Tcp(listener) => {
             let clients = accepted(move |context| {
                 // Events are small, and late ones are of no use.
-                let quick = |(stream, _): (TcpStream, _)| stream.set_nodelay(true).map(|()| stream);
+                let quick = |(stream, _): (TcpStream, _)| stream.set_nodelay(true).map(|()| Corked::new(stream));
                 listener.poll_accept(context).map(|accepted| accepted.and_then(quick))
             });
             router.serve_with_incoming_shutdown(clients, stopped).await
         }
         // The file goes when clients can no longer be served.
         Listener::Unix(listener, _file) => {
-            let clients = accepted(move |context| listener.poll_accept(context).map_ok(|(stream, _)| stream));
+            let clients =
+                accepted(move |context| listener.poll_accept(context).map_ok(|(stream, _)| Corked::new(stream)));
             router.serve_with_incoming_shutdown(clients, stopped).await
         }
     };

@@ -5,11 +5,14 @@
 
 mod progress;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use sonde_core::catalogue::catalogue;
 use sonde_core::manifest::{CheckEnd, Stop};
 use sonde_core::run::{Effect, Event, Run as Machine, RunState};
@@ -19,13 +22,13 @@ use sonde_probe::clock::RunClock;
 use sonde_proto::v1;
 use sonde_proto::v1::diagnosis_event::Event as Published;
 use tokio::sync::mpsc;
-use tokio::task::{Id, JoinSet};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use self::progress::Progress;
-use super::fold::{bounded, bounded_evidence, bounded_verdict, fold};
+use super::fold::{Sum, bounded_verdict};
 use super::journal::Journal;
 use super::{Prepared, Running, loggable};
 use crate::telemetry::{Exporter, RunTrace};
@@ -36,7 +39,7 @@ pub(super) fn begin(
     host: &Arc<Host>,
     exporter: Option<Arc<Exporter>>,
     run: Prepared,
-) -> (Running, impl Future<Output = Arc<v1::Diagnosis>> + Send + 'static) {
+) -> (Running, impl Future<Output = Arc<Sum>> + Send + 'static) {
     let clock = RunClock::start();
     let trace_id = run.parent.map_or_else(random::id_128, |parent| parent.trace_id);
     let cancel = CancellationToken::new();
@@ -66,7 +69,7 @@ pub(super) fn begin(
             network_namespace: start.network_namespace,
         })),
     });
-    info!(run = start.run_id, target = loggable(&start.target), "diagnosis began");
+    debug!(run = start.run_id, target = loggable(&start.target), "diagnosis began");
     // The host clears a channel only as fast as it is read; what does not fit waits there, bounded by its limits.
     let (events, happened) = mpsc::channel(256);
     let guests = cancel.child_token();
@@ -90,8 +93,7 @@ pub(super) fn begin(
         out_of_time: false,
         machine: Machine::new(run.plan, catalogue()),
         host_run,
-        checks: JoinSet::new(),
-        names: HashMap::new(),
+        checks: FuturesUnordered::new(),
         addresses: Vec::new(),
         progress,
         journal,
@@ -117,8 +119,7 @@ struct Driver {
     out_of_time: bool,
     machine: Machine,
     host_run: Arc<HostRun>,
-    checks: JoinSet<CheckEnd>,
-    names: HashMap<Id, String>,
+    checks: FuturesUnordered<BoxFuture<'static, (String, CheckEnd)>>,
     /// Those that the machine knows of.
     addresses: Vec<IpAddr>,
     progress: Progress,
@@ -137,29 +138,28 @@ struct Finish {
 }
 
 impl Driver {
-    async fn run(mut self, mut happened: mpsc::Receiver<HostEvent>, cancel: CancellationToken) -> Arc<v1::Diagnosis> {
-        let over = Instant::from_std(self.clock.instant(self.over));
+    async fn run(mut self, mut happened: mpsc::Receiver<HostEvent>, cancel: CancellationToken) -> Arc<Sum> {
+        // One wait each for the whole run: to begin them anew at every event costs as much as the event.
+        let mut over = pin!(sleep_until(Instant::from_std(self.clock.instant(self.over))));
+        let mut cancelled = pin!(cancel.cancelled());
         self.learn();
         let mut finish = self.step(Event::Begin);
         while finish.is_none() {
             finish = tokio::select! {
                 biased;
-                () = cancel.cancelled() => self.step(Event::Cancelled("its client ended it, or went away".to_owned())),
-                () = sleep_until(over) => {
+                () = &mut cancelled => self.step(Event::Cancelled("its client ended it, or went away".to_owned())),
+                () = &mut over => {
                     self.out_of_time = true;
                     self.step(Event::DeadlinePassed)
                 }
-                Some(event) = happened.recv() => self.happen(event),
-                Some(ended) = self.checks.join_next_with_id() => {
+                Some(event) = happened.recv() => {
+                    // What else happens meanwhile wakes the client's stream together with this.
+                    yield_now().await;
+                    self.happen(event).or_else(|| self.happen_all(&mut happened))
+                }
+                Some((check, end)) = self.checks.next() => {
                     // A check's events are sent before it ends, and are taken before its end.
-                    let mut finish = None;
-                    while let (None, Ok(event)) = (&finish, happened.try_recv()) {
-                        finish = self.happen(event);
-                    }
-                    match finish {
-                        Some(finish) => Some(finish),
-                        None => self.check_ended(ended),
-                    }
+                    self.happen_all(&mut happened).or_else(|| self.check_ended(check, end))
                 }
             };
         }
@@ -188,33 +188,37 @@ impl Driver {
         let Some((check, arguments)) = self.progress.begin(name, self.clock.now()) else { return };
         self.publish(Published::CheckStarted(v1::CheckStarted { check: name.to_owned() }));
         let (host, run, deadline) = (Arc::clone(&self.host), Arc::clone(&self.host_run), self.budget);
-        let task = self.checks.spawn(async move { host.run(&check, &run, arguments, deadline).await });
-        self.names.insert(task.id(), name.to_owned());
+        let name = name.to_owned();
+        // Not a task of its own: the host makes one, on the guests' threads.
+        self.checks.push(Box::pin(async move { (name, host.run(&check, &run, arguments, deadline).await) }));
     }
 
-    fn check_ended(&mut self, ended: Result<(Id, CheckEnd), tokio::task::JoinError>) -> Option<Finish> {
-        let (id, end) = match ended {
+    fn check_ended(&mut self, check: String, end: CheckEnd) -> Option<Finish> {
+        let end = match end {
             // The host cannot know why it was told to stop.
-            Ok((id, CheckEnd::Stopped(Stop::Cancelled))) if self.out_of_time => (id, CheckEnd::Stopped(Stop::Deadline)),
-            Ok(ended) => ended,
-            Err(error) => {
-                warn!(%error, run = self.start.run_id, "a check was lost to a bug");
-                (error.id(), CheckEnd::Stopped(Stop::Trap("a bug in sonde".to_owned())))
-            }
+            CheckEnd::Stopped(Stop::Cancelled) if self.out_of_time => CheckEnd::Stopped(Stop::Deadline),
+            end => end,
         };
-        let check = self.names.remove(&id)?;
         if let Some(run) = self.progress.end(&check, self.clock.now(), &end) {
             self.publish(Published::CheckEnded(run));
         }
         self.step(Event::CheckEnded { check, end })
     }
 
+    /// Takes what the host has told by now.
+    fn happen_all(&mut self, happened: &mut mpsc::Receiver<HostEvent>) -> Option<Finish> {
+        let mut finish = None;
+        while let (None, Ok(event)) = (&finish, happened.try_recv()) {
+            finish = self.happen(event);
+        }
+        finish
+    }
+
     /// Publishes what the host tells, and tells the machine.
     fn happen(&mut self, event: HostEvent) -> Option<Finish> {
         match event {
             HostEvent::Observed(observation) => {
-                let evidence = bounded_evidence(convert::evidence(&observation));
-                self.publish(Published::Evidence(Box::new(evidence)));
+                self.publish(Published::Evidence(Box::new(convert::evidence(&observation))));
                 self.learn();
                 None
             }
@@ -251,16 +255,16 @@ impl Driver {
                 tokio::select! {
                     biased;
                     Some(event) = happened.recv() => drop(self.happen(event)),
-                    ended = self.checks.join_next_with_id() => match ended {
+                    ended = self.checks.next() => match ended {
                         None => break,
-                        Some(ended) => drop(self.check_ended(ended)),
+                        Some((check, end)) => drop(self.check_ended(check, end)),
                     },
                 }
             }
         };
         if timeout(CLEARING, ending).await.is_err() {
             warn!(run = self.start.run_id, "a check did not end when it was told to");
-            self.checks.abort_all();
+            self.checks.clear();
         }
         while let Ok(event) = happened.try_recv() {
             self.happen(event);
@@ -275,19 +279,19 @@ impl Driver {
         }
     }
 
-    fn finish(self, finish: &Finish) -> Arc<v1::Diagnosis> {
+    fn finish(self, finish: &Finish) -> Arc<Sum> {
         let elapsed = self.clock.now();
         let state = match finish.state {
             RunState::Cancelled => v1::RunState::Cancelled,
             RunState::DeadlineExceeded => v1::RunState::DeadlineExceeded,
             RunState::Queued | RunState::Running | RunState::Finished => v1::RunState::Finished,
         };
-        let diagnosis = Arc::new(bounded(v1::Diagnosis {
-            state: state.into(),
-            elapsed: Some(convert::duration(elapsed)),
-            verdict: Some(bounded_verdict(convert::verdict(&finish.verdict))),
-            ..fold(&self.start, &self.journal.events())
-        }));
+        let sum = Sum::of(&self.start, &self.journal.lines()).ended(|diagnosis| {
+            diagnosis.state = state.into();
+            diagnosis.elapsed = Some(convert::duration(elapsed));
+            diagnosis.verdict = Some(bounded_verdict(convert::verdict(&finish.verdict)));
+        });
+        let sum = Arc::new(sum.bounded());
         if let Some(exporter) = &self.exporter {
             exporter.export(&RunTrace {
                 trace_id: self.trace_id,
@@ -308,8 +312,8 @@ impl Driver {
                 verdict: &finish.verdict,
             });
         }
-        self.journal.finish(Arc::clone(&diagnosis));
-        diagnosis
+        self.journal.finish(Arc::clone(&sum));
+        sum
     }
 
     fn publish(&self, event: Published) {

@@ -1,97 +1,154 @@
 //! A diagnosis as the sum of its events, finished or not, and cut to a size that every client can take. Pure.
+//!
+//! Its evidence stays as it was written: nobody looks into it here, and most clients have it line by line.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use prost::Message as _;
+use sonde_proto::events::Written;
 use sonde_proto::v1::diagnosis_event::Event;
 use sonde_proto::v1::{CheckState, Diagnosis, DiagnosisEvent, Evidence, Verdict};
 
-/// What the events add up to, beginning with what was known at the start.
-pub(crate) fn fold(start: &Diagnosis, events: &[Arc<DiagnosisEvent>]) -> Diagnosis {
-    let mut sum = start.clone();
-    for event in events {
-        sum.elapsed = event.at.or(sum.elapsed);
-        match &event.event {
-            Some(Event::CheckStarted(started)) => {
-                if let Some(run) = sum.checks.iter_mut().find(|run| run.check == started.check) {
-                    run.state = CheckState::Running.into();
-                    run.at = event.at;
+use super::journal::Line;
+
+/// What the events of a run add up to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sum {
+    /// Invariant: without evidence.
+    diagnosis: Diagnosis,
+    /// Invariant: each is evidence.
+    evidence: Vec<Written>,
+}
+
+impl Sum {
+    /// Of events, beginning with what was known at the start.
+    pub(crate) fn of(start: &Diagnosis, lines: &[Line]) -> Self {
+        let mut sum = start.clone();
+        let mut evidence = Vec::new();
+        for line in lines {
+            sum.elapsed = line.at.or(sum.elapsed);
+            let Some(event) = &line.event else {
+                evidence.push(line.written.clone());
+                continue;
+            };
+            match event.as_ref() {
+                Event::CheckStarted(started) => {
+                    if let Some(run) = sum.checks.iter_mut().find(|run| run.check == started.check) {
+                        run.state = CheckState::Running.into();
+                        run.at = line.at;
+                    }
                 }
-            }
-            Some(Event::CheckEnded(ended)) => {
-                if let Some(run) = sum.checks.iter_mut().find(|run| run.check == ended.check) {
-                    *run = ended.clone();
+                Event::CheckEnded(ended) => {
+                    if let Some(run) = sum.checks.iter_mut().find(|run| run.check == ended.check) {
+                        *run = ended.clone();
+                    }
                 }
-            }
-            Some(Event::Evidence(evidence)) => sum.evidence.push(evidence.as_ref().clone()),
-            Some(Event::Finding(finding)) => sum.findings.push(finding.clone()),
-            Some(Event::PartialVerdict(verdict)) => sum.verdict = Some(verdict.clone()),
-            Some(Event::Started(_) | Event::Log(_) | Event::Finished(_)) | None => {}
-        }
-    }
-    sum
-}
-
-/// Without evidence, for a client that has it line by line. Not even copied: it is most of a diagnosis.
-pub(crate) fn without_evidence(diagnosis: &Diagnosis) -> Diagnosis {
-    Diagnosis { findings: diagnosis.findings.clone(), ..summary(diagnosis) }
-}
-
-/// Without findings and evidence, as lists show it.
-pub(crate) fn summary(diagnosis: &Diagnosis) -> Diagnosis {
-    Diagnosis {
-        run_id: diagnosis.run_id.clone(),
-        target: diagnosis.target.clone(),
-        state: diagnosis.state,
-        trigger: diagnosis.trigger,
-        vantage: diagnosis.vantage.clone(),
-        period: diagnosis.period,
-        network_namespace: diagnosis.network_namespace,
-        started_at: diagnosis.started_at,
-        elapsed: diagnosis.elapsed,
-        verdict: diagnosis.verdict.clone(),
-        checks: diagnosis.checks.clone(),
-        findings: Vec::new(),
-        evidence: Vec::new(),
-        trace_id: diagnosis.trace_id.clone(),
-        evidence_left_out: diagnosis.evidence_left_out,
-    }
-}
-
-/// Cuts a diagnosis to [`MOST_BYTES`]: evidence that nothing cites goes first, the latest first, and is counted. Findings are cut
-/// only where they alone are larger.
-pub(crate) fn bounded(mut diagnosis: Diagnosis) -> Diagnosis {
-    if diagnosis.encoded_len() <= MOST_BYTES {
-        return diagnosis;
-    }
-    let evidence = std::mem::take(&mut diagnosis.evidence);
-    let mut room = MOST_BYTES.saturating_sub(diagnosis.encoded_len());
-    while diagnosis.encoded_len() > MOST_BYTES && diagnosis.findings.pop().is_some() {}
-    let cited: HashSet<&str> =
-        diagnosis.findings.iter().flat_map(|finding| &finding.evidence_ids).map(String::as_str).collect();
-    let mut kept = vec![false; evidence.len()];
-    for wanted in [true, false] {
-        for (i, line) in evidence.iter().enumerate() {
-            let size = line.encoded_len() + FIELD_BYTES;
-            if cited.contains(line.id.as_str()) == wanted && size <= room {
-                room -= size;
-                kept[i] = true;
+                Event::Finding(finding) => sum.findings.push(finding.clone()),
+                Event::PartialVerdict(verdict) => sum.verdict = Some(verdict.clone()),
+                Event::Evidence(_) | Event::Started(_) | Event::Log(_) | Event::Finished(_) => {}
             }
         }
+        Self { diagnosis: sum, evidence }
     }
-    let left_out = kept.iter().filter(|kept| !**kept).count();
-    diagnosis.evidence = evidence.into_iter().zip(kept).filter_map(|(line, kept)| kept.then_some(line)).collect();
-    diagnosis.evidence_left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
-    diagnosis
+
+    /// The same, as it ended.
+    pub(crate) fn ended(mut self, end: impl FnOnce(&mut Diagnosis)) -> Self {
+        end(&mut self.diagnosis);
+        self
+    }
+
+    /// Without evidence, for a client that has it line by line.
+    pub(crate) fn diagnosis(&self) -> &Diagnosis {
+        &self.diagnosis
+    }
+
+    /// All of it.
+    pub(crate) fn whole(&self) -> Diagnosis {
+        Diagnosis { evidence: self.evidence.iter().filter_map(read).collect(), ..self.diagnosis.clone() }
+    }
+
+    /// Without findings and evidence, as lists show it.
+    pub(crate) fn summary(&self) -> Diagnosis {
+        let whole = &self.diagnosis;
+        Diagnosis {
+            run_id: whole.run_id.clone(),
+            target: whole.target.clone(),
+            state: whole.state,
+            trigger: whole.trigger,
+            vantage: whole.vantage.clone(),
+            period: whole.period,
+            network_namespace: whole.network_namespace,
+            started_at: whole.started_at,
+            elapsed: whole.elapsed,
+            verdict: whole.verdict.clone(),
+            checks: whole.checks.clone(),
+            findings: Vec::new(),
+            evidence: Vec::new(),
+            trace_id: whole.trace_id.clone(),
+            evidence_left_out: whole.evidence_left_out,
+        }
+    }
+
+    /// Its summary alone.
+    pub(crate) fn shortened(&self) -> Self {
+        Self { diagnosis: self.summary(), evidence: Vec::new() }
+    }
+
+    /// What it takes as a message, at most.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.diagnosis.encoded_len() + self.evidence.iter().map(Written::size_bytes).sum::<usize>()
+    }
+
+    /// Cut to [`MOST_BYTES`]: evidence that nothing cites goes first, the latest first, and is counted. Findings are cut
+    /// only where they alone are larger.
+    pub(crate) fn bounded(mut self) -> Self {
+        if self.size_bytes() <= MOST_BYTES {
+            return self;
+        }
+        let Self { diagnosis, evidence } = &mut self;
+        let mut room = MOST_BYTES.saturating_sub(diagnosis.encoded_len());
+        while diagnosis.encoded_len() > MOST_BYTES && diagnosis.findings.pop().is_some() {}
+        let cited: HashSet<&str> =
+            diagnosis.findings.iter().flat_map(|finding| &finding.evidence_ids).map(String::as_str).collect();
+        let is_cited: Vec<bool> =
+            evidence.iter().map(|line| read(line).is_some_and(|line| cited.contains(line.id.as_str()))).collect();
+        let mut kept = vec![false; evidence.len()];
+        for wanted in [true, false] {
+            for ((line, is_cited), kept) in evidence.iter().zip(&is_cited).zip(&mut kept) {
+                let size = line.size_bytes();
+                if *is_cited == wanted && size <= room {
+                    room -= size;
+                    *kept = true;
+                }
+            }
+        }
+        let left_out = kept.iter().filter(|kept| !**kept).count();
+        let mut kept = kept.into_iter();
+        evidence.retain(|_| kept.next().unwrap_or_default());
+        diagnosis.evidence_left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
+        self
+    }
 }
 
-/// One line of evidence as an event; of one that is too large for any client, what was asked and answered is left out.
-pub(crate) fn bounded_evidence(mut evidence: Evidence) -> Evidence {
-    if evidence.encoded_len() > MOST_BYTES {
+/// A line of evidence, which this very program has written.
+fn read(line: &Written) -> Option<Evidence> {
+    line.evidence().unwrap_or_else(|error| {
+        tracing::error!(%error, "a line of evidence cannot be read back");
+        None
+    })
+}
+
+/// An event, and as it is written; of evidence that is too large for any client, what was asked and answered is left out.
+pub(crate) fn bounded_evidence(mut event: DiagnosisEvent, scratch: &mut Vec<u8>) -> (DiagnosisEvent, Written) {
+    let mut written = Written::of(&event, scratch);
+    if written.size_bytes() > MOST_BYTES
+        && let Some(Event::Evidence(evidence)) = &mut event.event
+    {
         evidence.call = None;
+        written = Written::of(&event, scratch);
+        *scratch = Vec::new();
     }
-    evidence
+    (event, written)
 }
 
 /// A verdict that leaves room for what is shown beside it: of the arguments for a cause the first ones, and as many causes as fit.
@@ -114,9 +171,6 @@ const MOST_ARGUMENTS: usize = 64;
 /// A third of a message.
 const MOST_VERDICT_BYTES: usize = 1 << 20;
 
-/// Tag and length of a field, at most.
-const FIELD_BYTES: usize = 8;
-
 #[cfg(test)]
 mod tests {
     use sonde_proto::v1::{
@@ -125,8 +179,13 @@ mod tests {
 
     use super::*;
 
-    fn at(seconds: i64, event: Event) -> Arc<DiagnosisEvent> {
-        Arc::new(DiagnosisEvent { at: Some(prost_types::Duration { seconds, nanos: 0 }), event: Some(event) })
+    fn at(seconds: i64, event: Event) -> Line {
+        let at = Some(prost_types::Duration { seconds, nanos: 0 });
+        Line::of(DiagnosisEvent { at, event: Some(event) }, &mut Vec::new())
+    }
+
+    fn seen(evidence: Evidence) -> Line {
+        at(0, Event::Evidence(Box::new(evidence)))
     }
 
     fn evidence(id: &str, bytes: usize) -> Evidence {
@@ -146,7 +205,7 @@ mod tests {
         };
         let ended = CheckRun { state: CheckState::Concluded.into(), ..check("resolve") };
 
-        let sum = fold(
+        let sum = Sum::of(
             &start,
             &[
                 at(0, Event::CheckStarted(CheckStarted { check: "resolve".into() })),
@@ -156,7 +215,8 @@ mod tests {
                 at(3, Event::CheckStarted(CheckStarted { check: "connect".into() })),
                 at(4, Event::PartialVerdict(Verdict { summary: "so far".into(), ..Verdict::default() })),
             ],
-        );
+        )
+        .whole();
 
         assert_eq!(sum.checks[0].state(), CheckState::Concluded);
         assert_eq!(sum.checks[1].state(), CheckState::Running);
@@ -167,13 +227,10 @@ mod tests {
 
     #[test]
     fn what_nothing_cites_is_left_out_first_and_counted() {
-        let diagnosis = Diagnosis {
-            evidence: vec![evidence("a", 2 << 20), evidence("b", 2 << 20), evidence("c", 10)],
-            findings: vec![Finding { evidence_ids: vec!["b".into()], ..Finding::default() }],
-            ..Diagnosis::default()
-        };
+        let lines = [seen(evidence("a", 2 << 20)), seen(evidence("b", 2 << 20)), seen(evidence("c", 10))];
+        let findings = vec![Finding { evidence_ids: vec!["b".into()], ..Finding::default() }];
 
-        let cut = bounded(diagnosis);
+        let cut = Sum::of(&Diagnosis { findings, ..Diagnosis::default() }, &lines).bounded().whole();
 
         let ids: Vec<_> = cut.evidence.iter().map(|line| line.id.as_str()).collect();
         assert_eq!(ids, ["b", "c"]);
@@ -183,16 +240,18 @@ mod tests {
 
     #[test]
     fn a_diagnosis_that_fits_is_left_alone() {
-        let diagnosis = Diagnosis { evidence: vec![evidence("a", 10)], ..Diagnosis::default() };
+        let whole = Sum::of(&Diagnosis::default(), &[seen(evidence("a", 10))]).bounded().whole();
 
-        assert_eq!(bounded(diagnosis.clone()), diagnosis);
+        assert_eq!((whole.evidence, whole.evidence_left_out), (vec![evidence("a", 10)], 0));
     }
 
     #[test]
     fn findings_alone_cannot_pass_the_bound() {
         let finding = Finding { summary: "x".repeat(1 << 20), ..Finding::default() };
 
-        let cut = bounded(Diagnosis { findings: vec![finding; 5], ..Diagnosis::default() });
+        let start = Diagnosis { findings: vec![finding; 5], ..Diagnosis::default() };
+
+        let cut = Sum::of(&start, &[]).bounded().whole();
 
         assert!(cut.encoded_len() <= MOST_BYTES);
         assert_eq!(cut.findings.len(), 2);
@@ -218,8 +277,9 @@ mod tests {
 
     #[test]
     fn a_line_of_evidence_beyond_every_bound_keeps_its_frame() {
-        let cut = bounded_evidence(evidence("a", 5 << 20));
+        let line = seen(evidence("a", 5 << 20));
 
+        let cut = line.written.evidence().expect("whole").expect("evidence");
         assert_eq!((cut.id.as_str(), cut.call), ("a", None));
     }
 }

@@ -3,12 +3,16 @@
 //!
 //! One writer, any number of readers, each with a place of its own. A reader that is slow delays nothing and loses nothing: what it
 //! has not read is kept until it is dropped. The size is bounded by what a run may do (the host's limits on calls, findings
-//! and log lines of each check), and by [`MOST_EVENTS`].
+//! and log lines of each check), and by [`MOST_EVENTS`]. An event is kept as it goes to clients, so that it is written down once.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sonde_proto::v1::{Diagnosis, DiagnosisEvent};
+use sonde_proto::events::Written;
+use sonde_proto::v1::DiagnosisEvent;
+use sonde_proto::v1::diagnosis_event::Event;
 use tokio::sync::watch;
+
+use super::fold::{Sum, bounded_evidence};
 
 /// The writing end. When it is dropped without [`Journal::finish`], its readers learn that the run was lost.
 #[derive(Debug)]
@@ -29,17 +33,43 @@ pub(crate) struct Reader {
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     /// The next event.
-    Event(Arc<DiagnosisEvent>),
+    Event(Written),
     /// The last one: the run ended.
-    Finished(Arc<Diagnosis>),
+    Finished(Arc<Sum>),
     /// The run was lost to a bug of ours.
     Lost,
 }
 
+/// One event. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// Since the run began.
+    pub(crate) at: Option<prost_types::Duration>,
+    /// Absent for evidence, which is most of a journal, and which only clients look into.
+    pub(crate) event: Option<Arc<Event>>,
+    pub(crate) written: Written,
+}
+
+impl Line {
+    /// `scratch` is a buffer to write in.
+    pub(crate) fn of(event: DiagnosisEvent, scratch: &mut Vec<u8>) -> Self {
+        let (event, written) = bounded_evidence(event, scratch);
+        let DiagnosisEvent { at, event } = event;
+        let event = event.filter(|event| !matches!(event, Event::Evidence(_))).map(Arc::new);
+        Self { at, event, written }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Pages {
-    events: Mutex<Vec<Arc<DiagnosisEvent>>>,
-    finished: Mutex<Option<Arc<Diagnosis>>>,
+    lines: Mutex<Lines>,
+    finished: Mutex<Option<Arc<Sum>>>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    written: Vec<Line>,
+    scratch: Vec<u8>,
 }
 
 impl Journal {
@@ -53,23 +83,23 @@ impl Journal {
     /// Appends an event. Beyond [`MOST_EVENTS`] it is dropped.
     pub(crate) fn write(&self, event: DiagnosisEvent) {
         let length = {
-            let mut events = self.pages.events.lock().unwrap_or_else(PoisonError::into_inner);
-            if events.len() < MOST_EVENTS {
-                events.push(Arc::new(event));
+            let Lines { written, scratch } = &mut *self.pages.lines();
+            if written.len() < MOST_EVENTS {
+                written.push(Line::of(event, scratch));
             }
-            events.len()
+            written.len()
         };
         self.state.send_replace(length);
     }
 
     /// What was written so far.
-    pub(crate) fn events(&self) -> Vec<Arc<DiagnosisEvent>> {
-        self.pages.events()
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        self.pages.lines().written.clone()
     }
 
     /// Writes the last entry.
-    pub(crate) fn finish(self, diagnosis: Arc<Diagnosis>) {
-        *self.pages.finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(diagnosis);
+    pub(crate) fn finish(self, sum: Arc<Sum>) {
+        *self.pages.finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(sum);
     }
 }
 
@@ -79,14 +109,14 @@ impl Reader {
         loop {
             let seen = *self.state.borrow_and_update();
             if self.next < seen {
-                let event = self.pages.events.lock().unwrap_or_else(PoisonError::into_inner).get(self.next).cloned();
-                if let Some(event) = event {
+                let written = self.pages.lines().written.get(self.next).map(|line| line.written.clone());
+                if let Some(written) = written {
                     self.next += 1;
-                    return Entry::Event(event);
+                    return Entry::Event(written);
                 }
             }
             // An error says that the writer is gone; what it wrote before is read first.
-            if self.state.changed().await.is_err() && self.next >= self.pages.len() {
+            if self.state.changed().await.is_err() && self.next >= self.pages.lines().written.len() {
                 let finished = self.pages.finished.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 return finished.map_or(Entry::Lost, Entry::Finished);
             }
@@ -94,14 +124,14 @@ impl Reader {
     }
 
     /// Waits for the end of the run.
-    pub(crate) async fn end(&mut self) -> Option<Arc<Diagnosis>> {
+    pub(crate) async fn end(&mut self) -> Option<Arc<Sum>> {
         while self.state.changed().await.is_ok() {}
         self.pages.finished.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was written so far.
-    pub(crate) fn events(&self) -> Vec<Arc<DiagnosisEvent>> {
-        self.pages.events()
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        self.pages.lines().written.clone()
     }
 }
 
@@ -112,12 +142,8 @@ impl Clone for Reader {
 }
 
 impl Pages {
-    fn events(&self) -> Vec<Arc<DiagnosisEvent>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn len(&self) -> usize {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).len()
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,8 +152,9 @@ const MOST_EVENTS: usize = 50_000;
 
 #[cfg(test)]
 mod tests {
-    use sonde_proto::v1::CheckStarted;
-    use sonde_proto::v1::diagnosis_event::Event;
+    use prost::Message as _;
+    use sonde_proto::events::EventResponse;
+    use sonde_proto::v1::{CheckStarted, Diagnosis};
 
     use super::*;
 
@@ -137,11 +164,14 @@ mod tests {
 
     async fn read(reader: &mut Reader) -> String {
         match reader.next().await {
-            Entry::Event(event) => match &event.event {
-                Some(Event::CheckStarted(started)) => started.check.clone(),
-                other => format!("{other:?}"),
-            },
-            Entry::Finished(diagnosis) => format!("finished {}", diagnosis.run_id),
+            Entry::Event(written) => {
+                let sent = EventResponse::from(written).encode_to_vec();
+                match EventResponse::decode(&*sent).expect("whole").event.and_then(|event| event.event) {
+                    Some(Event::CheckStarted(started)) => started.check,
+                    other => format!("{other:?}"),
+                }
+            }
+            Entry::Finished(sum) => format!("finished {}", sum.diagnosis().run_id),
             Entry::Lost => "lost".into(),
         }
     }
@@ -153,7 +183,8 @@ mod tests {
         assert_eq!(read(&mut early).await, "a");
         journal.write(event("b"));
         let mut late = early.clone();
-        journal.finish(Arc::new(Diagnosis { run_id: "1".into(), ..Diagnosis::default() }));
+        let start = Diagnosis { run_id: "1".into(), ..Diagnosis::default() };
+        journal.finish(Arc::new(Sum::of(&start, &[])));
 
         assert_eq!([read(&mut early).await, read(&mut early).await], ["b", "finished 1"]);
         assert_eq!([read(&mut late).await, read(&mut late).await, read(&mut late).await], ["a", "b", "finished 1"]);
@@ -179,7 +210,7 @@ mod tests {
         drop(journal);
 
         assert_eq!([read(&mut reader).await, read(&mut reader).await], ["a", "lost"]);
-        assert_eq!(reader.end().await, None);
+        assert!(reader.end().await.is_none());
     }
 
     #[tokio::test]
@@ -190,6 +221,6 @@ mod tests {
             journal.write(event("a"));
         }
 
-        assert_eq!(reader.events().len(), MOST_EVENTS);
+        assert_eq!(reader.lines().len(), MOST_EVENTS);
     }
 }

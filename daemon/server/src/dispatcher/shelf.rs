@@ -5,11 +5,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use prost::Message as _;
 use sonde_proto::v1::Diagnosis;
 use tokio_util::sync::CancellationToken;
 
-use super::fold::{bounded, fold, summary};
+use super::fold::Sum;
 use super::journal::Reader;
 
 /// A run going on, as others see it.
@@ -29,7 +28,7 @@ pub(crate) enum Found {
     /// Going on.
     Running(Running),
     /// Ended.
-    Finished(Arc<Diagnosis>),
+    Finished(Arc<Sum>),
 }
 
 /// The runs by age.
@@ -46,8 +45,8 @@ pub(super) struct Shelf {
 
 impl Running {
     /// What it adds up to by now.
-    pub(crate) fn so_far(&self) -> Diagnosis {
-        bounded(fold(&self.start, &self.reader.events()))
+    pub(crate) fn so_far(&self) -> Sum {
+        Sum::of(&self.start, &self.reader.lines()).bounded()
     }
 }
 
@@ -71,12 +70,12 @@ impl Shelf {
     }
 
     /// Replaces a run by its result; `None` for one that was lost, which keeps what it had.
-    pub(super) fn finish(&mut self, place: u64, diagnosis: Option<Arc<Diagnosis>>) {
+    pub(super) fn finish(&mut self, place: u64, sum: Option<Arc<Sum>>) {
         let Some(Found::Running(run)) = self.runs.get(&place) else { return };
-        let diagnosis = diagnosis.unwrap_or_else(|| Arc::new(lost(run)));
+        let sum = sum.unwrap_or_else(|| Arc::new(lost(run)));
         self.running -= 1;
-        self.bytes += diagnosis.encoded_len() as u64;
-        self.runs.insert(place, Found::Finished(diagnosis));
+        self.bytes += sum.size_bytes() as u64;
+        self.runs.insert(place, Found::Finished(sum));
         self.shrink();
     }
 
@@ -105,9 +104,9 @@ impl Shelf {
     fn shrink(&mut self) {
         while self.runs.len() - self.running > self.most {
             let oldest = self.runs.iter().find(|(_, run)| matches!(run, Found::Finished(_))).map(|(place, _)| *place);
-            let Some(Found::Finished(diagnosis)) = oldest.and_then(|place| self.runs.remove(&place)) else { return };
-            self.bytes -= diagnosis.encoded_len() as u64;
-            self.places.remove(&diagnosis.run_id);
+            let Some(Found::Finished(sum)) = oldest.and_then(|place| self.runs.remove(&place)) else { return };
+            self.bytes -= sum.size_bytes() as u64;
+            self.places.remove(&sum.diagnosis().run_id);
         }
         if self.bytes <= self.most_bytes {
             return;
@@ -116,33 +115,33 @@ impl Shelf {
             if self.bytes <= self.most_bytes {
                 return;
             }
-            if let Found::Finished(diagnosis) = run {
-                let short = Arc::new(summary(diagnosis));
-                self.bytes -= diagnosis.encoded_len() as u64 - short.encoded_len() as u64;
-                *diagnosis = short;
+            if let Found::Finished(sum) = run {
+                let short = Arc::new(sum.shortened());
+                self.bytes -= sum.size_bytes() as u64 - short.size_bytes() as u64;
+                *sum = short;
             }
         }
     }
 }
 
-fn lost(run: &Running) -> Diagnosis {
+fn lost(run: &Running) -> Sum {
     use sonde_proto::v1::{RunState, Verdict, VerdictState};
-    Diagnosis {
-        state: RunState::Cancelled.into(),
-        verdict: Some(Verdict {
+    run.so_far().ended(|diagnosis| {
+        diagnosis.state = RunState::Cancelled.into();
+        diagnosis.verdict = Some(Verdict {
             state: VerdictState::Undecided.into(),
             summary: "the daemon lost this run to a bug of its own; its log says more".into(),
             ..Verdict::default()
-        }),
-        ..run.so_far()
-    }
+        });
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use sonde_proto::v1::{Evidence, RunState};
+    use sonde_proto::v1::diagnosis_event::Event;
+    use sonde_proto::v1::{DiagnosisEvent, Evidence, RunState};
 
-    use super::super::journal::Journal;
+    use super::super::journal::{Journal, Line};
     use super::*;
 
     fn running(run_id: &str) -> Running {
@@ -150,10 +149,11 @@ mod tests {
         Running { start: Arc::new(start), reader: Journal::open().1, cancel: CancellationToken::new() }
     }
 
-    fn finished(run_id: &str, evidence_bytes: usize) -> Arc<Diagnosis> {
-        let evidence = vec![Evidence { check: "x".repeat(evidence_bytes), ..Evidence::default() }];
-        let state = RunState::Finished.into();
-        Arc::new(Diagnosis { run_id: run_id.into(), state, evidence, ..Diagnosis::default() })
+    fn finished(run_id: &str, evidence_bytes: usize) -> Arc<Sum> {
+        let evidence = Evidence { check: "x".repeat(evidence_bytes), ..Evidence::default() };
+        let event = DiagnosisEvent { at: None, event: Some(Event::Evidence(Box::new(evidence))) };
+        let start = Diagnosis { run_id: run_id.into(), state: RunState::Finished.into(), ..Diagnosis::default() };
+        Arc::new(Sum::of(&start, &[Line::of(event, &mut Vec::new())]))
     }
 
     fn ids(found: &[(u64, Found)]) -> Vec<String> {
@@ -161,7 +161,7 @@ mod tests {
             .iter()
             .map(|(_, run)| match run {
                 Found::Running(run) => run.start.run_id.clone(),
-                Found::Finished(diagnosis) => diagnosis.run_id.clone(),
+                Found::Finished(sum) => sum.diagnosis().run_id.clone(),
             })
             .collect()
     }
@@ -202,7 +202,7 @@ mod tests {
         }
 
         let evidence = |id| match shelf.find(id) {
-            Some(Found::Finished(diagnosis)) => diagnosis.evidence.len(),
+            Some(Found::Finished(sum)) => sum.whole().evidence.len(),
             other => panic!("{other:?}"),
         };
         assert_eq!([evidence("a"), evidence("b"), evidence("c")], [0, 1, 1]);
@@ -216,7 +216,7 @@ mod tests {
         shelf.finish(place, None);
 
         assert!(
-            matches!(shelf.find("a"), Some(Found::Finished(diagnosis)) if diagnosis.state() == RunState::Cancelled)
+            matches!(shelf.find("a"), Some(Found::Finished(sum)) if sum.diagnosis().state() == RunState::Cancelled)
         );
         assert_eq!(shelf.running(), 0);
     }

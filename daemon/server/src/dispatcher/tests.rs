@@ -76,7 +76,7 @@ impl Bench {
         yield_now().await;
         match found {
             Found::Running(running) => running,
-            Found::Finished(diagnosis) => panic!("it ended by itself: {diagnosis:?}"),
+            Found::Finished(sum) => panic!("it ended by itself: {sum:?}"),
         }
     }
 }
@@ -89,8 +89,8 @@ async fn a_client_that_goes_away_before_it_took_the_answer_ends_its_run() {
 
     assert!(running.cancel.is_cancelled());
     let ended = timeout(Duration::from_secs(10), running.reader.clone().end()).await;
-    let diagnosis = ended.expect("long before its budget").expect("it is not lost");
-    assert_eq!(diagnosis.state(), v1::RunState::Cancelled);
+    let sum = ended.expect("long before its budget").expect("it is not lost");
+    assert_eq!(sum.diagnosis().state(), v1::RunState::Cancelled);
     drop(bench.dispatching);
 }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::Stream;
 use sonde_core::nearest::nearest;
 use sonde_core::plan::Selection;
 use sonde_host::{Check, Origin};
@@ -77,8 +77,7 @@ impl CheckService for Checks {
         let prepared = request::prepare(&self.0, &checks, asked, &caller).await?;
         let begun = self.0.dispatcher.begin(prepared).await?;
         let events = stream::events(begun, caller.deadline, request.omit_evidence);
-        let responses = events.map(|event| event.map(|event| v1::RunCheckResponse { event: Some(event) }));
-        Ok(Response::new(Box::pin(responses)))
+        Ok(Response::new(Box::pin(events)))
     }
 }
 

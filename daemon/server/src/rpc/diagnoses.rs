@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::Stream;
 use prost::Message as _;
 use sonde_core::plan::Selection;
 use sonde_proto::v1;
@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 use super::page::Listing;
 use super::request::{self, Asked};
 use super::{Shared, quoted, refusal, stream};
-use crate::dispatcher::{Found, MOST_BYTES, summary};
+use crate::dispatcher::{Found, MOST_BYTES};
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -46,8 +46,7 @@ impl DiagnosisService for Diagnoses {
         let prepared = request::prepare(&self.0, &self.0.checks, asked, &caller).await?;
         let begun = self.0.dispatcher.begin(prepared).await?;
         let events = stream::events(begun, caller.deadline, request.omit_evidence);
-        let responses = events.map(|event| event.map(|event| v1::DiagnoseResponse { event: Some(event) }));
-        Ok(Response::new(Box::pin(responses)))
+        Ok(Response::new(Box::pin(events)))
     }
 
     async fn get_diagnosis(
@@ -55,8 +54,8 @@ impl DiagnosisService for Diagnoses {
         request: Request<v1::GetDiagnosisRequest>,
     ) -> Result<Response<v1::GetDiagnosisResponse>, Status> {
         let diagnosis = match self.find(&request.into_inner().run_id).await? {
-            Found::Running(run) => run.so_far(),
-            Found::Finished(diagnosis) => diagnosis.as_ref().clone(),
+            Found::Running(run) => run.so_far().whole(),
+            Found::Finished(sum) => sum.whole(),
         };
         Ok(Response::new(v1::GetDiagnosisResponse { diagnosis: Some(diagnosis) }))
     }
@@ -77,8 +76,8 @@ impl DiagnosisService for Diagnoses {
         let mut cut = false;
         for (place, run) in found.into_iter().take(page.size) {
             let diagnosis = match &run {
-                Found::Running(run) => summary(&run.so_far()),
-                Found::Finished(diagnosis) => summary(diagnosis),
+                Found::Running(run) => run.so_far().summary(),
+                Found::Finished(sum) => sum.summary(),
             };
             bytes += diagnosis.encoded_len();
             // A page is a message, too: a smaller one is allowed, an empty one is not.
@@ -98,13 +97,13 @@ impl DiagnosisService for Diagnoses {
         request: Request<v1::CancelDiagnosisRequest>,
     ) -> Result<Response<v1::CancelDiagnosisResponse>, Status> {
         let diagnosis = match self.find(&request.into_inner().run_id).await? {
-            Found::Finished(diagnosis) => diagnosis.as_ref().clone(),
+            Found::Finished(sum) => sum.whole(),
             Found::Running(run) => {
                 run.cancel.cancel();
                 let mut reader = run.reader.clone();
                 match timeout(CANCEL, reader.end()).await {
-                    Ok(Some(diagnosis)) => diagnosis.as_ref().clone(),
-                    Ok(None) | Err(_) => run.so_far(),
+                    Ok(Some(sum)) => sum.whole(),
+                    Ok(None) | Err(_) => run.so_far().whole(),
                 }
             }
         };
