@@ -151,7 +151,7 @@ fn what_the_daemon_refuses_is_one_line_that_quotes_the_value() {
         (&["diagnose", "http://"], "http://"),
         (&["diagnose", "localhost:99999"], "99999"),
         (&["diagnose", ":0"], ":0"),
-        (&["diagnose", "pid://1"], "pid://1"),
+        (&["diagnose", "pid://4194304"], "4194304"),
         (&["diagnose", "host", "--check", "conect"], "conect"),
         (&["diagnose", "host", "--allow", "nowhere"], "nowhere"),
         (&["diagnose", "host", "--netns", "/nonexistent/netns"], "/nonexistent/netns"),

@@ -201,16 +201,17 @@ async fn a_request_that_makes_no_sense_is_refused_by_field_with_what_would_be_ri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_no_check_serves_is_a_failed_precondition() {
+async fn a_target_that_the_check_does_not_serve_is_a_failed_precondition() {
     let daemon = daemon(Config::default()).await;
+    let checks = vec![CheckSelection { name: "tls".into(), arguments: vec![] }];
 
-    let status = refused(&daemon, target("pid://1")).await;
+    let status = refused(&daemon, DiagnoseRequest { checks, ..target("pid://1") }).await;
 
     assert_eq!(status.code(), Code::FailedPrecondition);
     let details = status.get_error_details();
     let violation = &details.precondition_failure().expect("it says which").violations[0];
     assert_eq!((violation.r#type.as_str(), violation.subject.as_str()), ("TARGET", "pid://1"));
-    assert!(status.message().contains("tcp://HOST:PORT"), "{}", status.message());
+    assert!(status.message().contains("tls://HOST:PORT"), "{}", status.message());
 }
 
 #[tokio::test(flavor = "multi_thread")]

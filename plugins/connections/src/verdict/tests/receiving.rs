@@ -41,7 +41,7 @@ fn old_drops_prove_nothing() {
 }
 
 #[test]
-fn the_drops_of_others_are_not_this_processs() {
+fn the_drops_of_others_are_not_those_of_this_process() {
     let mut observed = nothing(PROCESS);
     datagrams(&mut observed, [600, 600], [640, 9_000]);
     is_healthy(&judge(&observed));
