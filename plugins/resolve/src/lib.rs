@@ -221,6 +221,7 @@ const CAUSES: &[&str] = &[
     "dns.edns_rejected",
     "dns.nsswitch_order",
     "dns.hosts_override",
+    "nf.conntrack_full",
     "nf.dns_insert_race",
     "fw.drop_local_output",
     "fw.drop_remote",

@@ -42,6 +42,21 @@ pub(super) fn forbidden(case: &Case, server: usize) -> Vec<Finding> {
         sentence = format!("Ip.OutDiscards grew by {count}: the query was discarded inside this host");
     }
     again.extend(route.map(|answer| answer.evidence));
+    if let Some((evidence, dropped)) = refused.iter().find_map(|asked| untracked(asked)) {
+        // What has no room in the table is refused with the very EPERM of a filter.
+        again.retain(|id| *id != evidence);
+        return vec![
+            supports("nf.conntrack_full")
+                .proof()
+                .about(address)
+                .because(format!(
+                    "connection tracking of this host takes no new flow: it dropped {dropped} packets during the query to {address}"
+                ))
+                .citing([evidence])
+                .build(),
+            refutes("fw.drop_remote").proof().about(address).because(&sentence).citing(again).build(),
+        ];
+    }
     vec![
         supports("fw.drop_local_output")
             .proof()
@@ -52,6 +67,13 @@ pub(super) fn forbidden(case: &Case, server: usize) -> Vec<Finding> {
         refutes("fw.drop_remote").proof().about(address).because(&sentence).citing(again.iter().copied()).build(),
         refutes("dns.server_unreachable").proof().about(address).because(sentence).citing(again).build(),
     ]
+}
+
+/// Packets that connection tracking dropped while the query was sent.
+fn untracked(asked: &Asked) -> Option<(u64, i64)> {
+    let deltas = asked.exchange.deltas.as_ref()?;
+    let dropped: i64 = ["conntrack.drop", "conntrack.early_drop"].iter().filter_map(|name| deltas.moved(name)).sum();
+    (dropped > 0).then_some((asked.evidence(), dropped))
 }
 
 /// Routing ended it: here, or at a router that says so.

@@ -37,6 +37,8 @@ pub(crate) struct Net<'a> {
     pub(crate) forwards: Vec<(&'static str, &'static str)>,
     /// Servers behind others that answer when asked directly.
     pub(crate) works_behind: Vec<&'static str>,
+    /// What moves during a query that is watched.
+    pub(crate) moving: Vec<(&'static str, i64)>,
 }
 
 impl<'a> Net<'a> {
@@ -59,6 +61,7 @@ impl<'a> Net<'a> {
             now: 1_795_228_620,
             forwards: vec![],
             works_behind: vec![],
+            moving: vec![("Ip.OutDiscards", 1)],
         }
     }
 
@@ -107,7 +110,7 @@ impl<'a> Net<'a> {
                     exchange.kernel_rtt_us = Some(400);
                 }
                 if question.variant == Variant::Counted {
-                    exchange.deltas = Some(testkit::deltas(&[("Ip.OutDiscards", 1)]));
+                    exchange.deltas = Some(testkit::deltas(&self.moving));
                 }
                 case.asked.push(Asked { question, exchange });
             }

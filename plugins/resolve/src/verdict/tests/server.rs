@@ -71,6 +71,13 @@ fn a_query_that_the_kernel_refuses_is_this_hosts_filter() {
 }
 
 #[test]
+fn a_query_that_finds_no_room_in_connection_tracking_is_not_this_hosts_filter() {
+    let mut net = Net::new("www.example", failing(Reason::NotPermitted));
+    net.moving.push(("conntrack.drop", 2));
+    names(&net.run(), "nf.conntrack_full", "fw.drop_remote");
+}
+
+#[test]
 fn a_query_that_a_prohibit_route_refuses_is_the_routes_fault() {
     let mut net = Net::new("www.example", failing(Reason::NotPermitted));
     let mut route = testkit::route(None);
