@@ -88,10 +88,12 @@ pub(crate) async fn observe(endpoints: Vec<Endpoint>, budget: Budget) -> Observa
     let echoing = answered.into_iter().find(|path| path.is_echoed()).into_iter();
     let work = echoing.chain(failed.into_iter().take(FOLLOWED));
     wait::all(work.map(|path| async move {
+        if !path.is_echoed() {
+            look_closer(path, clock).await;
+        }
+        // Also one that echoes at the second attempt only: how much is lost?
         if path.is_echoed() {
             measure(path, clock).await;
-        } else {
-            look_closer(path, clock).await;
         }
     }))
     .await;
