@@ -27,20 +27,25 @@ pub(crate) async fn observe(scope: Scope, budget: Budget) -> Observations {
 async fn look(scope: Scope) -> Look {
     let of = |states: &[&str]| within(CensusFilter::all(), scope).in_states(states.iter().copied());
     let sending = || of(&["ESTAB", "CLOSE-WAIT", "FIN-WAIT-1", "LAST-ACK", "CLOSING"]);
-    let ((counters, towards), (unclosed, closing), (unsent, unacknowledged), (unread, datagrams)) = wait::join4(
-        wait::join(counters(), towards(scope)),
-        wait::join(
-            find(of(&["CLOSE-WAIT"]), SocketOrder::Silence, CLOSING),
-            find(of(&["FIN-WAIT-1", "FIN-WAIT-2", "LAST-ACK", "CLOSING"]), SocketOrder::Backoff, CLOSING),
-        ),
-        wait::join(find(sending(), SocketOrder::SendQueue, FOREMOST), find(sending(), SocketOrder::Backoff, FOREMOST)),
-        wait::join(
-            find(of(&["ESTAB"]), SocketOrder::ReceiveQueue, FOREMOST),
-            find(within(CensusFilter::udp(), scope), SocketOrder::Drops, FOREMOST),
-        ),
-    )
-    .await;
-    Look { counters, towards, unclosed, closing, unsent, unacknowledged, unread, datagrams }
+    let ((counters, towards), (unclosed, closing), (unsent, unacknowledged), (unread, datagrams, listening)) =
+        wait::join4(
+            wait::join(counters(), towards(scope)),
+            wait::join(
+                find(of(&["CLOSE-WAIT"]), SocketOrder::Silence, CLOSING),
+                find(of(&["FIN-WAIT-1", "FIN-WAIT-2", "LAST-ACK", "CLOSING"]), SocketOrder::Backoff, CLOSING),
+            ),
+            wait::join(
+                find(sending(), SocketOrder::SendQueue, FOREMOST),
+                find(sending(), SocketOrder::Backoff, FOREMOST),
+            ),
+            wait::join3(
+                find(of(&["ESTAB"]), SocketOrder::ReceiveQueue, FOREMOST),
+                find(within(CensusFilter::udp(), scope), SocketOrder::Drops, FOREMOST),
+                find(of(&["LISTEN"]), SocketOrder::Listed, CLOSING),
+            ),
+        )
+        .await;
+    Look { counters, towards, unclosed, closing, unsent, unacknowledged, unread, datagrams, listening }
 }
 
 /// All TCP sockets by state and whom they connect: a closed connection belongs to no process any more, so only of the whole host.

@@ -52,6 +52,8 @@ pub(crate) struct Look {
     pub(crate) unread: SocketsAnswer,
     /// UDP sockets with the most drops first.
     pub(crate) datagrams: SocketsAnswer,
+    /// Listeners.
+    pub(crate) listening: SocketsAnswer,
 }
 
 /// What a judgement returns.
@@ -79,6 +81,12 @@ impl Observations {
             search(first).sockets().iter().map(|socket| (socket.cookie, socket)).collect();
         let both = |now: &'a Socket| Some(Watched { before: before.get(&now.cookie)?, now });
         search(second).sockets().iter().filter_map(both).collect()
+    }
+
+    /// A client opened it: its local port is one that is listened on, or nobody can tell.
+    pub(crate) fn is_accepted(&self, socket: &Socket) -> bool {
+        let listening = &self.looks[1].listening;
+        listening.outcome.is_err() || listening.sockets().iter().any(|other| other.local.port == socket.local.port)
     }
 
     /// What a setting says.

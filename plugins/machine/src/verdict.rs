@@ -59,7 +59,7 @@ impl Verdict {
         } else {
             in_order(observed)
         };
-        outcome.next_step = self.next;
+        outcome.next_step = self.next.or(outcome.next_step);
         Judgement { findings: self.findings, outcome }
     }
 }
@@ -87,6 +87,14 @@ fn in_order(observed: &Observations) -> Outcome {
         let elsewhere = if facts.here == Some(false) { ", in another network namespace than this one" } else { "" };
         Some(format!("{} is in state {}{files}{elsewhere}", name(facts), facts.state))
     });
+    let hidden = observed.processes.iter().find_map(|watched| {
+        let [_, facts] = watched.facts()?;
+        facts.open_files.is_none().then(|| name(facts))
+    });
+    if let (Subject::Process(_), Some(hidden)) = (observed.subject, hidden) {
+        return Outcome::unclear(format!("the open files of {hidden} cannot be counted; {machine}"))
+            .next("run sonde with CAP_SYS_PTRACE, or as the user of that process");
+    }
     Outcome::works(match (observed.subject, running) {
         (Subject::Host, _) | (_, None) => machine,
         (_, Some(running)) => format!("{running}; {machine}"),

@@ -42,7 +42,7 @@ pub(crate) fn judge(observed: &Observations) -> Judgement {
         if has_ipv4 && case.is_absent_ipv6() {
             // Hosts without IPv6 are common and use IPv4: what fails there is the fault.
             case.weaken();
-        } else if case.cause.is_none() && path.is_silent() && path.dials.len() > 1 {
+        } else if case.cause.is_none() && path.is_silent() && path.dials.len() > 1 && path.life().is_empty() {
             *case = ipv6_blackhole(path, &answering).unwrap_or_else(|| case.clone());
         }
     }

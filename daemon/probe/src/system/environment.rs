@@ -14,7 +14,7 @@ const LIMIT_BYTES: usize = 6 << 20;
 const VALUE_BYTES: usize = 8 << 10;
 const HIDDEN: &str = "***";
 /// Of a name in upper case.
-const SECRETS: [&str; 6] = ["SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL", "KEY"];
+const SECRETS: [&str; 10] = ["SECRET", "TOKEN", "PASS", "PWD", "CREDENTIAL", "KEY", "AUTH", "COOKIE", "DSN", "PRIVATE"];
 
 /// The variables of these names that are set, in that order.
 pub(super) fn read(procfs: &Procfs, pid: Option<u32>, names: &[String]) -> Result<Vec<Variable>, Problem> {
@@ -57,12 +57,19 @@ pub(super) fn variables(bytes: &[u8], is_wanted: impl Fn(&str) -> bool) -> Vec<V
 
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
+    if matches!(name.as_str(), "PWD" | "OLDPWD") {
+        return false;
+    }
     SECRETS.iter().any(|word| name.contains(word))
 }
 
 /// Without what stands before the last `@` of the authority, without a query that holds a secret, and without control characters.
 fn redacted(value: &str) -> String {
     let value: String = value.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    // `host=x password=y`: no form that could be taken apart.
+    if !value.contains("://") && value.contains('=') && is_secret(&value) {
+        return HIDDEN.to_owned();
+    }
     let (scheme, rest) = match value.find("://") {
         Some(at) => value.split_at(at + "://".len()),
         None => ("", value.as_str()),
@@ -73,8 +80,8 @@ fn redacted(value: &str) -> String {
         None => (String::new(), rest),
     };
     match rest.split_once('?') {
-        Some((before, query)) if is_secret(query) => format!("{scheme}{hidden}{before}?{HIDDEN}"),
-        _ => format!("{scheme}{hidden}{rest}"),
+        Some((before, _)) => format!("{scheme}{hidden}{before}?{HIDDEN}"),
+        None => format!("{scheme}{hidden}{rest}"),
     }
 }
 
@@ -98,10 +105,19 @@ mod tests {
 
     #[test]
     fn a_secret_is_known_by_its_name() {
-        for name in ["DB_PASSWORD", "api_token", "AWS_SECRET_ACCESS_ID", "SSH_KEY", "GOOGLE_CREDENTIALS"] {
+        for name in [
+            "DB_PASSWORD",
+            "api_token",
+            "AWS_SECRET_ACCESS_ID",
+            "SSH_KEY",
+            "GOOGLE_CREDENTIALS",
+            "DB_PASS",
+            "MYSQL_PWD",
+        ] {
             assert_eq!(value(format!("{name}=hunter2\0").as_bytes(), name), Some("***".to_owned()));
         }
         assert_eq!(value(b"GODEBUG=netdns=go\0", "GODEBUG"), Some("netdns=go".to_owned()));
+        assert_eq!(value(b"PWD=/srv\0", "PWD"), Some("/srv".to_owned()));
     }
 
     #[test]
@@ -112,7 +128,8 @@ mod tests {
         }
         assert_eq!(redacted("http://proxy:3128"), "http://proxy:3128");
         assert_eq!(redacted("postgres://db/x?sslmode=on&password=secret"), "postgres://db/x?***");
-        assert_eq!(redacted("postgres://me:se?ret@db/x?sslmode=on"), "postgres://***@db/x?sslmode=on");
+        assert_eq!(redacted("postgres://me:se?ret@db/x?sslmode=on"), "postgres://***@db/x?***");
+        assert_eq!(redacted("host=db user=me password=secret"), "***");
     }
 
     #[test]

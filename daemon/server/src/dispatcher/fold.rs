@@ -106,8 +106,8 @@ impl Sum {
             return self;
         }
         let Self { diagnosis, evidence } = &mut self;
-        let mut room = MOST_BYTES.saturating_sub(diagnosis.encoded_len());
         while diagnosis.encoded_len() > MOST_BYTES && diagnosis.findings.pop().is_some() {}
+        let mut room = MOST_BYTES.saturating_sub(diagnosis.encoded_len());
         let cited: HashSet<&str> =
             diagnosis.findings.iter().flat_map(|finding| &finding.evidence_ids).map(String::as_str).collect();
         let is_cited: Vec<bool> =

@@ -22,19 +22,17 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
         .collect();
     let (lost, idle): (Vec<_>, Vec<_>) =
         silent.into_iter().filter(|watched| is_lost(watched) || is_forgotten(watched)).partition(is_lost);
-    match observed.scope {
-        Scope::Process(_) => {}
-        // Clients vanish from every busy server.
-        Scope::Host | Scope::Port(_) => {
-            if !lost.is_empty() {
-                verdict.notes.push(format!(
-                    "{} of those that are open get no acknowledgement any more, such as {}",
-                    counted(lost.len(), "connection"),
-                    lost.first().map(|watched| name(watched.now)).unwrap_or_default()
-                ));
-            }
-            return;
-        }
+    // Clients vanish from every busy server.
+    let vanished =
+        |watched: &Watched<'_>| !matches!(observed.scope, Scope::Process(_)) || observed.is_accepted(watched.now);
+    let (clients, lost): (Vec<_>, Vec<_>) = lost.into_iter().partition(vanished);
+    let idle: Vec<_> = idle.into_iter().filter(|watched| !vanished(watched)).collect();
+    if let Some(first) = clients.first() {
+        verdict.notes.push(format!(
+            "{} of those that are open get no acknowledgement any more, such as {}",
+            counted(clients.len(), "connection"),
+            name(first.now)
+        ));
     }
     blackhole(observed, &lost, verdict);
     if lost.is_empty() {

@@ -34,9 +34,9 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     let room = room(observed);
     let all = || destinations[1].iter();
     let then = |destination| destinations[0].get(destination).copied().unwrap_or_default();
-    let fullest = all().max_by_key(|(destination, towards)| (towards.held(room), *destination));
+    let fullest = all().max_by_key(|(destination, towards)| (towards.held(room, destination), *destination));
     if let Some((room, (destination, towards))) = room.zip(fullest)
-        && towards.held(Some(room)).min(then(destination).held(Some(room))) >= room.ports
+        && towards.held(Some(room), destination).min(then(destination).held(Some(room), destination)) >= room.ports
     {
         exhausted([before, now], destination, *towards, room, observed, verdict);
         return;
@@ -45,7 +45,8 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
         return;
     };
     let half = room.map(|room| room.ports).filter(|ports| *ports >= RANGE).map_or(STORM, |ports| ports / 2);
-    if towards.closed.min(then(destination).closed) >= STORM.min(half) {
+    let reused = room.is_some_and(|room| room.reuses == Reuses::Loopback && is_loopback(destination));
+    if !reused && towards.closed.min(then(destination).closed) >= STORM.min(half) {
         storm([before, now], destination, [then(destination), *towards], observed, verdict);
     }
     overflow([before, now], *towards, observed, verdict);
@@ -142,14 +143,15 @@ fn overflow(looks: [&CensusAnswer; 2], largest: Towards, observed: &Observations
 /// No further connection can begin: each local port is taken, and the kernel may not take one again.
 fn exhausted(
     looks: [&CensusAnswer; 2],
-    (source, address, port): &Destination<'_>,
+    destination: &Destination<'_>,
     towards: Towards,
     room: Room,
     observed: &Observations,
     verdict: &mut Verdict,
 ) {
+    let (source, address, port) = destination;
     let peer = Endpoint::new(address, *port).to_string();
-    let held = towards.held(Some(room));
+    let held = towards.held(Some(room), destination);
     let sentence = format!(
         "{held} sockets from {source} to {peer}, {} of them in TIME_WAIT, hold the {} local ports that there are for it",
         towards.closed, room.ports
@@ -180,8 +182,15 @@ fn exhausted(
 #[derive(Clone, Copy, Debug)]
 struct Room {
     ports: u64,
-    /// Those in TIME-WAIT are taken again.
-    reuses: bool,
+    reuses: Reuses,
+}
+
+/// Which ports in TIME-WAIT are taken again (`net.ipv4.tcp_tw_reuse`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reuses {
+    None,
+    Loopback,
+    All,
 }
 
 /// None where the settings cannot be read.
@@ -191,8 +200,19 @@ fn room(observed: &Observations) -> Option<Room> {
     let reserved = observed.setting("net.ipv4.ip_local_reserved_ports").unwrap_or_default();
     let reserved: u64 = reserved.split(',').filter_map(|part| within(part.trim(), first, last)).sum();
     let ports = (u64::from(last) + 1).checked_sub(first.into())?.checked_sub(reserved)?;
-    // 2 is for the loopback alone.
-    Some(Room { ports, reuses: observed.setting("net.ipv4.tcp_tw_reuse") == Some("1") }).filter(|room| room.ports > 0)
+    let reuses = match observed.setting("net.ipv4.tcp_tw_reuse") {
+        Some("1") => Reuses::All,
+        Some("2") => Reuses::Loopback,
+        _ => Reuses::None,
+    };
+    Some(Room { ports, reuses }).filter(|room| room.ports > 0)
+}
+
+/// Connections within this host, by its loopback addresses.
+fn is_loopback((source, address, _): &Destination<'_>) -> bool {
+    [source, address]
+        .iter()
+        .any(|end| end.parse::<std::net::IpAddr>().is_ok_and(|end| end.to_canonical().is_loopback()))
 }
 
 /// Ports of `80` or `8000-8010` that lie between two.
@@ -204,8 +224,12 @@ fn within(part: &str, first: u16, last: u16) -> Option<u64> {
 
 impl Towards {
     /// Sockets whose port cannot be taken again.
-    fn held(&self, room: Option<Room>) -> u64 {
-        let closed = if room.is_some_and(|room| room.reuses) { 0 } else { self.closed };
+    fn held(&self, room: Option<Room>, destination: &Destination<'_>) -> u64 {
+        let closed = match room.map_or(Reuses::None, |room| room.reuses) {
+            Reuses::All => 0,
+            Reuses::Loopback if is_loopback(destination) => 0,
+            Reuses::Loopback | Reuses::None => self.closed,
+        };
         self.open.saturating_add(self.waiting).saturating_add(closed)
     }
 }

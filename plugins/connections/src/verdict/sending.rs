@@ -19,17 +19,17 @@ const FILLED: f64 = 0.5;
 /// Below it no window is too small for the path.
 const FAR: Duration = Duration::from_millis(2);
 
-/// Judges them; of one process only, since any server has clients that read slowly.
+/// Judges those that a process has opened itself.
 pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     let between = observed.between(|look| &look.unsent);
-    let watched = observed.watched(|look| &look.unsent);
-    let stalled: Vec<_> = watched.iter().filter(|watched| is_stalled(watched)).collect();
-    if !matches!(observed.scope, Scope::Process(_)) {
-        if let Some(first) = stalled.first() {
-            verdict.notes.push(format!("{} does not read what it is sent: its window is zero", name(first.now)));
-        }
-        return;
+    // Any server has clients that read slowly.
+    let of_a_client =
+        |watched: &Watched<'_>| !matches!(observed.scope, Scope::Process(_)) || observed.is_accepted(watched.now);
+    let (clients, watched): (Vec<_>, Vec<_>) = observed.watched(|look| &look.unsent).into_iter().partition(of_a_client);
+    if let Some(first) = clients.iter().find(|watched| is_stalled(watched)) {
+        verdict.notes.push(format!("{} does not read what it is sent: its window is zero", name(first.now)));
     }
+    let stalled: Vec<_> = watched.iter().filter(|watched| is_stalled(watched)).collect();
     if let Some(first) = stalled.first() {
         zero(observed, first, stalled.len(), verdict);
         return;

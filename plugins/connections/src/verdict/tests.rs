@@ -34,6 +34,7 @@ fn nothing(scope: Scope) -> Observations {
             unacknowledged: empty(5),
             unread: empty(6),
             datagrams: empty(7),
+            listening: empty(8),
         }
     };
     Observations { scope, settings: None, looks: [look(0), look(1)] }

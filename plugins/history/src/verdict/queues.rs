@@ -1,5 +1,7 @@
 //! The queues of listeners: connections that nobody accepts, handshakes that nobody ends.
 
+use std::collections::BTreeMap;
+
 use sonde_sdk::report::Strength;
 use sonde_sdk::types::{Endpoint, Measure};
 
@@ -28,7 +30,8 @@ fn accept_queue(past: &Past) -> Option<Trouble> {
     if full.is_none() && past.port.is_some() {
         return None;
     }
-    let proven = full.is_some() && sum(&past.syns, "TcpExt.TCPReqQFullDrop") < grown.sum / 2.0;
+    // A call that failed rules nothing out.
+    let proven = full.is_some() && past.syns.recording().is_some() && sum(&past.syns, "TcpExt.TCPReqQFullDrop") < 1.0;
     let (subject, queue) = full.map_or_else(
         || ("listeners".to_owned(), "no listener was seen above its backlog".to_owned()),
         |full| (full.name, format!("{:.0} connections waited, of a backlog of {:.0}", full.queued, full.backlog)),
@@ -101,8 +104,7 @@ fn syn_queue(past: &Past) -> Option<Trouble> {
 fn flood(past: &Past) -> Option<Trouble> {
     let grown = growth(&past.syns, "TcpExt.TCPReqQFullDoCookies").filter(|grown| grown.sum >= FEW)?;
     let (subject, half_open) = most_half_open(past)?;
-    let named = past.sources.recording()?.series.iter().filter(|series| series.key.iter().any(|key| !key.is_empty()));
-    let sources = named.count();
+    let sources = sources_at_once(past, &grown)?;
     // One client's burst has few sources, and is answered with cookies too.
     if sources < SOURCES {
         return None;
@@ -122,6 +124,18 @@ fn flood(past: &Past) -> Option<Trouble> {
         measures: measures(&grown),
         last_us: grown.last_us,
     })
+}
+
+/// Addresses with half-open connections at one time, the most while the counter grew: over a long period every slow client has some.
+fn sources_at_once(past: &Past, grown: &Growth) -> Option<usize> {
+    let mut at: BTreeMap<i64, usize> = BTreeMap::new();
+    let named = past.sources.recording()?.series.iter().filter(|series| series.key.iter().any(|key| !key.is_empty()));
+    for point in named.flat_map(|series| &series.points).filter(|point| point.value >= 1.0) {
+        if (grown.first_us..=grown.last_us).contains(&point.at_us) {
+            *at.entry(point.at_us).or_default() += 1;
+        }
+    }
+    Some(at.into_values().max().unwrap_or(0))
 }
 
 /// The listener with the most half-open connections at one time.

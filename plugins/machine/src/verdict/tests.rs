@@ -129,7 +129,9 @@ fn a_process_without_a_descriptor_to_spare_is_named_and_one_with_a_single_one_is
     let unlimited = ProcessFacts { open_files: Some(1_000_000), open_files_soft: None, ..testkit::process_facts(42) };
     assert_healthy(&judge(&of_process(&unlimited, &testkit::cgroup_facts())));
     let unseen = ProcessFacts { open_files: None, ..testkit::process_facts(42) };
-    assert_healthy(&judge(&of_process(&unseen, &testkit::cgroup_facts())));
+    let judgement = judge(&of_process(&unseen, &testkit::cgroup_facts()));
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear, "{judgement:#?}");
+    assert!(judgement.findings.is_empty() && judgement.outcome.next_step.is_some(), "{judgement:#?}");
 }
 
 #[test]

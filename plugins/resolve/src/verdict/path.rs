@@ -42,7 +42,7 @@ pub(super) fn forbidden(case: &Case, server: usize) -> Vec<Finding> {
         sentence = format!("Ip.OutDiscards grew by {count}: the query was discarded inside this host");
     }
     again.extend(route.map(|answer| answer.evidence));
-    if let Some((evidence, dropped)) = refused.iter().find_map(|asked| untracked(asked)) {
+    if let Some((evidence, dropped)) = refused.iter().find_map(|asked| untracked(asked)).filter(|_| !again.is_empty()) {
         // What has no room in the table is refused with the very EPERM of a filter.
         again.retain(|id| *id != evidence);
         return vec![
@@ -72,8 +72,10 @@ pub(super) fn forbidden(case: &Case, server: usize) -> Vec<Finding> {
 /// Packets that connection tracking dropped while the query was sent.
 fn untracked(asked: &Asked) -> Option<(u64, i64)> {
     let deltas = asked.exchange.deltas.as_ref()?;
-    let dropped: i64 = ["conntrack.drop", "conntrack.early_drop"].iter().filter_map(|name| deltas.moved(name)).sum();
-    (dropped > 0).then_some((asked.evidence(), dropped))
+    let moved = |name| deltas.moved(name).unwrap_or(0);
+    let dropped = moved("conntrack.drop");
+    // A clash of two packets of one flow counts as both.
+    (dropped > 0 && moved("conntrack.insert_failed") == 0).then_some((asked.evidence(), dropped))
 }
 
 /// Routing ended it: here, or at a router that says so.

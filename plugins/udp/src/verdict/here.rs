@@ -57,7 +57,11 @@ pub(super) fn silence(path: &Path) -> Explained {
     };
     let all = |holds: &dyn Fn(&Window) -> bool| windows.iter().all(holds);
     let others: Vec<EvidenceId> = others.iter().map(|window| window.evidence).collect();
-    if all(&|w| w.undelivered >= w.sent) && !others.is_empty() {
+    if let Some(case) = overflow(path) {
+        return case;
+    }
+    // Whose datagrams are read, they were delivered: others were not.
+    if all(&|w| w.undelivered >= w.sent && w.read < w.sent) && !others.is_empty() {
         let sentence = format!("this host's own input filter drops datagrams to {at}");
         let not_by_path = all(&|w| w.by_reverse_path == 0);
         let finding = supports("fw.drop_local_input").because(&sentence).citing([first.evidence]);
@@ -75,9 +79,6 @@ pub(super) fn silence(path: &Path) -> Explained {
                     .citing(others),
             )
             .next(next);
-    }
-    if let Some(case) = overflow(path) {
-        return case;
     }
     if all(&|w| w.full >= w.sent) {
         let sentence =

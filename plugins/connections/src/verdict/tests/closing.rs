@@ -101,3 +101,34 @@ fn the_other_ends_of_a_leak_within_this_host_are_no_second_fault() {
     }
     proves(&judge(&observed), "tcp.close_wait_leak");
 }
+
+#[test]
+fn closes_that_as_many_clients_leave_unfinished_are_worth_a_note_only() {
+    let mut observed = nothing(Scope::Host);
+    for look in &mut observed.looks {
+        let mut sockets = in_state("FIN-WAIT-2", 0..60, 5_000);
+        for (socket, n) in sockets.iter_mut().zip(1..) {
+            socket.inode = 0;
+            socket.peer = Some(Endpoint::new(&format!("198.51.100.{n}"), 40_000));
+        }
+        brings(&mut look.closing, sockets);
+    }
+    let judgement = judge(&observed);
+    is_healthy(&judgement);
+    assert!(!judgement.outcome.notes.is_empty());
+}
+
+#[test]
+fn a_leak_of_somebody_unknown_is_a_doubt() {
+    let mut observed = nothing(Scope::Host);
+    for look in &mut observed.looks {
+        let mut sockets = in_state("CLOSE-WAIT", 0..60, 5_000);
+        for socket in &mut sockets {
+            socket.processes = vec![];
+        }
+        brings(&mut look.unclosed, sockets);
+    }
+    let judgement = judge(&observed);
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear, "{judgement:#?}");
+    assert!(supported(&judgement.findings, Strength::Proof).is_empty());
+}

@@ -68,6 +68,20 @@ fn ports_that_are_left_or_can_be_taken_again_are_not_exhausted() {
 }
 
 #[test]
+fn ports_within_this_host_are_taken_again() {
+    let mut observed = nothing(Scope::Host);
+    settings(&mut observed, "40000 40089", "", "2");
+    for (look, n) in observed.looks.iter_mut().zip([1, 11]) {
+        let groups: [(&[&str], u64); 2] = [
+            (&["TIME-WAIT", "127.0.0.1", "127.0.0.1", "8080"], 20_000),
+            (&["ESTAB", "127.0.0.1", "127.0.0.1", "8080"], 40),
+        ];
+        look.towards = Some(census(n, &groups));
+    }
+    is_healthy(&judge(&observed));
+}
+
+#[test]
 fn ports_of_several_sources_are_counted_apart() {
     let mut observed = nothing(Scope::Host);
     settings(&mut observed, "40000 40089", "", "2");

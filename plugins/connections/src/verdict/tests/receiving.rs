@@ -58,7 +58,7 @@ fn drops_without_a_socket_to_blame_are_a_doubt_of_the_whole_host() {
 
 #[test]
 fn received_data_that_is_thrown_away_is_blamed_on_the_full_buffer() {
-    let mut observed = nothing(PROCESS);
+    let mut observed = nothing(Scope::Host);
     let mut full = Socket { receive_queue_bytes: 100_000, ..to_service(1) };
     if let Some(memory) = &mut full.memory {
         memory.receive_allocated_bytes = memory.receive_buffer_bytes;
@@ -66,8 +66,8 @@ fn received_data_that_is_thrown_away_is_blamed_on_the_full_buffer() {
     for look in &mut observed.looks {
         brings(&mut look.unread, vec![full.clone()]);
     }
-    counters(&mut observed, &[("TcpExt.TCPRcvQDrop", 3)], &[("TcpExt.TCPRcvQDrop", 8)]);
+    counters(&mut observed, &[("TcpExt.TCPRcvQDrop", 3)], &[("TcpExt.TCPRcvQDrop", 28)]);
     proves(&judge(&observed), "tcp.rcvbuf_prune");
-    counters(&mut observed, &[("TcpExt.TCPRcvQDrop", 8)], &[("TcpExt.TCPRcvQDrop", 8)]);
+    counters(&mut observed, &[("TcpExt.TCPRcvQDrop", 8)], &[("TcpExt.TCPRcvQDrop", 9)]);
     is_healthy(&judge(&observed));
 }

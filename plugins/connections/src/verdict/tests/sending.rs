@@ -114,6 +114,17 @@ fn a_connection_that_nobody_acknowledges_has_lost_its_peer() {
 }
 
 #[test]
+fn a_client_that_vanished_does_not_make_its_servers_process_faulty() {
+    let mut observed = nothing(PROCESS);
+    both(&mut observed, lost());
+    let port = lost()[0].local.port;
+    let mut listener = testkit::socket(Endpoint::new("0.0.0.0", port), Endpoint::new("0.0.0.0", 0));
+    listener.peer = None;
+    brings(&mut observed.looks[1].listening, vec![listener]);
+    is_healthy(&judge(&observed));
+}
+
+#[test]
 fn clients_that_vanished_do_not_make_a_server_faulty() {
     for scope in [Scope::Host, Scope::Port(5432)] {
         let mut observed = nothing(scope);

@@ -85,6 +85,10 @@ fn silence_over_ipv6_of_a_port_that_answers_over_ipv4_is_a_black_hole() {
     observed.paths.push(ipv6.clone());
     assert_proven(&judge(&observed), "l3.ipv6_blackhole", "fw.drop_remote");
 
+    // Of a host that answers something over IPv6 only the port is silent.
+    observed.paths[1].echo = Some(testkit::echo_result(9, 3, 3));
+    assert_undecided(&judge(&observed));
+
     observed.paths = vec![path(7, vec![silent(1), silent(4)]), ipv6];
     assert_undecided(&judge(&observed));
 }
