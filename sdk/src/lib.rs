@@ -29,8 +29,9 @@
 //! the component, and `sonde check run target/wasm32-wasip2/release/hello.wasm TARGET` runs it.
 //!
 //! What to know:
-//! - One module per interface of the contract: [`dns`], [`dial`], [`history`], [`sockets`], [`system`], [`report`], [`log`], [`timer`]. A
-//!   failure of the network is data in the answer; a host call never ends the check.
+//! - One module per interface of the contract: [`dns`], [`dial`], [`path`], [`history`], [`sockets`], [`system`], [`report`], [`log`],
+//!   [`timer`]; [`types`] and [`connection`] hold the records that they share. A failure of the network is data in the answer;
+//!   a host call never ends the check.
 //! - Host calls are futures. [`wait`] joins, races and times them out; dropping one cancels it at the host at once. The host
 //!   takes a few dozen at a time.
 //! - Gather first, then judge: put the judgement into a function of plain data and test it natively with [`testkit`]. Outside
@@ -40,6 +41,7 @@
 pub mod arguments;
 pub mod bindings;
 pub mod check;
+pub mod connection;
 pub mod date;
 pub mod deadline;
 pub mod dial;
@@ -49,6 +51,7 @@ pub mod grpc;
 pub mod history;
 pub mod location;
 pub mod log;
+pub mod path;
 pub mod proxy;
 pub mod report;
 pub mod sockets;
@@ -71,7 +74,7 @@ pub mod prelude {
     pub use crate::types::{
         Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure, Period, Phase, Reason, Timing,
     };
-    pub use crate::{dial, dns, finding, history, log, report, sockets, system, timer, wait, way};
+    pub use crate::{dial, dns, finding, history, log, path, report, sockets, system, timer, wait, way};
 }
 
 /// Makes a type that implements [`check::Check`] the check of this component.

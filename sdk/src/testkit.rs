@@ -18,7 +18,7 @@ mod path;
 mod segment;
 mod sockets;
 
-pub use self::dial::series;
+pub use self::dial::{series, udp_dial};
 pub use self::dns::{
     answer, edns, exchange, failed_resolution, resolution, resolver_config, resource, step, view, walk_result,
     walk_server, zone,
@@ -32,13 +32,11 @@ pub use self::host::{
 pub use self::segment::{arp_answer, conntrack_answer};
 pub use self::sockets::{flow, process, socket, sockets_answer};
 
-pub use self::path::{
-    echo_result, exceeded, hop, path_mtu_result, round_trips, rung, silent_hop, trace_result, udp_dial,
-};
+pub use self::path::{echo_result, exceeded, hop, path_mtu_result, round_trips, rung, silent_hop, trace_result};
 use crate::check::{Budget, Target, TargetKind};
+use crate::connection::{Certificate, Connection, Stamp, TcpInfo, TlsSession, Verification, VerificationProblem};
 use crate::dial::{
-    BodyEnd, BodyFraming, Certificate, Connection, HttpExchange, HttpPhases, HttpResponse, ServerHello, Stamp, TcpDial,
-    TcpInfo, TlsDial, TlsHelloDial, TlsSession, Verification, VerificationProblem,
+    BodyEnd, BodyFraming, HttpExchange, HttpPhases, HttpResponse, ServerHello, TcpDial, TlsDial, TlsHelloDial,
 };
 use crate::report::{Finding, Stance, Strength};
 use crate::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer};

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 pub use crate::bindings::sonde::check::types::{
-    Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure, Period, Phase, Property, Reason, Timing,
+    Counter, CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure, Period, Phase, Property, Reason, Reply,
+    RoundTrips, Timing,
 };
 
 impl Endpoint {
@@ -62,6 +63,11 @@ impl CounterDeltas {
     pub fn moved(&self, name: &str) -> Option<i64> {
         self.quiet.then(|| value_of(&self.moved, name).unwrap_or(0))
     }
+}
+
+/// The share of messages that were not answered.
+pub(crate) fn loss(sent: u32, received: u32) -> Option<f64> {
+    (sent > 0).then(|| f64::from(sent.saturating_sub(received)) / f64::from(sent))
 }
 
 /// The value of the counter with this name.

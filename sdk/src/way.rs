@@ -21,7 +21,7 @@ pub use self::choice::choose;
 pub use self::explained::Explained;
 pub use self::hop::{NextHop, next_hop, watched};
 pub use self::icmp::{Message, is_time_exceeded};
-use crate::dial::TraceResult;
+use crate::path::TraceResult;
 use crate::system::{
     DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind,
 };

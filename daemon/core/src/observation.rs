@@ -3,9 +3,12 @@
 //! One module for each interface of the guest contract, with the same name. Durations are `Duration`; instants are offsets
 //! from the run's begin on the measuring clock.
 
+pub mod connection;
 pub mod dial;
 pub mod dns;
 pub mod history;
+mod messages;
+pub mod path;
 pub mod sockets;
 pub mod system;
 
@@ -14,6 +17,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::messages::{Reply, RoundTrips};
 
 /// Names one host call of a run; also the id of its span. Never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,21 +91,21 @@ pub enum Call {
         request: dial::HttpRequest,
         answer: dial::HttpExchange,
     },
-    DialTrace {
-        request: dial::path::TraceRequest,
-        answer: dial::path::Trace,
-    },
-    DialPathMtu {
-        request: dial::path::PathMtuRequest,
-        answer: dial::path::PathMtu,
-    },
-    DialEcho {
-        request: dial::path::EchoRequest,
-        answer: dial::path::Echo,
-    },
     DialUdp {
         request: dial::udp::UdpRequest,
         answer: dial::udp::UdpDial,
+    },
+    Trace {
+        request: path::TraceRequest,
+        answer: path::Trace,
+    },
+    PathMtu {
+        request: path::PathMtuRequest,
+        answer: path::PathMtu,
+    },
+    Echo {
+        request: path::EchoRequest,
+        answer: path::Echo,
     },
     Listeners {
         port: Option<u16>,
@@ -201,10 +206,10 @@ impl Call {
             Self::DialTls { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialTlsHello { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialHttp { answer, .. } => answer.outcome.as_ref().err(),
-            Self::DialTrace { answer, .. } => answer.outcome.as_ref().err(),
-            Self::DialPathMtu { answer, .. } => answer.outcome.as_ref().err(),
-            Self::DialEcho { answer, .. } => answer.outcome.as_ref().err(),
             Self::DialUdp { answer, .. } => answer.outcome.as_ref().err(),
+            Self::Trace { answer, .. } => answer.outcome.as_ref().err(),
+            Self::PathMtu { answer, .. } => answer.outcome.as_ref().err(),
+            Self::Echo { answer, .. } => answer.outcome.as_ref().err(),
             Self::Listeners { answer, .. } => answer.as_ref().err(),
             Self::Census { answer, .. } => answer.as_ref().err(),
             Self::Find { answer, .. } => answer.as_ref().err(),

@@ -26,7 +26,7 @@ const TEXT_BYTES: usize = 512;
 const NAME_BYTES: usize = 40;
 
 /// The interfaces that a manifest may say it calls.
-const INTERFACES: [&str; 5] = ["dns", "dial", "history", "sockets", "system"];
+const INTERFACES: [&str; 6] = ["dns", "dial", "path", "history", "sockets", "system"];
 
 pub(crate) fn accepted(manifest: wit::Manifest) -> Result<Manifest, ManifestError> {
     let name = name("name", manifest.name)?;

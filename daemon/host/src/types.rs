@@ -15,6 +15,11 @@ pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// Microseconds; a duration beyond 71 minutes is cut.
+pub(crate) fn micros32(duration: Duration) -> u32 {
+    u32::try_from(micros(duration)).unwrap_or(u32::MAX)
+}
+
 /// The address a guest wrote; the message quotes it.
 pub(crate) fn address(text: &str) -> Result<IpAddr, String> {
     let parsed: IpAddr = text.parse().map_err(|_| {
@@ -140,6 +145,23 @@ impl From<core::Failure> for wit::Failure {
             elapsed_us: micros(failure.elapsed),
             detail: failure.detail,
         }
+    }
+}
+
+impl From<core::RoundTrips> for wit::RoundTrips {
+    fn from(trips: core::RoundTrips) -> Self {
+        Self {
+            min_us: micros(trips.min),
+            median_us: micros(trips.median),
+            max_us: micros(trips.max),
+            jitter_us: micros(trips.jitter),
+        }
+    }
+}
+
+impl From<core::Reply> for wit::Reply {
+    fn from(reply: core::Reply) -> Self {
+        Self { sequence: reply.sequence, rtt_us: micros(reply.rtt) }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a line of the ledger weighs in memory, roughly: hosts with thousands of links or listeners make some of them large.
 
 use sonde_core::observation::Call;
-use sonde_core::observation::dial::{Connection, HttpResponse, PhaseInfo, Property, TlsSession};
+use sonde_core::observation::connection::{Connection, PhaseInfo, TlsSession};
+use sonde_core::observation::dial::{HttpResponse, Property};
 use sonde_core::observation::dns::{Answer, Edns, Exchange, Query, ResolverConfig, WalkRequest, WalkResult};
 use sonde_core::observation::system::{Sysctl, Variable};
 
@@ -37,9 +38,9 @@ pub(crate) fn of(call: &Call) -> u64 {
                 + phases(&answer.connection)
                 + answer.session.as_ref().map_or(0, session)
         }
-        Call::DialTrace { answer, .. } => answer.hops.iter().map(|hop| 48 + 96 * hop.probes.len()).sum(),
-        Call::DialPathMtu { request, answer } => 4 * request.sizes.len() + 128 * answer.rungs.len(),
-        Call::DialEcho { answer, .. } => 24 * answer.replies.len(),
+        Call::Trace { answer, .. } => answer.hops.iter().map(|hop| 48 + 96 * hop.probes.len()).sum(),
+        Call::PathMtu { request, answer } => 4 * request.sizes.len() + 128 * answer.rungs.len(),
+        Call::Echo { answer, .. } => 24 * answer.replies.len(),
         Call::DialUdp { request, answer } => {
             let bytes = request.payload.as_ref().map_or(0, Vec::len) + answer.answer.as_ref().map_or(0, Vec::len);
             bytes + 24 * answer.replies.len()

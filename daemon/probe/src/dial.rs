@@ -1,30 +1,24 @@
-//! Timed connections: TCP, TLS, HTTP.
+//! Timed connections: TCP, TLS, HTTP; and datagrams that are answered.
 //!
 //! Every dial opens a connection of its own inside the vantage and closes it; nothing is pooled, resumed or retried. Dropping
 //! the future of a dial closes its socket at once.
 
 mod connect;
-mod echo;
 mod http;
-pub mod icmp;
 pub(crate) mod info;
-mod messages;
+pub(crate) mod messages;
 mod open;
-mod path_mtu;
 mod series;
 mod stopwatch;
 mod tape;
 mod tcp;
 mod tls;
-mod trace;
-mod udp;
+pub(crate) mod udp;
 
 pub(crate) use self::connect::{Dialled, connect, endpoint, target};
-pub use self::echo::echo;
 pub(crate) use self::http::{Driver, explain};
 pub use self::http::{http, read_http2_frames, read_tunnel_answer};
 pub(crate) use self::open::Options;
-pub use self::path_mtu::path_mtu;
 pub use self::series::tcp_repeat;
 pub(crate) use self::tape::Lent;
 pub use self::tcp::tcp;
@@ -32,6 +26,5 @@ pub use self::tls::{
     HelloAnswer, StarttlsStep, crypto_provider, judge_staple, read_hello_answer, starttls_step, tls, tls_hello,
 };
 pub(crate) use self::tls::{Negotiated, Recording, Settings, Stream, farewell, fault_of, shake};
-pub use self::trace::trace;
 pub use self::udp::udp;
 pub use crate::error_queue::parse as parse_error_queue;

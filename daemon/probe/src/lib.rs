@@ -16,6 +16,7 @@ mod inspection;
 mod message;
 mod netlink;
 mod options;
+pub mod path;
 mod process;
 mod ready;
 pub mod sockets;

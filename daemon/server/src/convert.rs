@@ -3,11 +3,13 @@
 //! One way only, and total: the wire contract can say everything that the ledger holds. Reading requests is `rpc`'s.
 
 mod check;
+mod connection;
 mod dial;
 mod dns;
 mod evidence;
 mod failure;
 mod history;
+mod path;
 mod sockets;
 mod system;
 mod verdict;

@@ -13,7 +13,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use sonde_sdk::check::Budget;
-use sonde_sdk::dial::{EchoRequest, TcpRequest, TraceRequest, TraceResult, echo, tcp, trace};
+use sonde_sdk::dial::{TcpRequest, tcp};
+use sonde_sdk::path::{EchoRequest, TraceRequest, TraceResult, echo, trace};
 use sonde_sdk::sockets::{CensusFilter, CensusKey, census, listeners};
 use sonde_sdk::system::{default_routes, links};
 use sonde_sdk::timer;

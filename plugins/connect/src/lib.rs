@@ -27,7 +27,7 @@ impl Check for Connect {
                 Parameter::new("latency", ParameterType::Duration, "A round trip above this is a fault.")
                     .with_default("150ms"),
             )
-            .calling(["dial", "system", "sockets"])
+            .calling(["dial", "path", "system", "sockets"])
             .after(["resolve"])
             .deciding(CAUSES)
     }

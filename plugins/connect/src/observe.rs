@@ -5,7 +5,8 @@ mod window;
 use std::time::Duration;
 
 use sonde_sdk::check::Outcome;
-use sonde_sdk::dial::{EchoResult, Hop, TcpDial, TraceResult};
+use sonde_sdk::dial::TcpDial;
+use sonde_sdk::path::{EchoResult, Hop, TraceResult};
 use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CensusAnswer, ConntrackAnswer, CountersAnswer, Listener, ListenersAnswer, TrackedFlow};
 use sonde_sdk::system::{

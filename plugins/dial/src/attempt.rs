@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
+use sonde_sdk::connection::{Connection, TlsSession, Verification};
 use sonde_sdk::dial::experience::Fate;
-use sonde_sdk::dial::{
-    self, Connection, HttpExchange, HttpRequest, TcpAttempt, TcpRequest, TcpSeries, TlsRequest, TlsSession,
-    Verification,
-};
+use sonde_sdk::dial::{self, HttpExchange, HttpRequest, TcpAttempt, TcpRequest, TcpSeries, TlsRequest};
 use sonde_sdk::prelude::*;
 
 use crate::request::{HttpWish, Speak, TlsWish, Wish};

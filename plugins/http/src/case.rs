@@ -8,7 +8,8 @@ mod timing;
 
 use std::time::Duration;
 
-use sonde_sdk::dial::{HttpExchange, PathMtuResult, TlsDial};
+use sonde_sdk::dial::{HttpExchange, TlsDial};
+use sonde_sdk::path::PathMtuResult;
 use sonde_sdk::proxy::{self, Client, Destination, Proxy};
 use sonde_sdk::system::ProxiesAnswer;
 use sonde_sdk::types::Endpoint;

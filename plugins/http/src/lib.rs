@@ -45,7 +45,7 @@ impl Check for Http {
             ParameterType::Text,
             "Also ask by way of the proxy that an environment names: own (the daemon's) or the id of a process.",
         ))
-        .calling(["dial", "system", "dns"])
+        .calling(["dial", "path", "system", "dns"])
         .after(["connect", "tls"])
         .deciding(CAUSES.iter().copied())
         .costing(CostClass::Moderate)
@@ -133,7 +133,7 @@ enum Seen {
     Detour(Box<Detour>),
     Idled(Get, Duration, Box<dial::HttpExchange>),
     Handshake(String, Box<dial::TlsDial>),
-    Mtu(String, Box<dial::PathMtuResult>),
+    Mtu(String, Box<path::PathMtuResult>),
 }
 
 /// How long a request is waited for: `usual`, less of the first, and much more of one that was silent before.
@@ -180,7 +180,7 @@ fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future
             Call::Tls(address, request)
         }
         Step::Mtu(address) => {
-            let request = dial::PathMtuRequest::to(case.endpoint(&address))
+            let request = path::PathMtuRequest::to(case.endpoint(&address))
                 .attempting(2)
                 .without_tcp()
                 .within(verdict::LAST.min(left));
@@ -197,7 +197,7 @@ fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future
             Call::Via(get, proxy, request) => Seen::Detour(Box::new(detour(get, proxy, request).await)),
             Call::Idle(get, pause, request) => Seen::Idled(get, pause, Box::new(dial::http(request).await)),
             Call::Tls(address, request) => Seen::Handshake(address, Box::new(dial::tls(request).await)),
-            Call::Mtu(address, request) => Seen::Mtu(address, Box::new(dial::path_mtu(request).await)),
+            Call::Mtu(address, request) => Seen::Mtu(address, Box::new(path::path_mtu(request).await)),
         }
     }
 }
@@ -208,7 +208,7 @@ enum Call {
     Proxies(Option<u32>),
     Via(Get, Proxy, dial::HttpRequest),
     Tls(String, dial::TlsRequest),
-    Mtu(String, dial::PathMtuRequest),
+    Mtu(String, path::PathMtuRequest),
 }
 
 /// Looks the proxy up as a program here would, and asks by way of it.

@@ -4,7 +4,7 @@ mod verdict;
 
 use std::time::Duration;
 
-use sonde_sdk::dial::{EchoRequest, PathMtuRequest, TraceRequest};
+use sonde_sdk::path::{EchoRequest, PathMtuRequest, TraceRequest};
 use sonde_sdk::prelude::*;
 
 use self::verdict::Path;
@@ -21,7 +21,7 @@ impl Check for PathCheck {
             "Traces the way to the target's port hop by hop, measures the path MTU, and counts echo replies; of 4 addresses at most.",
         )
         .serving([TargetKind::Https, TargetKind::Http, TargetKind::Tcp, TargetKind::Tls, TargetKind::Udp])
-        .calling(["dial"])
+        .calling(["path"])
         .after(["resolve"])
         .taking(Parameter::new("max-hops", Integer, "the highest TTL to try, 1 to 64").with_default("30"))
         .taking(Parameter::new("probes", Integer, "probes of each hop, 1 to 10").with_default("3"))
@@ -113,12 +113,12 @@ async fn measure(endpoint: Endpoint, asked: &Asked, pace: Duration, time: Durati
     let ladder = PathMtuRequest::to(endpoint.clone()).within(time / 2);
     let ladder = if asked.udp { ladder.without_tcp() } else { ladder };
     let echo = EchoRequest::of(&endpoint.address).times(asked.count).every(pace).within(time / 2);
-    let (trace, mtu, echo) = wait::join3(dial::trace(trace), dial::path_mtu(ladder), dial::echo(echo)).await;
+    let (trace, mtu, echo) = wait::join3(path::trace(trace), path::path_mtu(ladder), path::echo(echo)).await;
     let datagrams = if asked.udp || !verdict::dies(&trace) {
         None
     } else {
         let request = TraceRequest::to(endpoint.clone()).over_udp().up_to(asked.max_hops).probing(1);
-        Some(dial::trace(request.within(time / 4)).await)
+        Some(path::trace(request.within(time / 4)).await)
     };
     Path { endpoint, udp: asked.udp, trace, mtu, echo, datagrams }
 }

@@ -4,7 +4,7 @@ mod reach;
 mod size;
 
 use sonde_sdk::check::Outcome;
-use sonde_sdk::dial::{EchoResult, MtuConclusion, PathMtuResult, TraceResult};
+use sonde_sdk::path::{EchoResult, MtuConclusion, PathMtuResult, TraceResult};
 use sonde_sdk::report::{Finding, Stance, Strength};
 use sonde_sdk::types::{Endpoint, Reason};
 

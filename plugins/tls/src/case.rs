@@ -2,10 +2,9 @@
 //!
 //! Owns the classification of one handshake that both share; names no cause.
 
-use sonde_sdk::dial::{
-    Certificate, Connection, HttpExchange, MtuConclusion, MtuMethod, PathMtuResult, Starttls, TlsDial, TlsHelloDial,
-    TlsSession, Verification,
-};
+use sonde_sdk::connection::{Certificate, Connection, TlsSession, Verification};
+use sonde_sdk::dial::{HttpExchange, Starttls, TlsDial, TlsHelloDial};
+use sonde_sdk::path::{MtuConclusion, MtuMethod, PathMtuResult};
 use sonde_sdk::system::ClockAnswer;
 use sonde_sdk::types::{Endpoint, Phase, Reason};
 

@@ -22,7 +22,7 @@ impl Check for Tls {
     fn describe() -> Manifest {
         Manifest::new("tls", env!("CARGO_PKG_VERSION"), "Shakes hands with the target and verifies its certificate.")
             .serving([TargetKind::Https, TargetKind::Tls, TargetKind::Grpcs])
-            .calling(["dial", "system"])
+            .calling(["dial", "path", "system"])
             .taking(
                 Parameter::new("starttls", ParameterType::Text, "auto, none, postgres, mysql, smtp, imap or ldap")
                     .with_default("auto"),
@@ -70,7 +70,7 @@ enum Seen {
     Handshake(Step, Box<dial::TlsDial>),
     Hello(Step, Box<dial::TlsHelloDial>),
     Request(Step, Box<dial::HttpExchange>),
-    Mtu(Step, Box<dial::PathMtuResult>),
+    Mtu(Step, Box<path::PathMtuResult>),
     Clock(system::ClockAnswer),
 }
 
@@ -122,7 +122,7 @@ fn take(case: &Case, step: Step, patience: Duration) -> impl Future<Output = See
         Step::Plain(address) => Call::Http(get(case, address, patience)),
         Step::Http(address) => Call::Http(get(case, address, patience).over_tls(&case.host)),
         Step::Mtu(address) => {
-            let request = dial::PathMtuRequest::to(case.endpoint(address)).attempting(2).without_tcp();
+            let request = path::PathMtuRequest::to(case.endpoint(address)).attempting(2).without_tcp();
             Call::Mtu(request.within(patience))
         }
         Step::Clock => Call::Clock,
@@ -132,7 +132,7 @@ fn take(case: &Case, step: Step, patience: Duration) -> impl Future<Output = See
             Call::Hello(request) => Seen::Hello(step, Box::new(dial::tls_hello(request).await)),
             Call::Tls(request) => Seen::Handshake(step, Box::new(dial::tls(request).await)),
             Call::Http(request) => Seen::Request(step, Box::new(dial::http(request).await)),
-            Call::Mtu(request) => Seen::Mtu(step, Box::new(dial::path_mtu(request).await)),
+            Call::Mtu(request) => Seen::Mtu(step, Box::new(path::path_mtu(request).await)),
             Call::Clock => Seen::Clock(system::clock().await),
         }
     }
@@ -142,7 +142,7 @@ enum Call {
     Tls(dial::TlsRequest),
     Hello(dial::TlsHelloRequest),
     Http(dial::HttpRequest),
-    Mtu(dial::PathMtuRequest),
+    Mtu(path::PathMtuRequest),
     Clock,
 }
 

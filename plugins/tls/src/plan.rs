@@ -3,7 +3,7 @@
 //! The first round is one handshake per address. Everything after it exists to separate one cause from another, on the first
 //! address that fails.
 
-use sonde_sdk::dial::Verification;
+use sonde_sdk::connection::Verification;
 
 use crate::case::{self, Case, End, Sni, Step};
 use crate::{issuer, starttls};

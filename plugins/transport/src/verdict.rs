@@ -1,6 +1,6 @@
 //! What the ladder proves. Pure: a function of the exchanges.
 
-use sonde_sdk::dial::Verification;
+use sonde_sdk::connection::Verification;
 use sonde_sdk::dns::{Exchange, HeaderFlags, Transport};
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::prelude::*;

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use sonde_sdk::check::Budget;
-use sonde_sdk::dial::{EchoRequest, PathMtuRequest, TraceRequest, UdpRequest, echo, path_mtu, trace, udp};
+use sonde_sdk::dial::{UdpRequest, udp};
+use sonde_sdk::path::{EchoRequest, PathMtuRequest, TraceRequest, echo, path_mtu, trace};
 use sonde_sdk::sockets::{CensusFilter, SocketOrder, SocketsAnswer, counters, find};
 use sonde_sdk::system::{default_routes, links, neighbour};
 use sonde_sdk::types::{Endpoint, Reason};

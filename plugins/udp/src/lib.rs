@@ -18,7 +18,7 @@ impl Check for Udp {
     fn describe() -> Manifest {
         Manifest::new("udp", env!("CARGO_PKG_VERSION"), "Sends datagrams to every address of the target.")
             .serving([TargetKind::Udp])
-            .calling(["dial", "system", "sockets"])
+            .calling(["dial", "path", "system", "sockets"])
             .after(["resolve"])
             .deciding(CAUSES)
     }

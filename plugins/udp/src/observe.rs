@@ -1,7 +1,8 @@
 //! What was seen of the target's addresses: plain data, no judgement.
 
 use sonde_sdk::check::Outcome;
-use sonde_sdk::dial::{EchoResult, PathMtuResult, TraceResult, UdpDial};
+use sonde_sdk::dial::UdpDial;
+use sonde_sdk::path::{EchoResult, PathMtuResult, TraceResult};
 use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CountersAnswer, Process, Socket, SocketsAnswer};
 use sonde_sdk::system::{DefaultRoutesAnswer, LinksAnswer, NeighbourAnswer, Route, RouteAnswer, RouteKind};

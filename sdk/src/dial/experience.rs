@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::{Connection, TcpDial};
+use super::TcpDial;
+use crate::connection::Connection;
 use crate::types::{Failure, Phase, Reason};
 
 /// Between two attempts of Happy Eyeballs (RFC 8305 section 5, "Connection Attempt Delay").

@@ -1,10 +1,8 @@
-//! `tls` and `tls-hello`.
+//! Requests of `tls` and `tls-hello`.
 
 use std::time::Duration;
 
-use super::{
-    Certificate, DEFAULT_TIMEOUT, KeyShare, Starttls, TlsHelloRequest, TlsRequest, TlsSession, TlsVersion, Verification,
-};
+use super::{DEFAULT_TIMEOUT, KeyShare, Starttls, TlsHelloRequest, TlsRequest, TlsVersion};
 use crate::types::Endpoint;
 use crate::wait::microseconds;
 
@@ -137,24 +135,5 @@ impl TlsHelloRequest {
     pub fn within(mut self, timeout: Duration) -> Self {
         self.timeout_us = microseconds(timeout);
         self
-    }
-}
-
-impl Certificate {
-    /// Seconds until its end at this moment (Unix seconds); negative once it has expired.
-    pub fn remaining(&self, now: i64) -> i64 {
-        self.not_after.saturating_sub(now)
-    }
-
-    /// Seconds from its begin to its end.
-    pub fn lifetime(&self) -> i64 {
-        self.not_after.saturating_sub(self.not_before)
-    }
-}
-
-impl TlsSession {
-    /// Whether this is among the things that are wrong with the chain.
-    pub fn has_problem(&self, verification: Verification) -> bool {
-        self.problems.iter().any(|problem| problem.verification == verification)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{DEFAULT_TIMEOUT, UdpDial, UdpRequest};
-use crate::types::Endpoint;
+use crate::types::{Endpoint, loss};
 use crate::wait::microseconds;
 
 impl UdpRequest {
@@ -66,10 +66,6 @@ impl UdpDial {
     pub fn loss(&self) -> Option<f64> {
         loss(self.sent, self.received)
     }
-}
-
-pub(super) fn loss(sent: u32, received: u32) -> Option<f64> {
-    (sent > 0).then(|| f64::from(sent.saturating_sub(received)) / f64::from(sent))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! Series of dials made by hand.
+//! Series of dials and of datagrams made by hand.
 
-use super::{evidence, failure, timing};
-use crate::dial::{Spread, TcpAttempt, TcpFailureGroup, TcpSeries};
-use crate::types::{Phase, Reason};
+use super::{echo_result, evidence, failure, timing};
+use crate::dial::{Spread, TcpAttempt, TcpFailureGroup, TcpSeries, UdpDial};
+use crate::path::EchoResult;
+use crate::types::{Endpoint, Phase, Reason};
 
 /// As many attempts as `handshakes`, one a millisecond: connected in so many microseconds, or timed out after 1.3 s.
 pub fn series(n: u64, handshakes: &[Option<u32>]) -> TcpSeries {
@@ -44,6 +45,31 @@ fn spread(mut connected: Vec<u64>) -> Option<Spread> {
         mean_us: connected.iter().sum::<u64>() / connected.len() as u64,
         jitter_us,
     })
+}
+
+/// So many numbered datagrams and answers, 1 ms each; timed out where none came.
+pub fn udp_dial(n: u64, _remote: &Endpoint, sent: u16, received: u16) -> UdpDial {
+    let EchoResult { evidence, timing, sent, received, round_trips, replies, outcome, .. } =
+        echo_result(n, sent, received);
+    UdpDial {
+        evidence,
+        timing,
+        local: Some(Endpoint::new("192.0.2.100", 40_000)),
+        sent,
+        unsent: 0,
+        received,
+        duplicates: 0,
+        reordered: 0,
+        corrupted: 0,
+        round_trips,
+        replies,
+        answer: None,
+        answer_bytes: 0,
+        icmp_errors: 0,
+        icmp: None,
+        outcome,
+        deltas: None,
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
-//! Answers of `trace`, `path-mtu`, `echo` and `udp`.
+//! Answers of `trace`, `path-mtu` and `echo`.
 
 use super::{evidence, failure, icmp, timing};
-use crate::dial::{
-    EchoResult, Hop, HopProbe, MtuConclusion, MtuMethod, PathMtuResult, ProbeAnswer, Reply, RoundTrips, Rung,
-    RungOutcome, TraceResult, UdpDial,
+use crate::path::{
+    EchoResult, Hop, HopProbe, MtuConclusion, MtuMethod, PathMtuResult, ProbeAnswer, Rung, RungOutcome, TraceResult,
 };
-use crate::types::{Endpoint, Phase, Reason};
+use crate::types::{Phase, Reason, Reply, RoundTrips};
 
 /// Three probes of a TTL that all got this answer; 1 ms a hop.
 pub fn hop(ttl: u8, answer: &ProbeAnswer) -> Hop {
@@ -86,31 +85,6 @@ pub fn echo_result(n: u64, sent: u16, received: u16) -> EchoResult {
         replies: replies(received),
         icmp: None,
         outcome: if received > 0 { Ok(()) } else { Err(failure(Phase::Wait, Reason::TimedOut, 100)) },
-    }
-}
-
-/// So many numbered datagrams and answers, 1 ms each; timed out where none came.
-pub fn udp_dial(n: u64, _remote: &Endpoint, sent: u16, received: u16) -> UdpDial {
-    let EchoResult { evidence, timing, sent, received, round_trips, replies, outcome, .. } =
-        echo_result(n, sent, received);
-    UdpDial {
-        evidence,
-        timing,
-        local: Some(Endpoint::new("192.0.2.100", 40_000)),
-        sent,
-        unsent: 0,
-        received,
-        duplicates: 0,
-        reordered: 0,
-        corrupted: 0,
-        round_trips,
-        replies,
-        answer: None,
-        answer_bytes: 0,
-        icmp_errors: 0,
-        icmp: None,
-        outcome,
-        deltas: None,
     }
 }
 

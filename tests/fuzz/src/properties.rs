@@ -2,12 +2,12 @@
 //! test `tests/tests/fuzz.rs` on the seeds and on mutations of them.
 
 use sonde_core::observation::dial::Starttls;
-use sonde_probe::dial::icmp::packet::{Framing, quoted, reply};
 use sonde_probe::dial::{
     HelloAnswer, StarttlsStep, judge_staple, parse_error_queue, read_hello_answer, read_http2_frames,
     read_tunnel_answer, starttls_step,
 };
 use sonde_probe::dns::{decode, parse_hosts, parse_nsswitch, parse_resolv_conf};
+use sonde_probe::path::icmp::packet::{Framing, quoted, reply};
 use sonde_probe::sockets::{Protocol, Row, each_record};
 use sonde_probe::system::{parse_arp, read_message, read_text};
 use sonde_probe::tcp_info::TcpInfoFields;

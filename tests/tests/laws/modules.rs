@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Interfaces without a module in `probe`: they measure nothing.
-const UNMEASURED: &[&str] = &["types", "report", "log", "timer"];
+const UNMEASURED: &[&str] = &["types", "connection", "report", "log", "timer"];
 
 /// What a component exports, not what it calls.
 const EXPORTED: &[&str] = &["check"];

@@ -1,14 +1,10 @@
 //! Records of the interface `dial`.
 
 mod http;
-pub mod path;
 mod series;
 mod tcp;
 mod tls;
 pub mod udp;
-
-use std::borrow::Cow;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,84 +13,12 @@ pub use self::http::{
     HttpSequel, IdleClose, Property, StreamReset,
 };
 pub use self::series::{MOST_FAILURE_GROUPS, SeriesRequest, Spread, TcpAttempt, TcpFailureGroup, TcpSeries};
-pub use self::tcp::{Closing, Keepalive, PhaseInfo, Stamp, TcpRequest};
+pub use self::tcp::{Closing, Keepalive, TcpRequest};
 pub use self::tls::{
-    Certificate, KeyShare, OcspStaple, OcspStatus, ServerHello, Starttls, StarttlsExchange, TlsDial, TlsHelloDial,
-    TlsHelloRequest, TlsRequest, TlsSession, TlsVersion, Verification, VerificationProblem,
+    KeyShare, ServerHello, Starttls, StarttlsExchange, TlsDial, TlsHelloDial, TlsHelloRequest, TlsRequest, TlsVersion,
 };
-use super::{CounterDeltas, Endpoint, Failure, Timing};
-
-/// struct `tcp_info` (linux/tcp.h), the fields that diagnosis uses.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TcpInfo {
-    /// As in ss: `ESTAB`, `SYN-SENT`.
-    pub state: Cow<'static, str>,
-    /// Smoothed round trip.
-    pub rtt: Duration,
-    /// Its mean deviation.
-    pub rtt_variance: Duration,
-    /// Smallest seen; zero when unknown.
-    pub min_rtt: Duration,
-    /// Bytes.
-    pub snd_mss: u32,
-    /// Bytes.
-    pub rcv_mss: u32,
-    /// Bytes.
-    pub pmtu: u32,
-    /// Segments.
-    pub unacked: u32,
-    /// Segments.
-    pub lost: u32,
-    /// Of the oldest segment, since the last acknowledgement.
-    pub retransmits: u8,
-    /// Segments, over the connection's life.
-    pub total_retransmits: u32,
-    /// Exponent of the retransmission timer.
-    pub backoff: u8,
-    /// Bytes.
-    pub bytes_acked: u64,
-    /// Bytes.
-    pub bytes_received: u64,
-    /// Bytes.
-    pub bytes_sent: u64,
-    /// Bytes.
-    pub bytes_retransmitted: u64,
-    /// Bytes written but not yet sent.
-    pub notsent_bytes: u32,
-    /// The peer's window, bytes.
-    pub snd_wnd: u32,
-    /// Time limited by the peer's window.
-    pub rwnd_limited: Duration,
-    /// Time with data outstanding.
-    pub busy: Duration,
-    /// Since the last acknowledgement came.
-    pub last_ack_received: Duration,
-}
-
-/// The TCP part of any dial.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Connection {
-    /// The local endpoint the kernel chose.
-    pub local: Option<Endpoint>,
-    /// The handshake itself: from just before connect(2) until its outcome stood.
-    pub connect: Timing,
-    /// The same as the waiting task saw it.
-    pub wall: Duration,
-    /// How long the outcome stood before the waiting task ran.
-    pub scheduler_delay: Duration,
-    /// Who read the clock at the end of the handshake.
-    pub stamp: Stamp,
-    /// How long the thread that read the clock itself waited for a processor meanwhile.
-    pub uncertainty: Duration,
-    /// SYNs beyond the first.
-    pub syn_retransmits: u32,
-    /// At the end of the dial.
-    pub info: Option<TcpInfo>,
-    /// At the end of each phase.
-    pub phases: Vec<PhaseInfo>,
-    /// False below Linux 5.8.
-    pub icmp_visible: bool,
-}
+use super::connection::Connection;
+use super::{CounterDeltas, Failure, Timing};
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

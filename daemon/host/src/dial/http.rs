@@ -5,6 +5,7 @@ mod answer;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sonde_core::observation::connection::Connection;
 use sonde_core::observation::dial as core;
 use sonde_core::observation::{Call, Failure, Phase, Reason, Timing};
 use sonde_core::target::Target;
@@ -131,7 +132,7 @@ fn is_token(byte: u8) -> bool {
 fn failed(timing: Timing, failure: Failure) -> core::HttpExchange {
     core::HttpExchange {
         timing,
-        connection: core::Connection::default(),
+        connection: Connection::default(),
         phases: core::HttpPhases::default(),
         session: None,
         tunnel: None,

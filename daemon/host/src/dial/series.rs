@@ -5,11 +5,11 @@ use std::time::Duration;
 use sonde_core::observation::dial as core;
 use sonde_core::observation::{Call, Failure, Phase, Reason, Timing};
 
-use super::{micros32, tcp};
+use super::tcp;
 use crate::bindings::sonde::check::dial as wit;
 use crate::call::{Answered, Caller, HostCall};
 use crate::run::Run;
-use crate::types::{self, micros};
+use crate::types::{self, micros, micros32};
 
 /// Attempts of one series.
 const MOST_ATTEMPTS: u32 = 10_000;

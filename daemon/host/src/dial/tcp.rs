@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sonde_core::observation::connection::Connection;
 use sonde_core::observation::dial as core;
 use sonde_core::observation::{Call, Failure, Phase, Reason, Timing};
 
@@ -84,7 +85,7 @@ fn user_timeout(micros: u64) -> Result<Duration, String> {
 }
 
 fn failed(timing: Timing, failure: Failure) -> core::TcpDial {
-    core::TcpDial { timing, connection: core::Connection::default(), outcome: Err(failure), deltas: None }
+    core::TcpDial { timing, connection: Connection::default(), outcome: Err(failure), deltas: None }
 }
 
 impl HostCall for core::TcpRequest {
@@ -128,23 +129,6 @@ impl From<wit::Closing> for core::Closing {
             wit::Closing::Fin => Self::Fin,
             wit::Closing::Rst => Self::Rst,
         }
-    }
-}
-
-impl From<core::Stamp> for wit::Stamp {
-    fn from(stamp: core::Stamp) -> Self {
-        match stamp {
-            core::Stamp::None => Self::None,
-            core::Stamp::AtOnce => Self::AtOnce,
-            core::Stamp::Stopwatch => Self::Stopwatch,
-            core::Stamp::Waiter => Self::Waiter,
-        }
-    }
-}
-
-impl From<core::PhaseInfo> for wit::PhaseInfo {
-    fn from(phase: core::PhaseInfo) -> Self {
-        Self { phase: phase.phase.into(), at_us: types::micros(phase.at), info: phase.info.into() }
     }
 }
 

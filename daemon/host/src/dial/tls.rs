@@ -1,9 +1,8 @@
 //! `dial.tls`.
 
-mod records;
-
 use std::time::Duration;
 
+use sonde_core::observation::connection::Connection;
 use sonde_core::observation::dial as core;
 use sonde_core::observation::{Call, Failure, Phase, Reason, Timing};
 
@@ -72,7 +71,7 @@ fn parsed(request: &wit::TlsRequest, longest: Duration) -> Result<core::TlsReque
 fn failed(timing: Timing, failure: Failure) -> core::TlsDial {
     core::TlsDial {
         timing,
-        connection: core::Connection::default(),
+        connection: Connection::default(),
         starttls: None,
         handshake: None,
         session: None,
@@ -112,5 +111,32 @@ impl HostCall for core::TlsRequest {
 
     fn is_alone(&self) -> bool {
         self.deltas
+    }
+}
+
+impl From<wit::KeyShare> for core::KeyShare {
+    fn from(share: wit::KeyShare) -> Self {
+        match share {
+            wit::KeyShare::PostQuantum => Self::PostQuantum,
+            wit::KeyShare::Classical => Self::Classical,
+        }
+    }
+}
+
+impl From<wit::Starttls> for core::Starttls {
+    fn from(protocol: wit::Starttls) -> Self {
+        match protocol {
+            wit::Starttls::Postgres => Self::Postgres,
+            wit::Starttls::Mysql => Self::Mysql,
+            wit::Starttls::Smtp => Self::Smtp,
+            wit::Starttls::Imap => Self::Imap,
+            wit::Starttls::Ldap => Self::Ldap,
+        }
+    }
+}
+
+impl From<core::StarttlsExchange> for wit::StarttlsExchange {
+    fn from(exchange: core::StarttlsExchange) -> Self {
+        Self { timing: exchange.timing.into(), agreed: exchange.agreed, said: exchange.said }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sonde_core::observation::connection::Connection;
 use sonde_core::observation::dial as core;
 use sonde_core::observation::{Call, Failure, Phase, Reason, Timing};
 
@@ -61,7 +62,7 @@ fn parsed(request: &wit::TlsHelloRequest, longest: Duration) -> Result<core::Tls
 fn failed(timing: Timing, failure: Failure) -> core::TlsHelloDial {
     core::TlsHelloDial {
         timing,
-        connection: core::Connection::default(),
+        connection: Connection::default(),
         starttls: None,
         handshake: None,
         chosen: None,

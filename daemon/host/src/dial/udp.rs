@@ -5,9 +5,9 @@ use std::time::Duration;
 use sonde_core::observation::dial::udp as core;
 use sonde_core::observation::{Call, Failure, Phase, Reason, Timing};
 
-use super::echo::{self, PAYLOAD_BYTES};
 use crate::bindings::sonde::check::dial as wit;
 use crate::call::{Answered, Caller, HostCall};
+use crate::messages::{self, PAYLOAD_BYTES};
 use crate::run::Run;
 use crate::types;
 
@@ -60,8 +60,8 @@ fn parsed(request: wit::UdpRequest, longest: Duration) -> Result<core::UdpReques
         remote: types::remote(&request.remote)?,
         payload: request.payload,
         size_bytes: request.size_bytes,
-        count: echo::count(request.count)?,
-        interval: echo::interval(request.interval_us, longest)?,
+        count: messages::count(request.count)?,
+        interval: messages::interval(request.interval_us, longest)?,
         timeout: types::timeout(request.timeout_us, longest)?,
         deltas: request.deltas,
     })

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use socket2::{SockRef, Socket};
-use sonde_core::observation::dial::{Connection, PhaseInfo, Stamp};
+use sonde_core::observation::connection::{Connection, PhaseInfo, Stamp};
 use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
 use tokio::io::Interest;
 use tokio::net::TcpStream;

@@ -13,8 +13,9 @@ mod tunnel;
 
 use std::time::Duration;
 
+use sonde_core::observation::connection::{Connection, TlsSession};
 use sonde_core::observation::dial::{
-    Connection, Http2Facts, HttpExchange, HttpPhases, HttpProtocol, HttpRequest, HttpResponse, HttpSequel, TlsSession,
+    Http2Facts, HttpExchange, HttpPhases, HttpProtocol, HttpRequest, HttpResponse, HttpSequel,
 };
 use sonde_core::observation::{Failure, Phase, Reason, Timing};
 use tokio::io::{AsyncRead, AsyncWrite};

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
-use sonde_core::observation::dial::TcpInfo;
+use sonde_core::observation::connection::TcpInfo;
 
 use crate::sockets::state_name;
 use crate::tcp_info::TcpInfoFields;

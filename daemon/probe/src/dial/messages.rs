@@ -12,7 +12,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-pub(super) use self::tally::Tally;
+pub(crate) use self::tally::Tally;
 use crate::attempt::Attempt;
 use crate::error_queue::Queued;
 use crate::stamp::Sent;
@@ -26,7 +26,7 @@ const COPIES_LEAST: Duration = Duration::from_millis(5);
 const COPIES_MOST: Duration = Duration::from_millis(100);
 
 /// How messages are sent and told apart.
-pub(super) trait Line {
+pub(crate) trait Line {
     /// The socket.
     fn socket(&self) -> &AsyncFd<Socket>;
 
@@ -44,7 +44,7 @@ pub(super) trait Line {
 
 /// What has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Came {
+pub(crate) enum Came {
     /// An answer to a message, with the stamp of the kernel.
     Answer { sequence: u16, intact: bool, stamp: Option<Duration> },
     /// An answer, but not known to which of several.
@@ -58,7 +58,7 @@ pub(super) enum Came {
 }
 
 /// Sends `count` messages `interval` apart, or as many as can still be answered, and waits for what comes back.
-pub(super) async fn run(
+pub(crate) async fn run(
     line: &(impl Line + Sync),
     attempt: &Attempt,
     mut count: u16,

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use sonde_core::observation::connection::Connection;
 use sonde_core::observation::dial::{
-    Closing, Connection, MOST_FAILURE_GROUPS, SeriesRequest, TcpAttempt, TcpFailureGroup, TcpSeries,
+    Closing, MOST_FAILURE_GROUPS, SeriesRequest, TcpAttempt, TcpFailureGroup, TcpSeries,
 };
 use sonde_core::observation::{Failure, IcmpError, Phase, Reason};
 use tokio::time::{Instant, sleep_until};

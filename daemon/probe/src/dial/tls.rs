@@ -14,7 +14,8 @@ mod starttls;
 mod verify;
 
 use sonde_core::observation::Phase;
-use sonde_core::observation::dial::{Connection, TlsDial, TlsRequest};
+use sonde_core::observation::connection::Connection;
+use sonde_core::observation::dial::{TlsDial, TlsRequest};
 use tokio::io::AsyncWriteExt;
 
 pub(crate) use self::fault::of as fault_of;

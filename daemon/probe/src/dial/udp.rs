@@ -78,7 +78,7 @@ pub async fn udp(vantage: &Vantage, clock: &RunClock, request: &UdpRequest) -> U
 }
 
 /// A connected socket with its error queue and stamps.
-pub(super) fn open(vantage: &Vantage, remote: Endpoint) -> Result<Socket, Fault> {
+pub(crate) fn open(vantage: &Vantage, remote: Endpoint) -> Result<Socket, Fault> {
     let remote = target(remote)?;
     let opened = vantage.within(move || raw(remote));
     opened.map_err(|error| Fault::os(Phase::Socket, "enter the vantage", &error))?

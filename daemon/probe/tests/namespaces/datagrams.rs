@@ -3,8 +3,8 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use sonde_core::observation::dial::path::{Echo, EchoRequest};
 use sonde_core::observation::dial::udp::{UdpDial, UdpRequest};
+use sonde_core::observation::path::{Echo, EchoRequest};
 use sonde_core::observation::{Endpoint, Reason};
 use sonde_probe::vantage::Vantage;
 
@@ -19,7 +19,7 @@ async fn echo(vantage: &Vantage, address: &str, count: u16) -> Echo {
         payload_bytes: 56,
         timeout: LONG,
     };
-    sonde_probe::dial::echo(vantage, &clock(), &request).await
+    sonde_probe::path::echo(vantage, &clock(), &request).await
 }
 
 fn numbered(remote: Endpoint, count: u16) -> UdpRequest {

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use sonde_core::observation::Endpoint;
-use sonde_core::observation::dial::{Closing, Connection, Stamp, TcpRequest};
+use sonde_core::observation::connection::{Connection, Stamp};
+use sonde_core::observation::dial::{Closing, TcpRequest};
 use sonde_probe::clock::RunClock;
 use sonde_probe::dial;
 use tokio::task::JoinSet;

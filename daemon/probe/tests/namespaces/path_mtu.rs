@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use sonde_core::observation::dial::path::{MtuConclusion, MtuMethod, PathMtu, PathMtuRequest, RungOutcome};
+use sonde_core::observation::path::{MtuConclusion, MtuMethod, PathMtu, PathMtuRequest, RungOutcome};
 use sonde_core::observation::{Endpoint, Reason};
 use sonde_probe::vantage::Vantage;
 
@@ -12,7 +12,7 @@ use crate::lab::{clock, need_root};
 
 async fn path_mtu(vantage: &Vantage, remote: Endpoint) -> PathMtu {
     let request = PathMtuRequest { remote, sizes: vec![], attempts: 2, tcp: true, timeout: LONG };
-    sonde_probe::dial::path_mtu(vantage, &clock(), &request).await
+    sonde_probe::path::path_mtu(vantage, &clock(), &request).await
 }
 
 /// No router says "too big", in either family.
@@ -134,7 +134,7 @@ async fn what_the_own_link_refuses_is_named_by_the_link_and_not_by_what_a_router
     chain.narrow(1500);
     let request =
         PathMtuRequest { remote: at(SERVER[0], 443), sizes: vec![576, 2000], attempts: 2, tcp: false, timeout: LONG };
-    let found = sonde_probe::dial::path_mtu(&vantage, &clock(), &request).await;
+    let found = sonde_probe::path::path_mtu(&vantage, &clock(), &request).await;
     assert_eq!(found.route_mtu, Some(1337), "the kernel remembers: {found:#?}");
     assert_eq!(found.rungs[1].outcome, RungOutcome::TooBigHere(Some(1500)), "{found:#?}");
     assert_eq!((found.conclusion, found.mtu), (MtuConclusion::Measured, Some(1500)), "{found:#?}");

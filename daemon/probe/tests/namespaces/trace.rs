@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sonde_core::observation::dial::path::{Hop, ProbeAnswer, Trace, TraceRequest, TraceTransport};
+use sonde_core::observation::path::{Hop, ProbeAnswer, Trace, TraceRequest, TraceTransport};
 use sonde_core::observation::{Endpoint, Reason};
 use sonde_probe::vantage::Vantage;
 
@@ -15,7 +15,7 @@ fn request(remote: Endpoint, transport: TraceTransport) -> TraceRequest {
 }
 
 async fn trace(vantage: &Vantage, remote: Endpoint, transport: TraceTransport) -> Trace {
-    sonde_probe::dial::trace(vantage, &clock(), &request(remote, transport)).await
+    sonde_probe::path::trace(vantage, &clock(), &request(remote, transport)).await
 }
 
 /// Who answered at each TTL; "answered", "reset" or "silent" where nobody sent an ICMP error.

@@ -8,7 +8,8 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-use sonde_core::observation::dial::{BodyEnd, BodyFraming, HttpExchange, HttpProtocol, HttpRequest, Verification};
+use sonde_core::observation::connection::Verification;
+use sonde_core::observation::dial::{BodyEnd, BodyFraming, HttpExchange, HttpProtocol, HttpRequest};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::dial;
 

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use sonde_core::observation::dial::{HttpRequest, Keepalive, SeriesRequest, Stamp, TcpDial, TcpRequest};
+use sonde_core::observation::connection::Stamp;
+use sonde_core::observation::dial::{HttpRequest, Keepalive, SeriesRequest, TcpDial, TcpRequest};
 use sonde_core::observation::dns::{Query, StrayKind, Transport};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::clock::RunClock;

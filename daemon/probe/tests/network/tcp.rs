@@ -5,7 +5,8 @@ use std::net::{IpAddr, TcpListener};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use sonde_core::observation::dial::{Closing, Keepalive, SeriesRequest, Stamp, TcpDial, TcpRequest};
+use sonde_core::observation::connection::Stamp;
+use sonde_core::observation::dial::{Closing, Keepalive, SeriesRequest, TcpDial, TcpRequest};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::dial;
 

@@ -9,7 +9,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
-use sonde_core::observation::dial::{KeyShare, TlsDial, TlsRequest, Verification};
+use sonde_core::observation::connection::Verification;
+use sonde_core::observation::dial::{KeyShare, TlsDial, TlsRequest};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use sonde_probe::dial;
 

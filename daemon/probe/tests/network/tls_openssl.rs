@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use sonde_core::observation::dial::{KeyShare, TlsHelloDial, TlsHelloRequest, TlsRequest, TlsVersion, Verification};
+use sonde_core::observation::connection::Verification;
+use sonde_core::observation::dial::{KeyShare, TlsHelloDial, TlsHelloRequest, TlsRequest, TlsVersion};
 use sonde_core::observation::{Endpoint, Reason};
 use sonde_probe::dial;
 

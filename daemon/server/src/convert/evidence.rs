@@ -4,7 +4,7 @@ use sonde_core::observation::{Call, Observation};
 use sonde_proto::v1;
 use sonde_proto::v1::evidence::Call as Message;
 
-use super::{dial, dns, duration, failure, history, sockets, system, timestamp};
+use super::{dial, dns, duration, failure, history, path, sockets, system, timestamp};
 
 /// The evidence that a client sees. A call that failed before there was an answer shows what was asked.
 pub(crate) fn evidence(observation: &Observation) -> v1::Evidence {
@@ -31,10 +31,10 @@ fn call(call: &Call) -> Message {
         Call::DialTls { request, answer } => Message::TlsDial(dial::tls(request, answer)),
         Call::DialTlsHello { request, answer } => Message::TlsHelloDial(dial::hello(request, answer)),
         Call::DialHttp { request, answer } => Message::HttpExchange(dial::http(request, answer)),
-        Call::DialTrace { request, answer } => Message::Trace(dial::trace(request, answer)),
-        Call::DialPathMtu { request, answer } => Message::PathMtu(dial::path_mtu(request, answer)),
-        Call::DialEcho { request, answer } => Message::Echo(dial::echo(request, answer)),
         Call::DialUdp { request, answer } => Message::UdpDial(dial::udp(request, answer)),
+        Call::Trace { request, answer } => Message::Trace(path::trace(request, answer)),
+        Call::PathMtu { request, answer } => Message::PathMtu(path::path_mtu(request, answer)),
+        Call::Echo { request, answer } => Message::Echo(path::echo(request, answer)),
         Call::Listeners { port, answer } => {
             Message::Listeners(sockets::listeners(*port, answer.as_deref().unwrap_or_default()))
         }
@@ -88,7 +88,8 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::time::Duration;
 
-    use sonde_core::observation::dial::{Connection, TcpDial, TcpRequest};
+    use sonde_core::observation::connection::Connection;
+    use sonde_core::observation::dial::{TcpDial, TcpRequest};
     use sonde_core::observation::{Endpoint, EvidenceId, Failure, Phase, Reason, Timing};
     use sonde_proto::json;
 

@@ -1,4 +1,4 @@
-//! What every interface shares: failures, endpoints, timings, counters.
+//! What every interface shares: failures, endpoints, timings, counters, replies.
 
 use sonde_core::observation as core;
 use sonde_proto::v1;
@@ -61,6 +61,19 @@ pub(super) fn icmp(icmp: &core::IcmpError) -> v1::IcmpError {
         code: icmp.code.into(),
         mtu_bytes: icmp.mtu.unwrap_or_default(),
     }
+}
+
+pub(super) fn round_trips(trips: core::RoundTrips) -> v1::RoundTrips {
+    v1::RoundTrips {
+        min: Some(duration(trips.min)),
+        median: Some(duration(trips.median)),
+        max: Some(duration(trips.max)),
+        jitter: Some(duration(trips.jitter)),
+    }
+}
+
+pub(super) fn reply(reply: &core::Reply) -> v1::Reply {
+    v1::Reply { sequence: reply.sequence.into(), rtt: Some(duration(reply.rtt)) }
 }
 
 /// What completes the error type.

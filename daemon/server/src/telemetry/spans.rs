@@ -6,6 +6,7 @@
 mod dial;
 mod dns;
 mod facts;
+mod path;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use sonde_core::observation::{Call, CounterDeltas, Endpoint, Failure, Observation, Timing};
+use sonde_core::observation::{Call, CounterDeltas, Endpoint, Failure, Observation, RoundTrips, Timing};
 
 /// A span to be exported.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,10 +91,10 @@ pub(super) fn of_call(
         Call::DialTls { request, answer } => dial::tls(own, request, answer, &mut phases),
         Call::DialTlsHello { request, answer } => dial::hello(own, request, answer, &mut phases),
         Call::DialHttp { request, answer } => dial::http(own, request, answer, &mut phases),
-        Call::DialTrace { request, answer } => dial::trace(own, request, answer, &phases),
-        Call::DialPathMtu { request, answer } => dial::path_mtu(own, request, answer, &phases),
-        Call::DialEcho { request, answer } => dial::echo(own, request, answer),
         Call::DialUdp { request, answer } => dial::udp(own, request, answer),
+        Call::Trace { request, answer } => path::trace(own, request, answer, &phases),
+        Call::PathMtu { request, answer } => path::path_mtu(own, request, answer, &phases),
+        Call::Echo { request, answer } => path::echo(own, request, answer),
         call => facts::of(own, call),
     };
     let mut spans = vec![own];
@@ -123,6 +124,14 @@ impl Phases<'_> {
             error: None,
         }
     }
+}
+
+/// Messages that were sent and answered.
+fn replies(sent: u32, received: u32, trips: Option<RoundTrips>) -> Vec<KeyValue> {
+    let mut attributes =
+        vec![KeyValue::new("sonde.sent", i64::from(sent)), KeyValue::new("sonde.received", i64::from(received))];
+    attributes.extend(trips.map(|trips| KeyValue::new("sonde.rtt.median_us", micros(trips.median))));
+    attributes
 }
 
 /// The wall clock at an offset since the run's begin.

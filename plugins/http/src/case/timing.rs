@@ -1,6 +1,7 @@
 //! How long an exchange took, and whether the network had a part in it.
 
-use sonde_sdk::dial::{Connection, HttpExchange};
+use sonde_sdk::connection::Connection;
+use sonde_sdk::dial::HttpExchange;
 
 /// The server took long to begin its answer, and the network had no part in it.
 pub(crate) fn slow(exchange: &HttpExchange) -> bool {

@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use sonde_sdk::dial::{HttpExchange, MtuConclusion, PathMtuResult, TlsDial, TlsSession, Verification};
+use sonde_sdk::connection::{TlsSession, Verification};
+use sonde_sdk::dial::{HttpExchange, TlsDial};
+use sonde_sdk::path::{MtuConclusion, PathMtuResult};
 use sonde_sdk::system::ProxiesAnswer;
 use sonde_sdk::testkit;
 use sonde_sdk::types::{Endpoint, Phase, Property, Reason};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sonde_sdk::dial::{Connection, HttpExchange};
+use sonde_sdk::connection::Connection;
+use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::Failure;

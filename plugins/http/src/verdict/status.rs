@@ -1,7 +1,8 @@
 //! The server answered: what its status says, and whether it says so every time.
 
 use sonde_sdk::check::Outcome;
-use sonde_sdk::dial::{HttpExchange, Verification};
+use sonde_sdk::connection::Verification;
+use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::Measure;

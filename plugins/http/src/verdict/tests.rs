@@ -6,7 +6,7 @@ mod body;
 mod vanishing;
 
 use sonde_sdk::check::Conclusion;
-use sonde_sdk::dial::Verification;
+use sonde_sdk::connection::Verification;
 use sonde_sdk::report::{Stance, Strength};
 use sonde_sdk::testkit::{self, is_proven, refuted, supported};
 use sonde_sdk::types::{Phase, Reason};

@@ -1,8 +1,10 @@
 //! Packets that vanish on the way, told by their size and direction: all of them, the large ones to the server, or the large
 //! ones from it.
 
-use sonde_sdk::dial::{Connection, HttpExchange, MtuConclusion, MtuMethod};
+use sonde_sdk::connection::Connection;
+use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::path::{MtuConclusion, MtuMethod};
 use sonde_sdk::report::Finding;
 
 use super::silence::{acknowledged, waits};

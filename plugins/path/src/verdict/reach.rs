@@ -1,7 +1,7 @@
 //! Whether the packets come to the port, and what stops them.
 
-use sonde_sdk::dial::{Hop, ProbeAnswer};
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::path::{Hop, ProbeAnswer};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{Failure, IcmpError, Measure};
 

@@ -1,5 +1,5 @@
 use sonde_sdk::check::Conclusion;
-use sonde_sdk::dial::{Hop, MtuConclusion, ProbeAnswer};
+use sonde_sdk::path::{Hop, MtuConclusion, ProbeAnswer};
 use sonde_sdk::report::Strength;
 use sonde_sdk::testkit::{
     echo_result, exceeded, failure, hop, icmp, is_proven, path_mtu_result, silent_hop, supported, trace_result,

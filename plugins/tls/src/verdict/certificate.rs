@@ -1,6 +1,7 @@
 //! The handshake completed; the certificate is what is wrong.
 
-use sonde_sdk::dial::{Certificate, TlsDial, TlsSession, Verification};
+use sonde_sdk::connection::{Certificate, TlsSession, Verification};
+use sonde_sdk::dial::TlsDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{Endpoint, Measure};

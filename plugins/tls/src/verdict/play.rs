@@ -1,6 +1,8 @@
 //! Plays a whole run against a modelled server: the plan tries, the model answers, the verdict judges. For tests only.
 
-use sonde_sdk::dial::{Certificate, HttpExchange, MtuConclusion, PathMtuResult, TlsDial, TlsHelloDial, Verification};
+use sonde_sdk::connection::{Certificate, Verification};
+use sonde_sdk::dial::{HttpExchange, TlsDial, TlsHelloDial};
+use sonde_sdk::path::{MtuConclusion, PathMtuResult};
 use sonde_sdk::system::{ClockAnswer, ClockState};
 use sonde_sdk::testkit;
 use sonde_sdk::types::{Endpoint, Phase, Property, Reason};

@@ -1,6 +1,7 @@
 //! A hello that spans packets fails where one of a single packet passes.
 
-use sonde_sdk::dial::{Connection, TlsDial};
+use sonde_sdk::connection::Connection;
+use sonde_sdk::dial::TlsDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::Endpoint;

@@ -1,6 +1,7 @@
 //! The hello is sent and nothing comes back: the server, a path that loses by size or everything, or one that reads the name.
 
-use sonde_sdk::dial::{Connection, HttpExchange, TlsDial};
+use sonde_sdk::connection::Connection;
+use sonde_sdk::dial::{HttpExchange, TlsDial};
 use sonde_sdk::finding::{Draft, refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{Endpoint, Phase, Reason};

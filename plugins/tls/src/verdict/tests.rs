@@ -8,7 +8,8 @@ mod plaintext;
 mod silence;
 
 use sonde_sdk::check::Conclusion;
-use sonde_sdk::dial::{TlsDial, Verification};
+use sonde_sdk::connection::Verification;
+use sonde_sdk::dial::TlsDial;
 use sonde_sdk::report::{Stance, Strength};
 use sonde_sdk::testkit::{self, is_proven, refuted, supported};
 use sonde_sdk::types::Reason;

@@ -1,7 +1,8 @@
 //! The issuer is not known here: an authority that is not trusted, an intermediate left out, or something in between that makes
 //! certificates of its own.
 
-use sonde_sdk::dial::{Certificate, TlsDial, TlsSession, Verification};
+use sonde_sdk::connection::{Certificate, TlsSession, Verification};
+use sonde_sdk::dial::TlsDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::Endpoint;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{CounterDeltas, Endpoint, Failure, Timing};
-use super::{Connection, TlsSession};
+use crate::observation::connection::{Connection, TlsSession};
+use crate::observation::{CounterDeltas, Endpoint, Failure, Timing};
 
 /// A header field or other named text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

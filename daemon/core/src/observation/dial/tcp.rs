@@ -1,12 +1,11 @@
-//! What is asked of one TCP dial, and what its figures mean.
+//! What is asked of one TCP dial.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::TcpInfo;
-use crate::observation::{Endpoint, Phase};
+use crate::observation::Endpoint;
 
 /// `dial.tcp`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,29 +69,4 @@ pub enum Closing {
     Fin,
     /// Nothing stays.
     Rst,
-}
-
-/// Who read the clock at the end of a handshake.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stamp {
-    /// There was no handshake.
-    #[default]
-    None,
-    /// The thread that called connect(2): the outcome stood when that returned.
-    AtOnce,
-    /// A thread that waits for nothing else.
-    Stopwatch,
-    /// The waiting task: at the deadline, or with the scheduler's delay in the figure.
-    Waiter,
-}
-
-/// What the kernel said of the connection when a phase had ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PhaseInfo {
-    /// The phase.
-    pub phase: Phase,
-    /// Since the run began.
-    pub at: Duration,
-    /// What it said.
-    pub info: TcpInfo,
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::path::{Reply, RoundTrips};
-use crate::observation::{CounterDeltas, Endpoint, Failure, IcmpError, Timing};
+use crate::observation::{CounterDeltas, Endpoint, Failure, IcmpError, Reply, RoundTrips, Timing};
 
 /// `dial.udp`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

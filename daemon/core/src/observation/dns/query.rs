@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::observation::dial::TlsSession;
+use crate::observation::connection::TlsSession;
 use crate::observation::{CounterDeltas, Endpoint, Failure, IcmpError, Timing};
 
 /// How a query travels.

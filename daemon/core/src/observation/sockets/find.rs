@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FlowProtocol, Process, SocketFilter};
 use crate::observation::Endpoint;
-use crate::observation::dial::TcpInfo;
+use crate::observation::connection::TcpInfo;
 
 /// `sockets.find`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

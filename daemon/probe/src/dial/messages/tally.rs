@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use sonde_core::observation::dial::path::{Reply, RoundTrips};
+use sonde_core::observation::{Reply, RoundTrips};
 
 use super::Came;
 use crate::clock::RunClock;
@@ -12,7 +12,7 @@ use crate::stamp::Sent;
 
 /// The account of one series.
 #[derive(Debug, Default)]
-pub(in crate::dial) struct Tally {
+pub(crate) struct Tally {
     /// By sequence number: when it was sent, and whether it was answered.
     messages: Vec<Option<(Sent, bool)>>,
     replies: Vec<Reply>,
@@ -76,47 +76,47 @@ impl Tally {
     }
 
     /// Messages that left.
-    pub(in crate::dial) fn left(&self) -> u32 {
+    pub(crate) fn left(&self) -> u32 {
         number(self.messages.iter().flatten().count())
     }
 
     /// Messages that this host did not let out.
-    pub(in crate::dial) fn kept(&self) -> u32 {
+    pub(crate) fn kept(&self) -> u32 {
         self.unsent
     }
 
     /// Why the first of them was not.
-    pub(in crate::dial) fn first_unsent(&self) -> Option<&io::Error> {
+    pub(crate) fn first_unsent(&self) -> Option<&io::Error> {
         self.first_unsent.as_ref()
     }
 
     /// Messages that were answered.
-    pub(in crate::dial) fn received(&self) -> u32 {
+    pub(crate) fn received(&self) -> u32 {
         number(self.replies.len()) + self.unnumbered
     }
 
     /// Further answers to one message.
-    pub(in crate::dial) fn duplicates(&self) -> u32 {
+    pub(crate) fn duplicates(&self) -> u32 {
         self.duplicates
     }
 
     /// Answers that came after one to a later message.
-    pub(in crate::dial) fn reordered(&self) -> u32 {
+    pub(crate) fn reordered(&self) -> u32 {
         self.reordered
     }
 
     /// Answers with other bytes than were sent.
-    pub(in crate::dial) fn corrupted(&self) -> u32 {
+    pub(crate) fn corrupted(&self) -> u32 {
         self.corrupted
     }
 
     /// ICMP errors that came.
-    pub(in crate::dial) fn icmp_errors(&self) -> u32 {
+    pub(crate) fn icmp_errors(&self) -> u32 {
         self.errors
     }
 
     /// The last of them.
-    pub(in crate::dial) fn last_error(&self) -> Option<&Queued> {
+    pub(crate) fn last_error(&self) -> Option<&Queued> {
         self.last_error.as_ref()
     }
 
@@ -126,13 +126,13 @@ impl Tally {
     }
 
     /// The spread of the round trips.
-    pub(in crate::dial) fn round_trips(&self) -> Option<RoundTrips> {
+    pub(crate) fn round_trips(&self) -> Option<RoundTrips> {
         let trips: Vec<Duration> = self.replies.iter().map(|reply| reply.rtt).collect();
         RoundTrips::of(&trips)
     }
 
     /// In the order they came.
-    pub(in crate::dial) fn into_replies(self) -> Vec<Reply> {
+    pub(crate) fn into_replies(self) -> Vec<Reply> {
         self.replies
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use data_encoding::HEXLOWER;
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
-use sonde_core::observation::dial::Certificate;
+use sonde_core::observation::connection::Certificate;
 use x509_parser::error::X509Error;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension, X509Extension};
 use x509_parser::objects::{oid_registry, oid2abbrev, oid2sn};

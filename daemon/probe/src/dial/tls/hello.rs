@@ -5,7 +5,8 @@ mod wire;
 
 use std::sync::Arc;
 
-use sonde_core::observation::dial::{Connection, ServerHello, StarttlsExchange, TlsHelloDial, TlsHelloRequest};
+use sonde_core::observation::connection::Connection;
+use sonde_core::observation::dial::{ServerHello, StarttlsExchange, TlsHelloDial, TlsHelloRequest};
 use sonde_core::observation::{Failure, Phase, Reason, Timing};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use der::{Decode, Encode};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use sonde_core::observation::dial::{OcspStaple, OcspStatus};
+use sonde_core::observation::connection::{OcspStaple, OcspStatus};
 use x509_ocsp::{BasicOcspResponse, CertStatus, OcspGeneralizedTime, OcspResponse, OcspResponseStatus, SingleResponse};
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 use x509_parser::verify::verify_signature;

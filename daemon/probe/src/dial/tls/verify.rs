@@ -17,7 +17,8 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
-use sonde_core::observation::dial::{KeyShare, OcspStaple, OcspStatus, Verification, VerificationProblem};
+use sonde_core::observation::connection::{OcspStaple, OcspStatus, Verification, VerificationProblem};
+use sonde_core::observation::dial::KeyShare;
 
 use super::certificate::{Link, Servers};
 use super::{provider, roots, staple};

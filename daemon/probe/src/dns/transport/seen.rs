@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sonde_core::observation::dial::TlsSession;
+use sonde_core::observation::connection::TlsSession;
 use sonde_core::observation::dns::{Answer, Exchange, QueryPhases, Stray, StrayKind};
 use sonde_core::observation::{CounterDeltas, Endpoint, Failure, IcmpError, Timing};
 

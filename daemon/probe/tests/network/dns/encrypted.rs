@@ -12,7 +12,7 @@ use http::{Method, Request, Response};
 use quinn::crypto::rustls::QuicServerConfig;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
-use sonde_core::observation::dial::Verification;
+use sonde_core::observation::connection::Verification;
 use sonde_core::observation::dns::{Exchange, HttpMethod, Query, Transport};
 use sonde_core::observation::{Endpoint, Phase, Reason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

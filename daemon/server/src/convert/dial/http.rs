@@ -3,7 +3,7 @@
 use sonde_core::observation::dial as core;
 use sonde_proto::v1;
 
-use super::{connection, session};
+use crate::convert::connection::{connection, session};
 use crate::convert::failure::{deltas, endpoint, failure, timing};
 use crate::convert::{address, duration};
 

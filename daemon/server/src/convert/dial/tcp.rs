@@ -3,12 +3,13 @@
 use sonde_core::observation::dial as core;
 use sonde_proto::v1;
 
-use super::super::failure::{deltas, endpoint, failure, phase};
-use super::super::{address, duration};
+use crate::convert::connection::connection;
+use crate::convert::failure::{deltas, endpoint, failure};
+use crate::convert::{address, duration};
 
 pub(crate) fn tcp(request: &core::TcpRequest, dial: &core::TcpDial) -> v1::TcpDial {
     v1::TcpDial {
-        connection: Some(super::connection(&dial.connection)),
+        connection: Some(connection(&dial.connection)),
         deltas: dial.deltas.as_ref().map(deltas),
         ..asked(request)
     }
@@ -27,23 +28,6 @@ pub(crate) fn series(request: &core::SeriesRequest, series: &core::TcpSeries) ->
         spread: series.spread.map(spread),
         failures: series.failures.iter().map(group).collect(),
         deltas: series.deltas.as_ref().map(deltas),
-    }
-}
-
-pub(super) fn stamp(stamp: core::Stamp) -> v1::Stamp {
-    match stamp {
-        core::Stamp::None => v1::Stamp::Unspecified,
-        core::Stamp::AtOnce => v1::Stamp::AtOnce,
-        core::Stamp::Stopwatch => v1::Stamp::Stopwatch,
-        core::Stamp::Waiter => v1::Stamp::Waiter,
-    }
-}
-
-pub(super) fn phase_info(info: &core::PhaseInfo) -> v1::PhaseInfo {
-    v1::PhaseInfo {
-        phase: phase(info.phase).into(),
-        at: Some(duration(info.at)),
-        info: Some(super::tcp_info(&info.info)),
     }
 }
 

@@ -3,9 +3,8 @@
 use sonde_core::observation::dial::udp as core;
 use sonde_proto::v1;
 
-use super::path::{reply, round_trips};
 use crate::convert::duration;
-use crate::convert::failure::{deltas, endpoint, icmp};
+use crate::convert::failure::{deltas, endpoint, icmp, reply, round_trips};
 
 pub(in crate::convert) fn udp(request: &core::UdpRequest, dial: &core::UdpDial) -> v1::UdpDial {
     let size = request.payload.as_ref().map_or(usize::from(request.size_bytes), Vec::len);

@@ -3,7 +3,7 @@
 use sonde_core::observation::dns as core;
 use sonde_proto::v1;
 
-use super::super::dial::session;
+use super::super::connection::session;
 use super::super::duration;
 use super::super::failure::{deltas, endpoint, icmp, timing};
 use super::answer::{answer, client_subnet, cookie, flags, option};

@@ -4,7 +4,7 @@ use sonde_core::observation::sockets as core;
 use sonde_proto::v1;
 
 use super::{process, protocols};
-use crate::convert::dial::tcp_info;
+use crate::convert::connection::tcp_info;
 use crate::convert::{address, duration};
 
 pub(in crate::convert) fn search(request: &core::FindRequest, found: Option<&core::Found>) -> v1::SocketSearch {

@@ -1,18 +1,18 @@
 //! Dials as spans: a TCP dial is one, a TLS dial and an HTTP exchange have their phases as children.
 
 mod http;
-mod path;
 mod tcp;
 mod tls;
+mod udp;
 
 use opentelemetry::KeyValue;
-use sonde_core::observation::dial::Connection;
+use sonde_core::observation::connection::Connection;
 use sonde_core::observation::{Endpoint, Failure, Phase, Timing};
 
 pub(super) use self::http::http;
-pub(super) use self::path::{echo, path_mtu, trace, udp};
 pub(super) use self::tcp::{series, tcp};
 pub(super) use self::tls::{handshake, hello, tls};
+pub(super) use self::udp::udp;
 use super::{Phases, Plan, micros, peer};
 
 fn connect(

@@ -99,10 +99,10 @@ pub(super) fn of(mut own: Plan, call: &Call) -> Plan {
         | Call::DialTls { .. }
         | Call::DialTlsHello { .. }
         | Call::DialHttp { .. }
-        | Call::DialTrace { .. }
-        | Call::DialPathMtu { .. }
-        | Call::DialEcho { .. }
-        | Call::DialUdp { .. } => "host call".into(),
+        | Call::DialUdp { .. }
+        | Call::Trace { .. }
+        | Call::PathMtu { .. }
+        | Call::Echo { .. } => "host call".into(),
     };
     match call.failure() {
         Some(failure) => own.failed_by(failure),

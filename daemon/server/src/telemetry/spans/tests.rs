@@ -2,9 +2,10 @@ mod dns;
 
 use std::net::Ipv4Addr;
 
+use sonde_core::observation::connection::{Connection, TlsSession, Verification};
 use sonde_core::observation::dial::{
-    BodyEnd, BodyFraming, Connection, HttpExchange, HttpPhases, HttpProtocol, HttpRequest, HttpResponse, KeyShare,
-    TlsDial, TlsRequest, TlsSession, Verification,
+    BodyEnd, BodyFraming, HttpExchange, HttpPhases, HttpProtocol, HttpRequest, HttpResponse, KeyShare, TlsDial,
+    TlsRequest,
 };
 use sonde_core::observation::{EvidenceId, Phase, Reason};
 

@@ -69,7 +69,7 @@ fn time_exceeded_on_a_way_whose_hops_repeat_is_a_loop() {
 fn time_exceeded_on_a_way_without_repetition_is_no_loop() {
     assert_undecided(&judge(&seen(vec![aged()])));
     let mut path = aged();
-    let hops = [testkit::exceeded(1, "198.51.100.1"), testkit::hop(2, &sonde_sdk::dial::ProbeAnswer::Answered)];
+    let hops = [testkit::exceeded(1, "198.51.100.1"), testkit::hop(2, &sonde_sdk::path::ProbeAnswer::Answered)];
     path.trace = Some(testkit::trace_result(9, hops.to_vec()));
     assert_undecided(&judge(&seen(vec![path])));
 }

@@ -31,7 +31,7 @@ fn the_last_router_that_lets_the_syn_pass_is_named_and_cited() {
 #[test]
 fn a_trace_that_came_to_an_end_names_no_last_router() {
     let mut path = path(silent_twice());
-    let hops = [testkit::exceeded(1, "192.0.2.1"), testkit::hop(2, &sonde_sdk::dial::ProbeAnswer::Answered)];
+    let hops = [testkit::exceeded(1, "192.0.2.1"), testkit::hop(2, &sonde_sdk::path::ProbeAnswer::Answered)];
     path.trace = Some(testkit::trace_result(9, hops.to_vec()));
     assert!(!judge(&seen(vec![path])).outcome.summary.contains("hop"));
 }

@@ -8,7 +8,7 @@ fn both(observed: &mut Observations, sockets: [Socket; 2]) {
     }
 }
 
-fn changed(change: impl Fn(&mut sonde_sdk::dial::TcpInfo, u64)) -> [Socket; 2] {
+fn changed(change: impl Fn(&mut sonde_sdk::connection::TcpInfo, u64)) -> [Socket; 2] {
     [0, 1].map(|n| {
         let mut socket = Socket { send_queue_bytes: 60_000, ..to_service(1) };
         if let Some(info) = &mut socket.info {

@@ -6,7 +6,7 @@ use super::super::play::{black_hole, unanswered_echoes};
 use super::*;
 
 /// Sent again and again, and not acknowledged.
-fn lost(connection: &mut sonde_sdk::dial::Connection) {
+fn lost(connection: &mut sonde_sdk::connection::Connection) {
     if let Some(info) = &mut connection.info {
         (info.unacked, info.backoff, info.bytes_acked) = (2, 3, 1);
     }

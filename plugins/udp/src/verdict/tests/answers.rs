@@ -51,7 +51,7 @@ fn large_datagrams_that_vanish_without_a_notice_fall_into_a_black_hole() {
     let mut path = echoing(50, 50);
     path.large = Some(testkit::udp_dial(5, &endpoint(7), 5, 0));
     let mut mtu = testkit::path_mtu_result(6, 1300);
-    mtu.conclusion = sonde_sdk::dial::MtuConclusion::BlackHole;
+    mtu.conclusion = sonde_sdk::path::MtuConclusion::BlackHole;
     mtu.lost_from_bytes = Some(1301);
     path.mtu = Some(mtu);
     assert_proven(&judge(&seen(path)), "l3.pmtu_blackhole", "l3.packet_loss");

@@ -1,7 +1,7 @@
 //! Why a chain is not trusted, and which certificate is at fault: the verifier says only the first.
 
 use rustls::{CertificateError, Error};
-use sonde_core::observation::dial::Verification;
+use sonde_core::observation::connection::Verification;
 
 use super::{Case, Problem, is_other, of_error, plain};
 use crate::dial::tls::certificate::{LEAST_RSA_BITS, Link, Servers, is_undecidable};

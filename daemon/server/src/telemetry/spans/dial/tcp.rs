@@ -2,7 +2,8 @@
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use sonde_core::observation::dial::{Connection, SeriesRequest, Stamp, TcpDial, TcpRequest, TcpSeries};
+use sonde_core::observation::connection::{Connection, Stamp};
+use sonde_core::observation::dial::{SeriesRequest, TcpDial, TcpRequest, TcpSeries};
 
 use super::super::{Plan, deltas, micros, peer};
 use super::{connect_name, connection};

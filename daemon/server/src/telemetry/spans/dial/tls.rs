@@ -2,9 +2,8 @@
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use sonde_core::observation::dial::{
-    Starttls, StarttlsExchange, TlsDial, TlsHelloDial, TlsHelloRequest, TlsRequest, TlsSession, Verification,
-};
+use sonde_core::observation::connection::{TlsSession, Verification};
+use sonde_core::observation::dial::{Starttls, StarttlsExchange, TlsDial, TlsHelloDial, TlsHelloRequest, TlsRequest};
 use sonde_core::observation::{Failure, Phase, Timing};
 
 use super::super::{Phases, Plan, deltas, peer};

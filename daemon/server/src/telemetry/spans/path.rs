@@ -1,24 +1,18 @@
-//! Traces, ladders, echo and datagrams as spans: one each, with every hop and size as an event.
+//! Traces, ladders and echo as spans: one each, with every hop and size as an event.
 
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use sonde_core::observation::dial::path::{
-    Echo, EchoRequest, Hop, HopProbe, MtuConclusion, MtuMethod, PathMtu, PathMtuRequest, ProbeAnswer, RoundTrips,
-    RungOutcome, Trace, TraceRequest, TraceTransport,
+use sonde_core::observation::path::{
+    Echo, EchoRequest, Hop, HopProbe, MtuConclusion, MtuMethod, PathMtu, PathMtuRequest, ProbeAnswer, RungOutcome,
+    Trace, TraceRequest, TraceTransport,
 };
-use sonde_core::observation::dial::udp::{UdpDial, UdpRequest};
 
-use super::rest;
-use crate::telemetry::spans::{Event, Phases, Plan, deltas, micros, network_type, peer, wall};
+use super::dial::rest;
+use super::{Event, Phases, Plan, micros, network_type, peer, replies, wall};
 
-pub(in crate::telemetry::spans) fn trace(
-    own: Plan,
-    request: &TraceRequest,
-    trace: &Trace,
-    phases: &Phases<'_>,
-) -> Plan {
+pub(super) fn trace(own: Plan, request: &TraceRequest, trace: &Trace, phases: &Phases<'_>) -> Plan {
     let mut plan = Plan { name: format!("trace {}", request.remote).into(), kind: SpanKind::Client, ..own };
     let transport = match request.transport {
         TraceTransport::Tcp => "tcp",
@@ -53,12 +47,7 @@ fn event(hop: &Hop, began: Duration) -> Option<Event> {
     Some(Event { name: "hop", at: wall(began, probe.at + probe.rtt.unwrap_or_default()), attributes })
 }
 
-pub(in crate::telemetry::spans) fn path_mtu(
-    own: Plan,
-    request: &PathMtuRequest,
-    found: &PathMtu,
-    phases: &Phases<'_>,
-) -> Plan {
+pub(super) fn path_mtu(own: Plan, request: &PathMtuRequest, found: &PathMtu, phases: &Phases<'_>) -> Plan {
     let mut plan = Plan { name: format!("path mtu {}", request.remote).into(), kind: SpanKind::Client, ..own };
     plan.attributes.extend(peer(request.remote, if found.method == Some(MtuMethod::Udp) { "udp" } else { "icmp" }));
     let conclusion = match found.conclusion {
@@ -98,34 +87,15 @@ pub(in crate::telemetry::spans) fn path_mtu(
     rest(plan, found.outcome.as_ref().err())
 }
 
-pub(in crate::telemetry::spans) fn echo(own: Plan, request: &EchoRequest, echo: &Echo) -> Plan {
+pub(super) fn echo(own: Plan, request: &EchoRequest, echo: &Echo) -> Plan {
     let mut plan = Plan { name: format!("icmp echo {}", request.address).into(), kind: SpanKind::Client, ..own };
     plan.attributes.extend([
         KeyValue::new("network.peer.address", request.address.to_string()),
         KeyValue::new("network.transport", "icmp"),
         KeyValue::new("network.type", network_type(request.address)),
     ]);
-    plan.attributes.extend(series(echo.sent, echo.received, echo.round_trips));
+    plan.attributes.extend(replies(echo.sent, echo.received, echo.round_trips));
     rest(plan, echo.outcome.as_ref().err())
-}
-
-pub(in crate::telemetry::spans) fn udp(own: Plan, request: &UdpRequest, dial: &UdpDial) -> Plan {
-    let mut plan = Plan { name: format!("datagrams {}", request.remote).into(), kind: SpanKind::Client, ..own };
-    plan.attributes.extend(peer(request.remote, "udp"));
-    if let Some(local) = dial.local {
-        plan.attributes.push(KeyValue::new("network.local.address", local.address.to_string()));
-        plan.attributes.push(KeyValue::new("network.local.port", i64::from(local.port)));
-    }
-    plan.attributes.extend(series(dial.sent, dial.received, dial.round_trips));
-    plan.attributes.extend(deltas(dial.deltas.as_ref()));
-    rest(plan, dial.outcome.as_ref().err())
-}
-
-fn series(sent: u32, received: u32, trips: Option<RoundTrips>) -> Vec<KeyValue> {
-    let mut attributes =
-        vec![KeyValue::new("sonde.sent", i64::from(sent)), KeyValue::new("sonde.received", i64::from(received))];
-    attributes.extend(trips.map(|trips| KeyValue::new("sonde.rtt.median_us", micros(trips.median))));
-    attributes
 }
 
 fn count(count: usize) -> i64 {

@@ -1,25 +1,17 @@
-//! `dial.echo`.
+//! `path.echo`.
 
 use std::time::Duration;
 
-use sonde_core::observation::dial::path as core;
+use sonde_core::observation::path as core;
 use sonde_core::observation::{Call, Failure, Phase, Reason, Timing};
 
-use crate::bindings::sonde::check::dial as wit;
+use crate::bindings::sonde::check::path as wit;
 use crate::call::{Answered, Caller, HostCall};
+use crate::messages::{self, PAYLOAD_BYTES};
 use crate::run::Run;
-use crate::types::{self, micros};
+use crate::types;
 
-/// Requests or datagrams of one call.
-pub(super) const COUNT: u16 = 1000;
-
-/// So that a call is no flood.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
-
-/// Of a payload: with every header it fits one IP packet.
-pub(super) const PAYLOAD_BYTES: u16 = 65_000;
-
-pub(super) async fn dial(caller: &Caller, request: &wit::EchoRequest) -> wit::EchoResult {
+pub(super) async fn perform(caller: &Caller, request: &wit::EchoRequest) -> wit::EchoResult {
     let Answered { id, timing, answer: echo } = match parsed(request, caller.remaining()) {
         Ok(request) => caller.call(request).await,
         Err(problem) => {
@@ -48,31 +40,11 @@ fn parsed(request: &wit::EchoRequest, longest: Duration) -> Result<core::EchoReq
     }
     Ok(core::EchoRequest {
         address: types::address(&request.address)?,
-        count: count(request.count)?,
-        interval: interval(request.interval_us, longest)?,
+        count: messages::count(request.count)?,
+        interval: messages::interval(request.interval_us, longest)?,
         payload_bytes: request.payload_bytes,
         timeout: types::timeout(request.timeout_us, longest)?,
     })
-}
-
-/// How many are sent.
-pub(super) fn count(count: u16) -> Result<u16, String> {
-    if !(1..=COUNT).contains(&count) {
-        return Err(format!("{count} cannot be sent in one call; ask for 1 to {COUNT}"));
-    }
-    Ok(count)
-}
-
-/// How far apart they are.
-pub(super) fn interval(micros: u64, longest: Duration) -> Result<Duration, String> {
-    let interval = Duration::from_micros(micros);
-    if interval < SHORTEST_INTERVAL {
-        return Err(format!(
-            "an interval of {micros} us is a flood; give at least {} us",
-            SHORTEST_INTERVAL.as_micros()
-        ));
-    }
-    Ok(interval.min(longest))
 }
 
 fn failed(timing: Timing, failure: Failure) -> core::Echo {
@@ -92,7 +64,7 @@ fn failed(timing: Timing, failure: Failure) -> core::Echo {
 
 impl HostCall for core::EchoRequest {
     type Answer = core::Echo;
-    const FUNCTION: &'static str = "dial.echo";
+    const FUNCTION: &'static str = "path.echo";
     const PHASE: Phase = Phase::Socket;
 
     fn admit(&self, run: &Run) -> Result<(), Reason> {
@@ -104,7 +76,7 @@ impl HostCall for core::EchoRequest {
     }
 
     async fn perform(&self, run: &Run) -> core::Echo {
-        sonde_probe::dial::echo(&run.vantage, &run.clock, self).await
+        sonde_probe::path::echo(&run.vantage, &run.clock, self).await
     }
 
     fn failed(&self, timing: Timing, failure: Failure) -> core::Echo {
@@ -112,28 +84,11 @@ impl HostCall for core::EchoRequest {
     }
 
     fn observed(self, answer: core::Echo) -> Call {
-        Call::DialEcho { request: self, answer }
+        Call::Echo { request: self, answer }
     }
 
     fn timing(answer: &core::Echo) -> Option<Timing> {
         Some(answer.timing)
-    }
-}
-
-impl From<core::RoundTrips> for wit::RoundTrips {
-    fn from(trips: core::RoundTrips) -> Self {
-        Self {
-            min_us: micros(trips.min),
-            median_us: micros(trips.median),
-            max_us: micros(trips.max),
-            jitter_us: micros(trips.jitter),
-        }
-    }
-}
-
-impl From<core::Reply> for wit::Reply {
-    fn from(reply: core::Reply) -> Self {
-        Self { sequence: reply.sequence, rtt_us: micros(reply.rtt) }
     }
 }
 

@@ -1,13 +1,14 @@
-//! Requests of `trace`, `path-mtu` and `echo`, and readings of what they found.
+//! The way to a destination: `trace`, `path-mtu`, `echo`; requests, and readings of what they found.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{
-    DEFAULT_TIMEOUT, EchoRequest, EchoResult, Hop, HopProbe, MtuConclusion, PathMtuRequest, PathMtuResult, ProbeAnswer,
-    RungOutcome, TraceRequest, TraceResult, TraceTransport,
+pub use crate::bindings::sonde::check::path::{
+    EchoRequest, EchoResult, Hop, HopProbe, MtuConclusion, MtuMethod, PathMtuRequest, PathMtuResult, ProbeAnswer, Rung,
+    RungOutcome, TraceRequest, TraceResult, TraceTransport, echo, path_mtu, trace,
 };
-use crate::types::{Endpoint, IcmpError};
+use crate::dial::DEFAULT_TIMEOUT;
+use crate::types::{Endpoint, IcmpError, loss};
 use crate::wait::microseconds;
 
 impl TraceRequest {
@@ -206,7 +207,7 @@ impl EchoRequest {
 impl EchoResult {
     /// The share of requests that were not answered, from 0 to 1; none where none was sent.
     pub fn loss(&self) -> Option<f64> {
-        super::udp::loss(self.sent, self.received)
+        loss(self.sent, self.received)
     }
 }
 

@@ -1,12 +1,12 @@
-//! Messages of `dial.trace`, `dial.path-mtu` and `dial.echo`.
+//! Messages of the interface `path`.
 
-use sonde_core::observation::dial::path as core;
+use sonde_core::observation::path as core;
 use sonde_proto::v1;
 
-use crate::convert::duration;
-use crate::convert::failure::{endpoint, failure, icmp};
+use super::duration;
+use super::failure::{endpoint, failure, icmp, reply, round_trips};
 
-pub(in crate::convert) fn trace(request: &core::TraceRequest, trace: &core::Trace) -> v1::Trace {
+pub(super) fn trace(request: &core::TraceRequest, trace: &core::Trace) -> v1::Trace {
     v1::Trace {
         remote: Some(endpoint(request.remote)),
         transport: match request.transport {
@@ -48,7 +48,7 @@ fn probe(probe: &core::HopProbe) -> v1::HopProbe {
     message
 }
 
-pub(in crate::convert) fn path_mtu(request: &core::PathMtuRequest, found: &core::PathMtu) -> v1::PathMtu {
+pub(super) fn path_mtu(request: &core::PathMtuRequest, found: &core::PathMtu) -> v1::PathMtu {
     v1::PathMtu {
         remote: Some(endpoint(request.remote)),
         sizes_bytes: request.sizes.clone(),
@@ -106,7 +106,7 @@ fn rung(rung: &core::Rung) -> v1::Rung {
     message
 }
 
-pub(in crate::convert) fn echo(request: &core::EchoRequest, echo: &core::Echo) -> v1::Echo {
+pub(super) fn echo(request: &core::EchoRequest, echo: &core::Echo) -> v1::Echo {
     v1::Echo {
         address: request.address.to_string(),
         count: request.count.into(),
@@ -122,17 +122,4 @@ pub(in crate::convert) fn echo(request: &core::EchoRequest, echo: &core::Echo) -
         replies: echo.replies.iter().map(reply).collect(),
         icmp: echo.icmp.as_ref().map(icmp),
     }
-}
-
-pub(super) fn round_trips(trips: core::RoundTrips) -> v1::RoundTrips {
-    v1::RoundTrips {
-        min: Some(duration(trips.min)),
-        median: Some(duration(trips.median)),
-        max: Some(duration(trips.max)),
-        jitter: Some(duration(trips.jitter)),
-    }
-}
-
-pub(super) fn reply(reply: &core::Reply) -> v1::Reply {
-    v1::Reply { sequence: reply.sequence.into(), rtt: Some(duration(reply.rtt)) }
 }

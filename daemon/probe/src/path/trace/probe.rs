@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use rustix::net::RecvFlags;
 use socket2::{Domain, Protocol, Socket, Type};
-use sonde_core::observation::dial::TcpInfo;
-use sonde_core::observation::dial::path::{HopProbe, ProbeAnswer, TraceRequest, TraceTransport};
+use sonde_core::observation::connection::TcpInfo;
+use sonde_core::observation::path::{HopProbe, ProbeAnswer, TraceRequest, TraceTransport};
 use sonde_core::observation::{Failure, Phase};
 use tokio::io::Interest;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::RunClock;
-use crate::dial::connect::target;
-use crate::dial::info;
+use crate::dial::{info, target};
 use crate::failure::Fault;
 use crate::ready::register;
 use crate::stamp::{self, Sent};
@@ -44,10 +43,10 @@ pub(super) async fn send(
 }
 
 /// What came of a SYN, with the connection's figures where it was answered.
-pub(in crate::dial) type SynAnswer = (HopProbe, Option<TcpInfo>);
+pub(in crate::path) type SynAnswer = (HopProbe, Option<TcpInfo>);
 
 /// A SYN with the usual TTL.
-pub(in crate::dial) async fn syn(
+pub(in crate::path) async fn syn(
     vantage: &Vantage,
     clock: &RunClock,
     remote: SocketAddr,

@@ -1,11 +1,11 @@
-//! `dial.path-mtu`.
+//! `path.path-mtu`.
 
 use std::time::Duration;
 
-use sonde_core::observation::dial::path as core;
+use sonde_core::observation::path as core;
 use sonde_core::observation::{Call, Failure, Phase, Reason, Timing};
 
-use crate::bindings::sonde::check::dial as wit;
+use crate::bindings::sonde::check::path as wit;
 use crate::call::{Answered, Caller, HostCall};
 use crate::run::Run;
 use crate::types::{self, micros};
@@ -19,7 +19,7 @@ const LARGEST_BYTES: u32 = 65_535;
 
 const ATTEMPTS: u8 = 10;
 
-pub(super) async fn dial(caller: &Caller, request: &wit::PathMtuRequest) -> wit::PathMtuResult {
+pub(super) async fn perform(caller: &Caller, request: &wit::PathMtuRequest) -> wit::PathMtuResult {
     let Answered { id, timing, answer: found } = match parsed(request, caller.remaining()) {
         Ok(request) => caller.call(request).await,
         Err(problem) => {
@@ -81,11 +81,11 @@ fn failed(timing: Timing, failure: Failure) -> core::PathMtu {
 
 impl HostCall for core::PathMtuRequest {
     type Answer = core::PathMtu;
-    const FUNCTION: &'static str = "dial.path-mtu";
+    const FUNCTION: &'static str = "path.path-mtu";
     const PHASE: Phase = Phase::Socket;
 
     fn admit(&self, run: &Run) -> Result<(), Reason> {
-        super::admit(run, self.remote)
+        crate::dial::admit(run, self.remote)
     }
 
     fn clamp(&mut self, remaining: Duration) {
@@ -93,7 +93,7 @@ impl HostCall for core::PathMtuRequest {
     }
 
     async fn perform(&self, run: &Run) -> core::PathMtu {
-        sonde_probe::dial::path_mtu(&run.vantage, &run.clock, self).await
+        sonde_probe::path::path_mtu(&run.vantage, &run.clock, self).await
     }
 
     fn failed(&self, timing: Timing, failure: Failure) -> core::PathMtu {
@@ -101,7 +101,7 @@ impl HostCall for core::PathMtuRequest {
     }
 
     fn observed(self, answer: core::PathMtu) -> Call {
-        Call::DialPathMtu { request: self, answer }
+        Call::PathMtu { request: self, answer }
     }
 
     fn timing(answer: &core::PathMtu) -> Option<Timing> {

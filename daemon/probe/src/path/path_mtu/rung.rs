@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use socket2::Socket;
-use sonde_core::observation::dial::path::{Rung, RungOutcome};
+use sonde_core::observation::path::{Rung, RungOutcome};
 use sonde_core::observation::{Endpoint, Failure, IcmpError, Phase};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -15,11 +15,11 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::attempt::Attempt;
-use crate::dial::icmp::{Arrived, Pinger, packet};
 use crate::dial::udp;
 use crate::error_queue::{self, Queued};
 use crate::failure::Fault;
 use crate::message::Control;
+use crate::path::icmp::{Arrived, Pinger, packet};
 use crate::ready::register;
 use crate::stamp::{self, Sent};
 use crate::vantage::Vantage;

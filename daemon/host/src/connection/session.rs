@@ -1,36 +1,9 @@
-//! Records of TLS in the guest's types.
+//! What was seen of a TLS session, in the guest's types.
 
-use sonde_core::observation::dial as core;
+use sonde_core::observation::connection as core;
 
-use crate::bindings::sonde::check::dial as wit;
+use crate::bindings::sonde::check::connection as wit;
 use crate::types;
-
-impl From<wit::KeyShare> for core::KeyShare {
-    fn from(share: wit::KeyShare) -> Self {
-        match share {
-            wit::KeyShare::PostQuantum => Self::PostQuantum,
-            wit::KeyShare::Classical => Self::Classical,
-        }
-    }
-}
-
-impl From<wit::Starttls> for core::Starttls {
-    fn from(protocol: wit::Starttls) -> Self {
-        match protocol {
-            wit::Starttls::Postgres => Self::Postgres,
-            wit::Starttls::Mysql => Self::Mysql,
-            wit::Starttls::Smtp => Self::Smtp,
-            wit::Starttls::Imap => Self::Imap,
-            wit::Starttls::Ldap => Self::Ldap,
-        }
-    }
-}
-
-impl From<core::StarttlsExchange> for wit::StarttlsExchange {
-    fn from(exchange: core::StarttlsExchange) -> Self {
-        Self { timing: exchange.timing.into(), agreed: exchange.agreed, said: exchange.said }
-    }
-}
 
 impl From<core::TlsSession> for wit::TlsSession {
     fn from(session: core::TlsSession) -> Self {

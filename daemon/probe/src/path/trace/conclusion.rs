@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use sonde_core::observation::dial::path::{Hop, ProbeAnswer, TraceRequest};
+use sonde_core::observation::path::{Hop, ProbeAnswer, TraceRequest};
 use sonde_core::observation::{IcmpError, Phase, Reason};
 
 use crate::failure::Fault;
@@ -88,7 +88,7 @@ mod tests {
     use std::time::Duration;
 
     use sonde_core::observation::Endpoint;
-    use sonde_core::observation::dial::path::{HopProbe, TraceTransport};
+    use sonde_core::observation::path::{HopProbe, TraceTransport};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use sonde_core::observation::dial::path::{Hop, ProbeAnswer};
+use sonde_core::observation::path::{Hop, ProbeAnswer};
 
 /// Most paths inside one network are no longer.
 const AT_ONE_TIME: usize = 6;
@@ -21,7 +21,7 @@ pub(super) fn next(tried: &[Hop], max_hops: u8) -> Option<RangeInclusive<u8>> {
 mod tests {
     use std::time::Duration;
 
-    use sonde_core::observation::dial::path::HopProbe;
+    use sonde_core::observation::path::HopProbe;
 
     use super::*;
 

@@ -1,4 +1,4 @@
-//! `dial.trace`: how far packets to one port come, by their TTL (RFC 1812 section 5.3.1; hop limit, RFC 8200 section 3).
+//! `path.trace`: how far packets to one port come, by their TTL (RFC 1812 section 5.3.1; hop limit, RFC 8200 section 3).
 //!
 //! A router that a TTL ends at says so by ICMP, and the kernel hands that to the very socket: no privilege is needed. The
 //! probes of some TTLs are in flight at one time, but not of all, so that the destination is not knocked at thirty times over.
@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use sonde_core::observation::Failure;
-use sonde_core::observation::dial::path::{Hop, HopProbe, Trace, TraceRequest, TraceTransport};
+use sonde_core::observation::path::{Hop, HopProbe, Trace, TraceRequest, TraceTransport};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use self::conclusion::{conclude, is_final};
@@ -100,7 +100,7 @@ async fn sweep(vantage: &Vantage, attempt: &Attempt, request: &TraceRequest, hop
 
 /// Why this host let no probe out.
 fn unsent(hops: &[Hop]) -> Option<Failure> {
-    use sonde_core::observation::dial::path::ProbeAnswer::Unsent;
+    use sonde_core::observation::path::ProbeAnswer::Unsent;
     let mut failures = hops.iter().flat_map(|hop| &hop.probes).map(|probe| match &probe.answer {
         Unsent(failure) => Some(failure.clone()),
         _ => None,

@@ -1,4 +1,4 @@
-//! `dial.path-mtu`: sizes of packets with DF (RFC 1191, RFC 8201), and where they end.
+//! `path.path-mtu`: sizes of packets with DF (RFC 1191, RFC 8201), and where they end.
 //!
 //! The arrival of an echo request shows by its reply; where echo is not permitted or not answered, that of a datagram by the
 //! ICMP port unreachable of the destination. Which size is next is decided by [`ladder`], which sends nothing itself.
@@ -8,16 +8,16 @@ mod rung;
 
 use std::net::IpAddr;
 
-use sonde_core::observation::dial::path::{MtuConclusion, MtuMethod, PathMtu, PathMtuRequest, Rung, RungOutcome};
+use sonde_core::observation::path::{MtuConclusion, MtuMethod, PathMtu, PathMtuRequest, Rung, RungOutcome};
 use sonde_core::observation::{Phase, Reason};
 use tokio::time::Instant;
 
 use self::ladder::{Ladder, Step};
 use self::rung::Climber;
-use super::connect::target;
 use super::trace::syn;
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
+use crate::dial::target;
 use crate::failure::Fault;
 use crate::system::{links, route_to};
 use crate::vantage::Vantage;

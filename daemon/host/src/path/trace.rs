@@ -1,11 +1,11 @@
-//! `dial.trace`.
+//! `path.trace`.
 
 use std::time::Duration;
 
-use sonde_core::observation::dial::path as core;
+use sonde_core::observation::path as core;
 use sonde_core::observation::{Call, Failure, Phase, Reason, Timing};
 
-use crate::bindings::sonde::check::dial as wit;
+use crate::bindings::sonde::check::path as wit;
 use crate::call::{Answered, Caller, HostCall};
 use crate::run::Run;
 use crate::types::{self, micros};
@@ -16,7 +16,7 @@ const HOPS: u8 = 64;
 /// More tell nothing new, and routers answer a few a second.
 const PROBES: u8 = 10;
 
-pub(super) async fn dial(caller: &Caller, request: &wit::TraceRequest) -> wit::TraceResult {
+pub(super) async fn perform(caller: &Caller, request: &wit::TraceRequest) -> wit::TraceResult {
     let Answered { id, timing, answer: trace } = match parsed(request, caller.remaining()) {
         Ok(request) => caller.call(request).await,
         Err(problem) => {
@@ -60,11 +60,11 @@ fn failed(timing: Timing, failure: Failure) -> core::Trace {
 
 impl HostCall for core::TraceRequest {
     type Answer = core::Trace;
-    const FUNCTION: &'static str = "dial.trace";
+    const FUNCTION: &'static str = "path.trace";
     const PHASE: Phase = Phase::Socket;
 
     fn admit(&self, run: &Run) -> Result<(), Reason> {
-        super::admit(run, self.remote)
+        crate::dial::admit(run, self.remote)
     }
 
     fn clamp(&mut self, remaining: Duration) {
@@ -72,7 +72,7 @@ impl HostCall for core::TraceRequest {
     }
 
     async fn perform(&self, run: &Run) -> core::Trace {
-        sonde_probe::dial::trace(&run.vantage, &run.clock, self).await
+        sonde_probe::path::trace(&run.vantage, &run.clock, self).await
     }
 
     fn failed(&self, timing: Timing, failure: Failure) -> core::Trace {
@@ -80,7 +80,7 @@ impl HostCall for core::TraceRequest {
     }
 
     fn observed(self, answer: core::Trace) -> Call {
-        Call::DialTrace { request: self, answer }
+        Call::Trace { request: self, answer }
     }
 
     fn timing(answer: &core::Trace) -> Option<Timing> {

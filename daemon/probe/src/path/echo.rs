@@ -1,16 +1,16 @@
-//! `dial.echo`: a series of ICMP echo requests.
+//! `path.echo`: a series of ICMP echo requests.
 
 use std::io;
 
 use socket2::Socket;
-use sonde_core::observation::dial::path::{Echo, EchoRequest};
+use sonde_core::observation::path::{Echo, EchoRequest};
 use sonde_core::observation::{Failure, Phase};
 use tokio::io::unix::AsyncFd;
 
 use super::icmp::{Arrived, Pinger};
-use super::messages::{self, Came, Line, Tally};
 use crate::attempt::Attempt;
 use crate::clock::RunClock;
+use crate::dial::messages::{self, Came, Line, Tally};
 use crate::failure::Fault;
 use crate::vantage::Vantage;
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use sonde_core::observation::dial::path::{MtuConclusion, Rung, RungOutcome};
+use sonde_core::observation::path::{MtuConclusion, Rung, RungOutcome};
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
