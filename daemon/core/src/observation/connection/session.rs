@@ -49,7 +49,7 @@ pub struct Certificate {
 
 /// Why the presented chain is not accepted here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it; sdk/wit/dial.wit documents each")]
+#[expect(missing_docs, reason = "the names say it; sdk/wit/connection.wit documents each")]
 pub enum Verification {
     Accepted,
     Expired,
@@ -79,7 +79,7 @@ pub struct VerificationProblem {
 
 /// What an OCSP response says of the leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it; sdk/wit/dial.wit documents each")]
+#[expect(missing_docs, reason = "the names say it; sdk/wit/connection.wit documents each")]
 pub enum OcspStatus {
     Good,
     Revoked,
