@@ -16,12 +16,22 @@ pub(crate) fn set(socket: &impl AsFd, level: i32, option: i32, value: i32) -> io
 
 /// Reads an option that is an `int`.
 pub(crate) fn get(socket: &impl AsFd, level: i32, option: i32) -> io::Result<i32> {
-    let mut value: i32 = 0;
-    let mut size = libc::socklen_t::try_from(size_of::<i32>()).map_err(io::Error::other)?;
-    #[expect(unsafe_code, reason = "no safe wrapper has IP_MTU")]
+    read(socket, level, option).map(i32::from_ne_bytes)
+}
+
+/// Reads an option that is a number of 64 bits.
+pub(crate) fn get_u64(socket: &impl AsFd, level: i32, option: i32) -> io::Result<u64> {
+    read(socket, level, option).map(u64::from_ne_bytes)
+}
+
+fn read<const SIZE: usize>(socket: &impl AsFd, level: i32, option: i32) -> io::Result<[u8; SIZE]> {
+    let mut value = [0_u8; SIZE];
+    let mut size = libc::socklen_t::try_from(SIZE).map_err(io::Error::other)?;
+    #[expect(unsafe_code, reason = "no safe wrapper has IP_MTU and SO_NETNS_COOKIE")]
     // SAFETY: the descriptor is open while borrowed; `value` is writable for `size` bytes; both outlive the call.
-    let result =
-        unsafe { libc::getsockopt(socket.as_fd().as_raw_fd(), level, option, (&raw mut value).cast(), &raw mut size) };
+    let result = unsafe {
+        libc::getsockopt(socket.as_fd().as_raw_fd(), level, option, value.as_mut_ptr().cast(), &raw mut size)
+    };
     if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -6,6 +6,7 @@
 
 mod entry;
 mod files;
+mod identity;
 mod lanes;
 mod window;
 
@@ -19,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 pub(crate) use self::files::{Procfs, read_at, read_bounded};
+pub use self::identity::NetworkNamespace;
 use self::lanes::Lanes;
 use self::window::Window;
 pub use self::window::{ProbeGuard, QuietGuard};
@@ -61,6 +63,7 @@ pub struct VantageError {
 #[derive(Debug)]
 pub struct Vantage {
     id: u64,
+    cookie: Option<u64>,
     /// Of its mount namespace, once somebody has asked: it stays the same, and every look at it goes through /proc.
     mount: OnceLock<u64>,
     window: Arc<Window>,
@@ -79,8 +82,14 @@ impl Vantage {
         let procfs = Procfs::open().map_err(|error| entry::no_procfs(selector, error))?;
         let entry = entry::find(selector, &procfs)?;
         let lanes = if entry.is_own() { None } else { Some(Lanes::start(&entry)?) };
+        let cookie = match &lanes {
+            None => identity::cookie(),
+            // A thread that does not answer will say so to whoever measures there.
+            Some(lanes) => lanes.within(identity::cookie).ok().flatten(),
+        };
         Ok(Self {
             id: entry.id,
+            cookie,
             mount: OnceLock::new(),
             window: Window::of(entry.id),
             lanes,
@@ -99,6 +108,11 @@ impl Vantage {
     /// The inode number of its network namespace.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Its network namespace, told apart from one that had the inode number before or has it later.
+    pub fn network_namespace(&self) -> NetworkNamespace {
+        NetworkNamespace { inode: self.id, cookie: self.cookie }
     }
 
     /// The inode number of its mount namespace.
@@ -206,6 +220,14 @@ mod tests {
         let vantage = Vantage::open(&Selector::Netns("/proc/thread-self/ns/net".into())).expect("it opens");
         assert_eq!(vantage.id(), own().id());
         assert!(vantage.lanes.is_none());
+    }
+
+    #[test]
+    fn two_looks_at_one_namespace_see_the_same() {
+        let (one, other) = (own().network_namespace(), own().network_namespace());
+        assert_eq!((one, one.inode), (other, own().id()));
+        // Since Linux 5.14.
+        assert!(one.cookie.is_none_or(|cookie| cookie > 0), "{one:?}");
     }
 
     #[test]
