@@ -96,7 +96,7 @@ fn moved(name: &Arc<str>, was: Option<i64>, value: i64, compared: bool) -> Optio
     (compared && growth > 0).then(|| (Key::Counter(Arc::clone(name)), growth))
 }
 
-/// Several sockets may listen on one address and port: their queues add up.
+/// A step has each key once: what is there twice adds up.
 fn merge(values: &mut Vec<(Key, i64)>) {
     values.sort_by(|a, b| a.0.cmp(&b.0));
     values.dedup_by(|again, first| {

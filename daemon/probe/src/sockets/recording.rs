@@ -38,7 +38,8 @@ pub(crate) struct Tally {
     half_open: HashMap<(IpAddr, u16), i64>,
 }
 
-/// A listener that somebody waits at.
+/// A listener that somebody waits at. Where several listen on one address and port (`SO_REUSEPORT`) it is the fullest of them: what
+/// does not fit its queue is dropped, whatever room there is in another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Queue {
     pub(crate) address: IpAddr,
@@ -72,6 +73,7 @@ pub(crate) fn queues(procfs: &Procfs) -> Result<(Vec<Queue>, HashSet<u16>), Prob
         ControlFlow::Continue(())
     })
     .map_err(|unfinished| unfinished.problem)?;
+    let mut waiting = fullest(waiting);
     waiting.sort_unstable_by_key(|queue| (std::cmp::Reverse(queue.queued), queue.port, queue.address));
     waiting.truncate(GROUPS);
     Ok((waiting, ports))
@@ -131,6 +133,27 @@ pub(crate) struct Groups {
     pub(crate) half_open: Vec<((IpAddr, u16), i64)>,
 }
 
+/// The fullest of each address and port.
+fn fullest(waiting: Vec<Queue>) -> Vec<Queue> {
+    let mut kept: HashMap<(IpAddr, u16), Queue> = HashMap::new();
+    for queue in waiting {
+        let fullest = kept.entry((queue.address, queue.port)).or_insert(queue);
+        if queue.is_fuller(fullest) {
+            *fullest = queue;
+        }
+    }
+    kept.into_values().collect()
+}
+
+impl Queue {
+    /// By what part of its limit is taken, else by how many wait.
+    fn is_fuller(&self, other: &Self) -> bool {
+        // One more than the backlog has room.
+        let part = |of: &Self, beside: &Self| u64::from(of.queued) * (u64::from(beside.backlog) + 1);
+        (part(self, other), self.queued) > (part(other, self), other.queued)
+    }
+}
+
 fn of_states(states: States) -> Listing {
     let filter = Filter { protocols: vec![Protocol::Tcp], states, ..Filter::default() };
     Listing { filter, ..Listing::default() }
@@ -182,6 +205,18 @@ mod tests {
         assert!(groups.peers.contains(&((6, address(5), 5432), 10)), "{groups:?}");
         assert!(groups.locals.contains(&((1, 443), 10)), "{groups:?}");
         assert_eq!(groups.half_open, [((address(1), 443), 1)]);
+    }
+
+    #[test]
+    fn of_sockets_on_one_port_the_fullest_speaks() {
+        let queue = |port, queued, backlog| Queue { address: address(1), port, queued, backlog };
+        let waiting =
+            vec![queue(80, 1, 128), queue(80, 129, 128), queue(80, 500, 4096), queue(81, 2, 8), queue(81, 3, 8)];
+
+        let mut kept = fullest(waiting);
+        kept.sort_unstable_by_key(|queue| queue.port);
+
+        assert_eq!(kept, [queue(80, 129, 128), queue(81, 3, 8)]);
     }
 
     #[test]
