@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sonde_probe::history::{Archive, RecordError, Recorder};
-use sonde_probe::vantage::Selector;
+use sonde_probe::vantage::{NetworkNamespace, Selector};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{self, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -30,18 +30,21 @@ struct Task {
     config: config::Recorder,
     archive: Arc<Archive>,
     ending: CancellationToken,
+    /// By inode number.
     places: HashMap<u64, Place>,
-    loops: JoinSet<u64>,
+    loops: JoinSet<()>,
     share: watch::Sender<Duration>,
 }
 
 /// A namespace that is recorded, or was until it went away.
 #[derive(Debug)]
 struct Place {
+    namespace: NetworkNamespace,
     /// It stays, used or not.
     kept: bool,
     used: Instant,
-    running: bool,
+    /// The loop that records it; absent since that ended.
+    recorded_by: Option<task::Id>,
     stop: CancellationToken,
 }
 
@@ -61,7 +64,7 @@ pub(crate) fn start(
 ) -> (Recording, impl Future<Output = ()> + Send + 'static) {
     let archive = Archive::new(config.bounds());
     let (seen, inbox) = mpsc::channel(INBOX);
-    let (share, _) = watch::channel(Duration::ZERO);
+    let (share, _) = watch::channel(whole_share(&config));
     let task =
         Task { config, archive: Arc::clone(&archive), ending, places: HashMap::new(), loops: JoinSet::new(), share };
     (Recording { archive, seen }, task.run(inbox))
@@ -77,7 +80,7 @@ impl Task {
                 biased;
                 () = self.ending.cancelled() => break,
                 Some(selector) = inbox.recv() => self.begin(selector, false).await,
-                Some(ended) = self.loops.join_next() => self.ended(ended),
+                Some(ended) = self.loops.join_next_with_id() => self.ended(ended),
                 _ = look.tick() => self.look().await,
             }
         }
@@ -99,29 +102,47 @@ impl Task {
                 return;
             }
         };
-        let id = recorder.network_namespace();
+        let namespace = recorder.network_namespace();
+        if self.admit(namespace, kept) {
+            info!(namespace = namespace.inode, vantage = ?shown, "recording");
+            self.record(recorder);
+        }
+    }
+
+    /// Gives a namespace its place; false where it is recorded already, or as many are as may.
+    fn admit(&mut self, namespace: NetworkNamespace, kept: bool) -> bool {
+        let id = namespace.inode;
+        // Another one had its number, and is gone.
+        if self.places.get(&id).is_some_and(|place| !place.namespace.may_be(namespace)) {
+            self.drop_place(id);
+        }
         if let Some(place) = self.places.get_mut(&id) {
             place.used = Instant::now();
             place.kept |= kept;
-            if place.running {
-                return;
-            }
-        } else if self.places.len() >= self.config.most_namespaces && !self.make_room() {
+            return place.recorded_by.is_none();
+        }
+        if self.places.len() >= self.config.most_namespaces && !self.make_room() {
             debug!(namespace = id, "as many namespaces are recorded as may");
-            self.archive.forget(id);
-            return;
+            return false;
         }
         let stop = self.ending.child_token();
-        let place = Place { kept, used: Instant::now(), running: true, stop: stop.clone() };
-        let kept = self.places.get(&id).is_some_and(|place| place.kept) || kept;
-        self.places.insert(id, Place { kept, ..place });
-        self.loops.spawn(record(recorder, self.config.step, self.share.subscribe(), stop));
-        info!(namespace = id, vantage = ?shown, "recording");
+        self.places.insert(id, Place { namespace, kept, used: Instant::now(), recorded_by: None, stop });
+        true
+    }
+
+    /// Begins the loop of a namespace that has a place.
+    fn record(&mut self, mut recorder: Recorder) {
+        let Some(place) = self.places.get_mut(&recorder.network_namespace().inode) else { return };
+        recorder.keep();
+        let stop = place.stop.clone();
+        let recording = record(recorder, self.config.step, self.share.subscribe(), stop);
+        place.recorded_by = Some(self.loops.spawn(recording).id());
         self.divide();
     }
 
-    /// The configured ones may have come, and others may be of no use any more.
+    /// Our own is recorded always, the configured ones may have come, and others may be of no use any more.
     async fn look(&mut self) {
+        self.begin(Selector::Own, true).await;
         for namespace in self.config.namespaces.clone() {
             self.begin(Selector::Netns(namespace.0), true).await;
         }
@@ -137,17 +158,18 @@ impl Task {
         }
     }
 
-    fn ended(&mut self, ended: Result<u64, tokio::task::JoinError>) {
-        match ended {
-            Ok(id) => {
-                if let Some(place) = self.places.get_mut(&id) {
-                    place.running = false;
-                    // One that was configured comes back as another.
-                    place.kept = false;
-                }
-            }
-            Err(error) if error.is_cancelled() => {}
-            Err(error) => warn!(%error, "a recording was lost to a bug"),
+    fn ended(&mut self, ended: Result<(task::Id, ()), JoinError>) {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        if let Some(place) = self.places.values_mut().find(|place| place.recorded_by == Some(id)) {
+            place.recorded_by = None;
+            // One that was configured comes back as another.
+            place.kept &= ended.is_err();
+        }
+        if let Some(error) = ended.err().filter(|error| !error.is_cancelled()) {
+            warn!(%error, "a recording was lost to a bug");
         }
         self.divide();
     }
@@ -170,27 +192,32 @@ impl Task {
 
     /// Each namespace gets an equal share of the processor time that a step may take.
     fn divide(&mut self) {
-        let running = self.places.values().filter(|place| place.running).count().max(1);
+        let running = self.places.values().filter(|place| place.recorded_by.is_some()).count().max(1);
         let running = u32::try_from(running).unwrap_or(u32::MAX);
-        self.share.send_replace(self.config.cpu.mul_f64(self.config.step.as_secs_f64()) / running);
+        self.share.send_replace(whole_share(&self.config) / running);
     }
 }
 
-/// Takes a step after the other until it is told to stop or the namespace is gone; its id.
+/// Processor time that one step of all namespaces together may take.
+fn whole_share(config: &config::Recorder) -> Duration {
+    config.cpu.mul_f64(config.step.as_secs_f64())
+}
+
+/// Takes a step after the other until it is told to stop or the namespace is gone.
 async fn record(
     mut recorder: Recorder,
     step: Duration,
     mut share: watch::Receiver<Duration>,
     ended: CancellationToken,
-) -> u64 {
-    let id = recorder.network_namespace();
+) {
+    let id = recorder.network_namespace().inode;
     let mut next = Instant::now();
     let mut failing = false;
     loop {
         recorder.set_share(*share.borrow_and_update());
         let taken = tokio::select! {
             biased;
-            () = ended.cancelled() => return id,
+            () = ended.cancelled() => return,
             taken = timeout(PATIENCE, recorder.step()) => taken,
         };
         let due = match taken {
@@ -200,7 +227,7 @@ async fn record(
             }
             Ok(Err(error @ (RecordError::Vantage(_) | RecordError::Replaced))) => {
                 info!(namespace = id, %error, "recording ended");
-                return id;
+                return;
             }
             Ok(Err(RecordError::Read(problem))) => {
                 if !failing {
@@ -220,7 +247,7 @@ async fn record(
         }
         tokio::select! {
             biased;
-            () = ended.cancelled() => return id,
+            () = ended.cancelled() => return,
             () = sleep_until(next) => {}
         }
     }
@@ -240,3 +267,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Steps until the next try where the tables cannot be read.
 const RETRY: u32 = 10;
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,8 @@ pub(super) struct Chunk {
     pub(super) begin: u64,
     /// The end of its last step.
     pub(super) end: u64,
+    /// So many.
+    pub(super) steps: u32,
     bytes: Vec<u8>,
 }
 
@@ -37,7 +39,6 @@ pub(super) struct Chunk {
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     chunk: Chunk,
-    steps: u32,
     places: HashMap<Key, usize>,
     /// Of each place: its level, whether that lasts and is one of a walk, and the step that named it last.
     levels: Vec<Level>,
@@ -70,7 +71,7 @@ impl Writer {
     }
 
     pub(super) fn steps(&self) -> u32 {
-        self.steps
+        self.chunk.steps
     }
 
     pub(super) fn chunk(&self) -> &Chunk {
@@ -84,12 +85,13 @@ impl Writer {
 
     /// Invariant: `step` ends after the step before.
     pub(super) fn push(&mut self, step: &Step) {
-        let since = if self.steps == 0 { step.end } else { step.end.saturating_sub(self.chunk.end) };
-        if self.steps == 0 {
+        let first = self.chunk.steps == 0;
+        let since = if first { step.end } else { step.end.saturating_sub(self.chunk.end) };
+        if first {
             self.chunk.begin = step.end.saturating_sub(step.span);
         }
         self.chunk.end = step.end;
-        self.steps += 1;
+        self.chunk.steps += 1;
         let mut entries = Vec::new();
         let mut count = 0_u64;
         for (key, value) in &step.values {
@@ -99,8 +101,9 @@ impl Writer {
         let gone = |level: &Level, steps| {
             level.lasts && level.value != 0 && level.named != steps && (step.counted || !level.counted)
         };
+        let steps = self.chunk.steps;
         for (place, level) in self.levels.iter_mut().enumerate() {
-            if gone(level, self.steps) {
+            if gone(level, steps) {
                 varint::write(&mut entries, place as u64 + 1);
                 varint::write_signed(&mut entries, level.value.wrapping_neg());
                 level.value = 0;
@@ -120,7 +123,7 @@ impl Writer {
         let known = self.places.get(key).copied();
         if let Some(level) = known.and_then(|place| self.levels.get_mut(place)) {
             let written = if level.lasts { value.wrapping_sub(level.value) } else { value };
-            level.named = self.steps;
+            level.named = self.chunk.steps;
             level.value = value;
             if written != 0 {
                 varint::write(bytes, known.unwrap_or_default() as u64 + 1);
@@ -134,7 +137,7 @@ impl Writer {
         self.dictionary_bytes += key.weight();
         self.places.insert(key.clone(), self.levels.len());
         let (lasts, counted) = (key.is_level(), key.is_counted());
-        self.levels.push(Level { value, lasts, counted, named: self.steps });
+        self.levels.push(Level { value, lasts, counted, named: self.chunk.steps });
         true
     }
 }
@@ -147,6 +150,10 @@ pub(super) struct Reader<'a> {
     pub(super) keys: Vec<Key>,
     /// Of each key its level after the last step; of counters nothing.
     pub(super) levels: Vec<i64>,
+    /// Places of the levels that hold after the last step: all gauges, and of the others those that are not zero.
+    pub(super) held: Vec<usize>,
+    /// Of each key whether it is among them.
+    listed: Vec<bool>,
     /// Places of counters that grew in the last step, and by how much.
     pub(super) grown: Vec<(usize, i64)>,
     end: u64,
@@ -162,7 +169,15 @@ pub(super) struct Head {
 
 impl<'a> Reader<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { cursor: Cursor(bytes), keys: Vec::new(), levels: Vec::new(), grown: Vec::new(), end: 0 }
+        Self {
+            cursor: Cursor(bytes),
+            keys: Vec::new(),
+            levels: Vec::new(),
+            held: Vec::new(),
+            listed: Vec::new(),
+            grown: Vec::new(),
+            end: 0,
+        }
     }
 
     /// Goes on to the next step.
@@ -175,6 +190,14 @@ impl<'a> Reader<'a> {
         for _ in 0..count {
             self.entry()?;
         }
+        self.held.retain(|place| {
+            let level = self.levels.get(*place).is_some_and(|level| *level != 0);
+            let holds = level || matches!(self.keys.get(*place), Some(Key::Gauge(_)));
+            if let Some(listed) = self.listed.get_mut(*place) {
+                *listed = holds;
+            }
+            holds
+        });
         Some(Head { end: self.end, span, counted })
     }
 
@@ -183,6 +206,7 @@ impl<'a> Reader<'a> {
             0 => {
                 self.keys.push(Key::read(&mut self.cursor)?);
                 self.levels.push(0);
+                self.listed.push(false);
                 self.keys.len() - 1
             }
             place => usize::try_from(place - 1).ok()?,
@@ -191,6 +215,10 @@ impl<'a> Reader<'a> {
         if self.keys.get(place)?.is_level() {
             let level = self.levels.get_mut(place)?;
             *level = level.wrapping_add(value);
+            if let Some(listed) = self.listed.get_mut(place).filter(|listed| !**listed) {
+                *listed = true;
+                self.held.push(place);
+            }
         } else if value != 0 {
             self.grown.push((place, value));
         }
@@ -258,6 +286,28 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn of_the_levels_only_those_are_held_that_hold() {
+        let gauge = || Key::Gauge("g".into());
+        let step = |end: u64, values: &[(Key, i64)]| Step { end, span: 10, counted: true, values: values.to_vec() };
+        let chunk = written(&[
+            step(100, &[(gauge(), 0), (peer(6, 1, 80), 4), (peer(6, 2, 80), 5)]),
+            step(110, &[(gauge(), 0), (peer(6, 2, 80), 5)]),
+            step(120, &[(gauge(), 1), (peer(6, 1, 80), 2)]),
+        ]);
+
+        let mut reader = chunk.reader();
+        let mut held = Vec::new();
+        while reader.step().is_some() {
+            let mut places = reader.held.clone();
+            places.sort_unstable();
+            held.push(places);
+        }
+
+        assert_eq!(held, [vec![0, 1, 2], vec![0, 2], vec![0, 1]]);
+        assert_eq!(chunk.steps, 3);
+    }
+
+    #[test]
     fn a_level_that_stays_costs_nothing() {
         let step = |end| Step { end, span: 10, counted: true, values: vec![(peer(6, 1, 80), 40_000)] };
         let one = written(&[step(100)]).bytes.len();
@@ -300,7 +350,7 @@ pub(super) mod tests {
 
         #[test]
         fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let chunk = Chunk { begin: 0, end: 0, bytes };
+            let chunk = Chunk { bytes, ..Chunk::default() };
             let read = told(&chunk).len();
             prop_assert!(read <= chunk.bytes.len());
         }

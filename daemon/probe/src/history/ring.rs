@@ -1,14 +1,17 @@
 //! What is kept of one namespace: fine steps for an hour, coarse ones for a day, both under one bound of bytes.
 //!
-//! Pure: it is told the time by the steps that it is given. A coarse step is made of the fine ones in it: growth is summed, of
-//! levels the largest is kept. Where the bound is reached the oldest chunk goes, a fine one as long as those take more than their
-//! share.
+//! Pure: it is told the time by the steps that it is given. Where the bound is reached the oldest chunk goes, a fine one as long as
+//! those take more than their share. What it keeps is read from an [`Excerpt`], apart from it.
 
-use std::collections::{BTreeMap, VecDeque};
+mod folding;
+mod layer;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::chunk::{Chunk, Reader, Step, Writer};
-use super::key::Key;
+use self::folding::Folding;
+use self::layer::Layer;
+use super::chunk::{Chunk, Step};
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,24 +51,16 @@ pub(crate) struct Ring {
     folding: Option<Folding>,
 }
 
-/// Steps of one length.
-#[derive(Debug, Default)]
-struct Layer {
-    sealed: VecDeque<Chunk>,
-    open: Writer,
-    /// Of the sealed ones, in bytes.
-    weight: usize,
-}
-
-/// A coarse step that is not over.
+/// What a ring holds of a time, apart from it: the ring goes on while somebody reads.
 #[derive(Debug)]
-struct Folding {
-    /// Which, counted from the Unix epoch.
-    number: u64,
-    begin: u64,
-    end: u64,
-    counted: bool,
-    values: BTreeMap<Key, i64>,
+pub(super) struct Excerpt {
+    /// From one fine step to the next.
+    pub(super) step: Duration,
+    /// Oldest first: coarse chunks, then fine ones. Coarse steps count that begin before the moment that comes with them, where the
+    /// fine ones begin.
+    pub(super) chunks: Vec<(Arc<Chunk>, u64)>,
+    /// The begin and the end of all that is kept.
+    pub(super) kept: Option<(u64, u64)>,
 }
 
 impl Ring {
@@ -86,8 +81,9 @@ impl Ring {
         if self.last().is_some_and(|last| step.end <= last) {
             self.rewind(step.end);
         }
-        self.fold(step);
-        self.fine.push(step);
+        let most = self.bytes / OPEN_SHARE;
+        self.fold(step, most);
+        self.fine.push(step, most);
         self.fine.forget_before(step.end.saturating_sub(micros(self.bounds.fine)));
         self.coarse.forget_before(step.end.saturating_sub(micros(self.bounds.coarse)));
         self.shrink();
@@ -95,7 +91,7 @@ impl Ring {
 
     /// In bytes.
     pub(crate) fn weight(&self) -> usize {
-        let folding = self.folding.as_ref().map_or(0, |folding| folding.values.keys().map(Key::weight).sum());
+        let folding = self.folding.as_ref().map_or(0, Folding::weight);
         self.fine.weight() + self.coarse.weight() + folding
     }
 
@@ -110,45 +106,26 @@ impl Ring {
         Some((fine, self.coarse.begin().map_or(fine, |coarse| coarse.min(fine))))
     }
 
-    pub(crate) fn bounds(&self) -> &Bounds {
-        &self.bounds
-    }
-
     /// Fine and coarse steps kept.
     pub(crate) fn steps(&self) -> (u64, u64) {
         (self.fine.steps(), self.coarse.steps())
     }
 
-    /// Readers of what may lie in a time, oldest first: coarse chunks, then fine ones. Coarse steps count that begin before the
-    /// moment that comes with them, where the fine ones begin.
-    pub(super) fn readers(&self, from: u64, to: u64) -> impl Iterator<Item = (Reader<'_>, u64)> {
+    /// What may lie in a time. Sealed chunks are shared, the open ones are copied.
+    pub(super) fn excerpt(&self, from: u64, to: u64) -> Excerpt {
         let fine = self.fine.begin().unwrap_or(u64::MAX);
-        let coarse = self.coarse.chunks(from, to.min(fine)).map(move |chunk| (chunk.reader(), fine));
-        coarse.chain(self.fine.chunks(from, to).map(|chunk| (chunk.reader(), u64::MAX)))
+        let coarse = self.coarse.chunks(from, to.min(fine)).map(|chunk| (chunk, fine));
+        let chunks = coarse.chain(self.fine.chunks(from, to).map(|chunk| (chunk, u64::MAX))).collect();
+        let kept = self.begins().and_then(|(_, begin)| Some((begin, self.last()?)));
+        Excerpt { step: self.bounds.step, chunks, kept }
     }
 
-    fn fold(&mut self, step: &Step) {
+    fn fold(&mut self, step: &Step, most: usize) {
         let number = step.end.saturating_sub(1) / micros(self.bounds.coarse_step).max(1);
-        if let Some(over) = self.folding.take_if(|folding| folding.number != number) {
-            self.coarse.push(&over.into_step());
+        if let Some(over) = self.folding.take_if(|folding| folding.number() != number) {
+            self.coarse.push(&over.into_step(), most);
         }
-        let folding = self.folding.get_or_insert_with(|| Folding {
-            number,
-            begin: step.end.saturating_sub(step.span),
-            end: 0,
-            counted: false,
-            values: BTreeMap::new(),
-        });
-        folding.end = step.end;
-        folding.counted |= step.counted;
-        for (key, value) in &step.values {
-            // Bounded as any step is; what does not fit any more is of no weight.
-            if folding.values.len() >= MOST_FOLDED && !folding.values.contains_key(key) {
-                continue;
-            }
-            let kept = folding.values.entry(key.clone()).or_insert(0);
-            *kept = if key.is_level() { (*kept).max(*value) } else { kept.saturating_add(*value) };
-        }
+        self.folding.get_or_insert_with(|| Folding::begin(number, step)).add(step);
     }
 
     fn rewind(&mut self, now: u64) {
@@ -173,89 +150,21 @@ impl Ring {
     }
 }
 
-impl Layer {
-    fn push(&mut self, step: &Step) {
-        if self.open.steps() >= CHUNK_STEPS {
-            let chunk = std::mem::take(&mut self.open).seal();
-            self.weight += chunk.weight();
-            self.sealed.push_back(chunk);
-        }
-        self.open.push(step);
-    }
-
-    fn weight(&self) -> usize {
-        self.weight + self.open.weight()
-    }
-
-    fn steps(&self) -> u64 {
-        self.sealed.len() as u64 * u64::from(CHUNK_STEPS) + u64::from(self.open.steps())
-    }
-
-    fn last(&self) -> Option<u64> {
-        if self.open.steps() > 0 { Some(self.open.chunk().end) } else { self.sealed.back().map(|chunk| chunk.end) }
-    }
-
-    fn begin(&self) -> Option<u64> {
-        self.all().next().map(|chunk| chunk.begin)
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Chunk> {
-        self.sealed.iter().chain((self.open.steps() > 0).then(|| self.open.chunk()))
-    }
-
-    fn chunks(&self, from: u64, to: u64) -> impl Iterator<Item = &Chunk> {
-        self.all().filter(move |chunk| chunk.end > from && chunk.begin < to)
-    }
-
-    fn drop_oldest(&mut self) -> bool {
-        let oldest = self.sealed.pop_front();
-        self.weight = self.weight.saturating_sub(oldest.as_ref().map_or(0, Chunk::weight));
-        oldest.is_some()
-    }
-
-    fn forget_before(&mut self, time: u64) {
-        while self.sealed.front().is_some_and(|chunk| chunk.end < time) {
-            self.drop_oldest();
-        }
-    }
-
-    /// Whole chunks: one that reaches beyond goes with all that it holds.
-    fn forget_after(&mut self, time: u64) {
-        if self.open.steps() > 0 && self.open.chunk().end >= time {
-            self.open = Writer::default();
-        }
-        while let Some(chunk) = self.sealed.pop_back_if(|chunk| chunk.end >= time) {
-            self.weight = self.weight.saturating_sub(chunk.weight());
-        }
-    }
-}
-
-impl Folding {
-    fn into_step(self) -> Step {
-        Step {
-            end: self.end,
-            span: self.end.saturating_sub(self.begin),
-            counted: self.counted,
-            values: self.values.into_iter().collect(),
-        }
-    }
-}
-
 pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A minute of fine steps, an hour of coarse ones.
-const CHUNK_STEPS: u32 = 60;
-
-/// Keys of one coarse step.
-const MOST_FOLDED: usize = 4_096;
+/// An open chunk is sealed once it takes such a part of a namespace's share: its dictionary goes then, and what is sealed stays.
+const OPEN_SHARE: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use proptest::prelude::*;
 
     use super::super::chunk::tests::{counter, peer};
+    use super::super::key::Key;
     use super::*;
 
     const SECOND: u64 = 1_000_000;
@@ -268,7 +177,8 @@ mod tests {
     /// Steps between two seconds, and the growth of `a` in them.
     fn read(ring: &Ring, from: u64, to: u64) -> (usize, i64, i64) {
         let (mut steps, mut growth, mut most) = (0, 0, 0);
-        for (mut reader, until) in ring.readers(BEGAN + from * SECOND, BEGAN + to * SECOND) {
+        for (chunk, until) in ring.excerpt(BEGAN + from * SECOND, BEGAN + to * SECOND).chunks {
+            let mut reader = chunk.reader();
             while let Some(head) = reader.step() {
                 let begin = head.end - head.span;
                 if begin >= until || head.end <= BEGAN + from * SECOND || head.end > BEGAN + to * SECOND {
@@ -348,6 +258,24 @@ mod tests {
         let kept = ring.weight();
 
         assert!((1 << 20..8 << 20).contains(&kept), "{kept} bytes");
+    }
+
+    /// Sixty-four clients that are others in every step: the dictionary of a minute of them is larger than the share.
+    #[test]
+    fn keys_that_never_come_again_do_not_push_out_what_is_sealed() {
+        let bytes = 256 << 10;
+        let mut ring = Ring::new(Bounds { bytes, ..Bounds::default() });
+        for second in 1..=600_u64 {
+            let other =
+                |n: u64| Key::Peer(6, IpAddr::from(u32::try_from(second * 64 + n).unwrap_or(0).to_be_bytes()), 80);
+            let values: Vec<(Key, i64)> = (0..64).map(|n| (other(n), 1)).collect();
+            ring.push(&step(second, &values));
+            assert!(ring.weight() as u64 <= bytes, "{} after {second}", ring.weight());
+            assert!(second < 60 || ring.steps().0 >= 60, "{} steps after {second}", ring.steps().0);
+        }
+
+        let begin = ring.begins().expect("something is kept").0;
+        assert_eq!(ring.steps().0, 600 - (begin - BEGAN) / SECOND);
     }
 
     #[test]

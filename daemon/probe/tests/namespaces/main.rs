@@ -7,6 +7,7 @@ mod honest;
 mod lab;
 mod machine;
 mod path_mtu;
+mod recorder;
 mod segment;
 mod sockets;
 mod system;

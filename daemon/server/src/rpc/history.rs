@@ -107,7 +107,7 @@ impl Histories {
     fn unrecorded(&self, vantage: &Vantage) -> Option<String> {
         match &self.recording {
             None => Some("nothing is recorded here; a daemon that does is started with `sonde daemon run`".to_owned()),
-            Some(recording) if recording.archive.kept(vantage.id()).is_none() => {
+            Some(recording) if recording.archive.kept(vantage.network_namespace()).is_none() => {
                 Some("this namespace has not been recorded so far; from now on it is".to_owned())
             }
             Some(_) => None,

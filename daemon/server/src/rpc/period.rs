@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sonde_core::observation::history::Period;
 use sonde_probe::clock::RunClock;
+use sonde_probe::vantage::NetworkNamespace;
 use sonde_proto::v1;
 use tonic::Status;
 
@@ -34,14 +35,14 @@ pub(super) fn asked(period: Option<&v1::Period>, now: Duration) -> Result<Option
 pub(super) fn of_run(
     period: Option<&v1::Period>,
     recording: Option<&Recording>,
-    network_namespace: u64,
+    namespace: NetworkNamespace,
 ) -> Result<Option<Period>, Status> {
     let Some(period) = asked(period, RunClock::wall_now())? else { return Ok(None) };
     let Some(recording) = recording else { return Err(unrecorded()) };
-    let kept = recording.archive.kept(network_namespace);
+    let kept = recording.archive.kept(namespace);
     match kept {
         Some(kept) if period.from < kept.to && period.to > kept.from => Ok(Some(period)),
-        kept => Err(not_kept(&period, kept, network_namespace)),
+        kept => Err(not_kept(&period, kept, namespace.inode)),
     }
 }
 
@@ -115,7 +116,8 @@ mod tests {
 
     #[test]
     fn without_a_recorder_the_past_is_refused_with_how_to_have_one() {
-        let status = of_run(Some(&period(Some(100), Some(200))), None, 1).expect_err("there is no recorder");
+        let namespace = NetworkNamespace { inode: 1, cookie: None };
+        let status = of_run(Some(&period(Some(100), Some(200))), None, namespace).expect_err("there is no recorder");
 
         assert_eq!(status.code(), tonic::Code::FailedPrecondition);
         assert!(status.message().contains("sonde daemon run"), "{status}");

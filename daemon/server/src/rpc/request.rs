@@ -103,7 +103,7 @@ pub(super) async fn prepare(
         .ok_or_else(|| refusal::internal("the plan names a check that is not there"))?;
     let selector = Vantages::selector(asked.vantage.as_ref())?;
     let vantage = shared.vantages.open(asked.vantage.as_ref()).await?;
-    let period = period::of_run(asked.period.as_ref(), shared.recording.as_ref(), vantage.id())?;
+    let period = period::of_run(asked.period.as_ref(), shared.recording.as_ref(), vantage.network_namespace())?;
     if let Some(recording) = &shared.recording {
         recording.seen(selector);
     }
