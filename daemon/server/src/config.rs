@@ -33,6 +33,7 @@ pub struct Config {
     /// How guests are bounded.
     pub limits: Limits,
     /// The flight recorder.
+    #[serde(deserialize_with = "recorder::consistent")]
     pub recorder: Recorder,
 }
 

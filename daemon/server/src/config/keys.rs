@@ -15,13 +15,13 @@ pub const KEYS: &[(&str, &str)] = &[
     ("limits.host_calls", "host calls of a check in a run, 2000 unless given"),
     ("recorder.enabled", "whether counters, queues and sockets are recorded, true unless given"),
     ("recorder.step", "between two steps, \"1s\" unless given"),
-    ("recorder.fine", "how long steps are kept, \"1h\" unless given"),
+    ("recorder.fine", "how long steps are kept, two coarse ones at least, \"1h\" unless given"),
     ("recorder.coarse_step", "the length of a coarse step, \"1m\" unless given"),
     ("recorder.coarse", "how long coarse steps are kept, \"1day\" unless given"),
     ("recorder.bytes", "what all of it may take in memory, 67108864 unless given"),
     ("recorder.cpu", "processor time in a second that it may take, \"4ms\" unless given"),
     ("recorder.namespaces", "names or paths of network namespaces to record beside the daemon's own"),
-    ("recorder.most_namespaces", "how many namespaces are recorded at once, 8 unless given"),
+    ("recorder.most_namespaces", "how many namespaces are recorded at once, the daemon's own counted, 8 unless given"),
 ];
 
 /// As a paragraph of `--help`.

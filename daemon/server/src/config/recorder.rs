@@ -1,10 +1,12 @@
 //! The flight recorder's part of the configuration.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use sonde_probe::history::Bounds;
 
 use super::quantity;
@@ -18,7 +20,7 @@ pub struct Recorder {
     /// Between two steps; 100 ms to 1 min.
     #[serde(deserialize_with = "quantity::step")]
     pub step: Duration,
-    /// How long those are kept; 1 min to 24 h.
+    /// How long those are kept; 1 min to 24 h, and two coarse steps at least.
     #[serde(deserialize_with = "quantity::fine")]
     pub fine: Duration,
     /// The length of a coarse step; 1 s to 1 h.
@@ -35,7 +37,8 @@ pub struct Recorder {
     pub cpu: Duration,
     /// Namespaces beside the daemon's own: names of `ip netns`, or paths.
     pub namespaces: Vec<Namespace>,
-    /// How many namespaces are watched at once, those included in which a diagnosis was made of late; 1 to 64.
+    /// How many namespaces are watched at once, with the daemon's own and those in which a diagnosis was made of late; 1 to 64, and
+    /// enough for all that are to be.
     #[serde(deserialize_with = "quantity::namespaces")]
     pub most_namespaces: usize,
 }
@@ -52,14 +55,31 @@ pub struct NamespaceError(String);
 impl Recorder {
     /// How much is kept.
     pub fn bounds(&self) -> Bounds {
+        let coarse_step = self.coarse_step.max(self.step);
         Bounds {
             step: self.step,
-            fine: self.fine,
-            coarse_step: self.coarse_step.max(self.step),
+            // A coarse step is kept once it is over: until then the fine ones in it must be.
+            fine: self.fine.max(2 * coarse_step),
+            coarse_step,
             coarse: self.coarse,
             bytes: self.bytes,
         }
     }
+}
+
+/// Reads it, and refuses what cannot be.
+pub(super) fn consistent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Recorder, D::Error> {
+    let recorder = Recorder::deserialize(deserializer)?;
+    let distinct: HashSet<&Namespace> = recorder.namespaces.iter().collect();
+    let needed = distinct.len() + 1;
+    if needed > recorder.most_namespaces {
+        return Err(D::Error::custom(format!(
+            "recorder.most_namespaces is {}, but recorder.namespaces has {}, and the daemon's own is recorded too; give at least {needed}",
+            recorder.most_namespaces,
+            distinct.len()
+        )));
+    }
+    Ok(recorder)
 }
 
 impl Default for Recorder {
@@ -119,5 +139,25 @@ mod tests {
             Recorder { step: Duration::from_mins(1), coarse_step: Duration::from_secs(1), ..Recorder::default() };
 
         assert_eq!(config.bounds().coarse_step, Duration::from_mins(1));
+    }
+
+    #[test]
+    fn fine_steps_are_kept_until_the_coarse_one_over_them_is() {
+        let hourly =
+            Recorder { fine: Duration::from_mins(1), coarse_step: Duration::from_hours(1), ..Recorder::default() };
+
+        assert_eq!(hourly.bounds().fine, Duration::from_hours(2));
+        assert_eq!(Recorder::default().bounds().fine, Duration::from_hours(1));
+    }
+
+    #[test]
+    fn there_is_a_place_for_every_namespace_that_is_to_be_recorded() {
+        let parse = |text: &str| toml::from_str::<super::super::Config>(text);
+
+        let error = parse("[recorder]\nmost_namespaces = 2\nnamespaces = [\"a\", \"b\", \"b\"]").expect_err("too few");
+        let enough = parse("[recorder]\nmost_namespaces = 3\nnamespaces = [\"a\", \"b\", \"b\"]");
+
+        assert!(error.message().contains("has 2") && error.message().contains("at least 3"), "{error}");
+        assert_eq!(enough.map(|config| config.recorder.namespaces.len()), Ok(3));
     }
 }
