@@ -207,11 +207,7 @@ impl Driver {
 
     /// Takes what the host has told by now.
     fn happen_all(&mut self, happened: &mut mpsc::Receiver<HostEvent>) -> Option<Finish> {
-        let mut finish = None;
-        while let (None, Ok(event)) = (&finish, happened.try_recv()) {
-            finish = self.happen(event);
-        }
-        finish
+        until_answered(happened, |event| self.happen(event))
     }
 
     /// Publishes what the host tells, and tells the machine.
@@ -325,6 +321,16 @@ impl Driver {
     }
 }
 
+/// Hands over what has come by now until there is an answer. What is behind that stays where it is.
+fn until_answered<E, A>(waiting: &mut mpsc::Receiver<E>, mut hand: impl FnMut(E) -> Option<A>) -> Option<A> {
+    loop {
+        let answer = hand(waiting.try_recv().ok()?);
+        if answer.is_some() {
+            return answer;
+        }
+    }
+}
+
 fn log_level(level: LogLevel) -> v1::LogLevel {
     match level {
         LogLevel::Debug => v1::LogLevel::Debug,
@@ -336,3 +342,20 @@ fn log_level(level: LogLevel) -> v1::LogLevel {
 
 /// A guest that is told to end does so within a tick of its engine (10 ms); this is for a machine under load.
 const CLEARING: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_behind_the_answer_is_not_lost() {
+        let (sender, mut waiting) = mpsc::channel(8);
+        (1..=4).for_each(|event| sender.try_send(event).expect("room"));
+
+        let answer = until_answered(&mut waiting, |event| (event == 2).then_some("done"));
+        let left: Vec<i32> = std::iter::from_fn(|| waiting.try_recv().ok()).collect();
+
+        assert_eq!((answer, left), (Some("done"), vec![3, 4]));
+        assert_eq!(until_answered(&mut waiting, |_| Some(())), None);
+    }
+}
