@@ -60,11 +60,8 @@ impl Check for HistoryCheck {
             None => history::sockets(period, vec![GroupKey::State], closing, POINTS).await,
             Some(port) => history::sockets(period, vec![GroupKey::LocalPort], closing.local_port(port), POINTS).await,
         };
-        let step_us = accepts.recording().map_or(0, |recording| recording.step_us);
-        let asked_us = period.to_us.saturating_sub(period.from_us).unsigned_abs();
         let past = Past {
             live,
-            point_us: step_us.max(asked_us / u64::from(POINTS)),
             port: target.port,
             accepts,
             syns,
@@ -85,8 +82,9 @@ impl Check for HistoryCheck {
 
 sonde_sdk::export!(HistoryCheck);
 
+/// With the gauge that tells what each point spans.
 fn names(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
+    names.iter().chain([&past::EVERY_POINT]).map(|name| (*name).to_owned()).collect()
 }
 
 /// The last ten minutes.

@@ -112,11 +112,9 @@ impl Trouble {
     }
 }
 
-/// `began 14:03:12 UTC, last 14:05:00 UTC, up to 120/s`. Less than a second is no rate.
-pub(crate) fn course(past: &Past, growth: &Growth) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "points are short")]
-    let seconds = (past.point_us as f64 / 1e6).max(1.0);
-    let rate = growth.peak / seconds;
+/// `began 14:03:12 UTC, last 14:05:00 UTC, up to 120/s`.
+pub(crate) fn course(growth: &Growth) -> String {
+    let rate = growth.rate;
     let rate = if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") };
     format!("began {}, last {}, up to {rate}/s", clock(growth.first_us), clock(growth.last_us))
 }

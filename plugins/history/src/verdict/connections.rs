@@ -39,7 +39,7 @@ fn overflow(past: &Past) -> Option<Trouble> {
         sentence: format!(
             "{:.0} sockets were killed early because the TIME-WAIT table is full, at {waiting:.0}: {}",
             grown.sum,
-            course(past, &grown)
+            course(&grown)
         ),
         evidence: evidence(&[&past.limits]),
         ruled_out: vec![(
@@ -165,7 +165,7 @@ fn loss(past: &Past) -> Option<Trouble> {
         sentence: format!(
             "{:.1} % of the segments were sent again, {lost:.0} of them more than once: {}",
             again.sum / sent * 100.0,
-            course(past, &again)
+            course(&again)
         ),
         evidence: evidence(&[&past.traffic]),
         ruled_out: vec![],

@@ -33,7 +33,7 @@ fn conntrack(past: &Past) -> Option<Trouble> {
         sentence: format!(
             "connection tracking held {entries:.0} of {most:.0} entries and dropped {:.0} packets: {}",
             grown.sum,
-            course(past, &grown)
+            course(&grown)
         ),
         evidence: evidence(&[&past.limits]),
         ruled_out: if arrived > 0.0 {
@@ -64,7 +64,7 @@ fn datagrams(past: &Past) -> Option<Trouble> {
         sentence: format!(
             "{:.0} datagrams were dropped because a socket's receive buffer was full: {}",
             grown.sum,
-            course(past, &grown)
+            course(&grown)
         ),
         evidence: evidence(&[&past.datagrams]),
         // A call that failed rules nothing out.
@@ -90,10 +90,7 @@ fn memory(past: &Past) -> Option<Trouble> {
         cause: "host.tcp_mem_pressure",
         strength: if proven { Strength::Proof } else { Strength::Weak },
         subject: "tcp_mem".to_owned(),
-        sentence: format!(
-            "TCP ran out of memory, {aborted:.0} connections were ended for it: {}",
-            course(past, &grown)
-        ),
+        sentence: format!("TCP ran out of memory, {aborted:.0} connections were ended for it: {}", course(&grown)),
         evidence: evidence(&[&past.limits]),
         ruled_out: if proven {
             let why = "no application's own buffer was pruned meanwhile".to_owned();
@@ -113,7 +110,7 @@ fn reverse_path(past: &Past) -> Option<Trouble> {
         cause: "l3.rp_filter_drop",
         strength: Strength::Weak,
         subject: "rp_filter".to_owned(),
-        sentence: format!("the reverse-path filter dropped {:.0} packets: {}", grown.sum, course(past, &grown)),
+        sentence: format!("the reverse-path filter dropped {:.0} packets: {}", grown.sum, course(&grown)),
         evidence: evidence(&[&past.limits]),
         ruled_out: vec![],
         measures: vec![Measure::new("dropped", grown.sum, "1")],

@@ -37,7 +37,7 @@ fn accept_queue(past: &Past) -> Option<Trouble> {
         |full| (full.name, format!("{:.0} connections waited, of a backlog of {:.0}", full.queued, full.backlog)),
     );
     let sentence =
-        format!("the accept queue of {subject} overflowed {:.0} times: {}; {queue}", grown.sum, course(past, &grown));
+        format!("the accept queue of {subject} overflowed {:.0} times: {}; {queue}", grown.sum, course(&grown));
     Some(Trouble {
         cause: "tcp.accept_queue_overflow",
         strength: if proven { weight_of(&grown) } else { Strength::Strong },
@@ -86,7 +86,7 @@ fn syn_queue(past: &Past) -> Option<Trouble> {
         sentence: format!(
             "{:.0} SYNs were dropped for a full SYN queue: {}; {subject} had up to {half_open:.0} half-open connections",
             grown.sum,
-            course(past, &grown)
+            course(&grown)
         ),
         subject,
         evidence: evidence(&[&past.syns, &past.listeners]),
@@ -116,7 +116,7 @@ fn flood(past: &Past) -> Option<Trouble> {
         sentence: format!(
             "{:.0} SYNs were answered with cookies for a full SYN queue: {}; they came from {sources} addresses or more",
             grown.sum,
-            course(past, &grown)
+            course(&grown)
         ),
         subject,
         evidence: evidence(&[&past.syns, &past.sources]),

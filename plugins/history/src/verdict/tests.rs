@@ -12,7 +12,6 @@ fn quiet() -> Past {
     let nothing = |n: u64| history_answer(n, vec![]);
     Past {
         live: false,
-        point_us: 1_000_000,
         port: None,
         accepts: nothing(1),
         syns: nothing(2),
