@@ -8,13 +8,10 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
-use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,6 +22,7 @@ use sonde_probe::clock::RunClock;
 use sonde_probe::sockets::{Filter, Listing, Protocol, Row, States, visit};
 use sonde_probe::vantage::{Selector, Vantage};
 use sonde_tests::binaries::{binary, can_make_namespaces};
+use sonde_tests::crowd::{Helper, Namespace, was_helper};
 
 /// Connections; each is two sockets.
 const POPULATIONS: [usize; 3] = [500, 5_000, 50_000];
@@ -36,97 +34,29 @@ const SYN_SENT: u32 = 1 << 2;
 const NETNS: &str = "sonde-bench-sockets";
 
 fn main() {
-    if let Some(count) = std::env::var_os("SONDE_BENCH_HELPER") {
-        return populate(count.to_string_lossy().parse().expect("a number"));
-    }
-    if !can_make_namespaces() {
+    if was_helper().expect("connections") || !can_make_namespaces() {
         return;
     }
-    let namespace = Namespace::new();
+    let namespace = Namespace::new(NETNS).expect("a namespace");
     let mut helpers = Vec::new();
     let mut there = 0;
     for wanted in POPULATIONS {
         while there < wanted {
             let count = (wanted - there).min(OF_A_HELPER);
-            helpers.push(Helper::start(&namespace, count));
+            helpers.push(namespace.connect(count).expect("connections"));
             there += count;
         }
-        readers(2 * there);
-        commands(2 * there);
+        readers(&namespace, 2 * there);
+        commands(&namespace, 2 * there);
     }
     drop(helpers);
 }
 
-/// Connects to itself and waits to be ended.
-fn populate(count: usize) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
-    let address = listener.local_addr().expect("its address");
-    let mut held = Vec::with_capacity(2 * count);
-    for _ in 0..count {
-        held.push(TcpStream::connect(address).expect("a connection"));
-        held.push(listener.accept().expect("accepted").0);
-    }
-    println!("ready");
-    std::io::stdout().flush().expect("a pipe");
-    std::io::stdin().read_to_end(&mut Vec::new()).expect("a pipe");
-    drop(held);
-}
-
-struct Namespace;
-
-impl Namespace {
-    fn new() -> Self {
-        drop(Command::new("ip").args(["netns", "del", NETNS]).output());
-        for arguments in [&["netns", "add", NETNS][..], &["-n", NETNS, "link", "set", "lo", "up"]] {
-            assert!(Command::new("ip").args(arguments).status().expect("ip runs").success(), "{arguments:?}");
-        }
-        // A hundred thousand connections to one address each need a port of their own.
-        let range = ["netns", "exec", NETNS, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1025 65000"];
-        assert!(Command::new("ip").args(range).status().expect("ip runs").success());
-        Self
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        drop(Command::new("ip").args(["netns", "del", NETNS]).output());
-    }
-}
-
-struct Helper(Child);
-
-impl Helper {
-    fn start(_namespace: &Namespace, count: usize) -> Self {
-        let mut command = inside(&std::env::current_exe().expect("a path"));
-        command.env("SONDE_BENCH_HELPER", count.to_string());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
-        let mut child = command.spawn().expect("it starts");
-        let mut line = String::new();
-        let output = child.stdout.take().expect("a pipe");
-        BufReader::new(output).read_line(&mut line).expect("a line");
-        assert_eq!(line, "ready\n", "a helper did not connect");
-        Self(child)
-    }
-}
-
-impl Drop for Helper {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-fn inside(program: &Path) -> Command {
-    let mut command = Command::new("nsenter");
-    command.arg(format!("--net=/run/netns/{NETNS}")).arg(program);
-    command
-}
-
 /// In this process: the floor beside sonde's reader and its filters.
-fn readers(sockets: usize) {
+fn readers(namespace: &Namespace, sockets: usize) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let vantage = Vantage::open(&Selector::Netns(format!("/run/netns/{NETNS}").into())).expect("the namespace");
+    let vantage = Vantage::open(&Selector::Netns(namespace.path())).expect("the namespace");
     let tcp = |filter: Filter, info| Listing {
         filter: Filter { protocols: vec![Protocol::Tcp], ..filter },
         info,
@@ -148,7 +78,7 @@ fn readers(sockets: usize) {
         for ((info, states), samples) in [(false, 0xffe), (true, 0xffe), (false, SYN_SENT)].into_iter().zip(&mut floors)
         {
             samples.push(measured(|| {
-                in_namespace(move || floor(info, states));
+                in_namespace(namespace.path(), move || floor(info, states));
             }));
         }
         for ((_, listing), (samples, count)) in listings.iter().zip(ours.iter_mut().zip(&mut rows)) {
@@ -208,13 +138,13 @@ async fn one_port(vantage: &Vantage) -> u16 {
 }
 
 /// The whole command with a running daemon, beside ss, all printing to /dev/null.
-fn commands(sockets: usize) {
+fn commands(namespace: &Namespace, sockets: usize) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let socket = dir.path().join("sonde.sock");
-    let mut command = inside(&binary("sonde"));
+    let mut command = namespace.inside(&binary("sonde"));
     command.args(["daemon", "run", "--listen", &format!("unix:{}", socket.display())]);
     command.env("XDG_CACHE_HOME", dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
-    let daemon = Helper(command.spawn().expect("the daemon starts"));
+    let daemon = Helper::of(command.spawn().expect("the daemon starts"));
     for _ in 0..500 {
         if socket.exists() {
             break;
@@ -224,27 +154,27 @@ fn commands(sockets: usize) {
     std::thread::sleep(Duration::from_millis(500));
     let endpoint = format!("unix:{}", socket.display());
     let sonde = |more: &[&'static str]| {
-        let mut command = inside(&binary("sonde"));
+        let mut command = namespace.inside(&binary("sonde"));
         command.args(["--endpoint", &endpoint, "sockets", "-t"]).args(more);
         command
     };
     let embedded = || {
-        let mut command = inside(&binary("sonde"));
+        let mut command = namespace.inside(&binary("sonde"));
         command.env("XDG_RUNTIME_DIR", "/nonexistent").args(["sockets", "-t"]);
         command
     };
     let ss = |flags: &str| {
-        let mut command = inside(Path::new("ss"));
+        let mut command = namespace.inside(Path::new("ss"));
         command.arg(flags);
         command
     };
     let mut samples: [Vec<f64>; 5] = Default::default();
     for _ in 0..ROUNDS {
         samples[0].push(spent(ss("-tan"), None));
-        samples[1].push(spent(sonde(&[]), Some(daemon.0.id())));
+        samples[1].push(spent(sonde(&[]), Some(daemon.id())));
         samples[2].push(spent(embedded(), None));
         samples[3].push(spent(ss("-tani"), None));
-        samples[4].push(spent(sonde(&["-i"]), Some(daemon.0.id())));
+        samples[4].push(spent(sonde(&["-i"]), Some(daemon.id())));
     }
     let [plain, ours, alone, info, ours_info] = samples.map(median);
     println!("{sockets} sockets, CPU of whole commands, daemon included");
@@ -305,9 +235,9 @@ fn of_children() -> f64 {
 }
 
 /// On a thread that ends inside.
-fn in_namespace(work: impl FnOnce() + Send + 'static) {
+fn in_namespace(path: PathBuf, work: impl FnOnce() + Send + 'static) {
     let enter = move || {
-        let file = std::fs::File::open(format!("/run/netns/{NETNS}")).expect("the namespace");
+        let file = std::fs::File::open(path).expect("the namespace");
         move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).expect("root");
         work();
     };

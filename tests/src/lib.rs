@@ -4,6 +4,7 @@
 //! Nothing depends on this crate. Everything it starts lives in namespaces that it made, or on loopback.
 
 pub mod binaries;
+pub mod crowd;
 pub mod daemon;
 pub mod guests;
 pub mod lab;
