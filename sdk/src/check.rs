@@ -94,6 +94,12 @@ impl Manifest {
         self.with("past", "true")
     }
 
+    /// Kinds of target that it serves only then, as the contract names them: `pid`, `tcp`.
+    #[must_use]
+    pub fn of_the_past_alone<'a>(self, kinds: impl IntoIterator<Item = &'a str>) -> Self {
+        kinds.into_iter().fold(self, |manifest, kind| manifest.with("past-target", kind))
+    }
+
     /// One more named text, such as `homepage`.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {

@@ -18,6 +18,20 @@ impl GroupFilter {
         self
     }
 
+    /// Those towards this address, at any port.
+    #[must_use]
+    pub fn peer_address(mut self, address: &str) -> Self {
+        self.peer_address = Some(address.to_owned());
+        self
+    }
+
+    /// Those towards this port of their peer.
+    #[must_use]
+    pub fn peer_port(mut self, port: u16) -> Self {
+        self.peer_port = Some(port);
+        self
+    }
+
     /// Those that came to this local port.
     #[must_use]
     pub fn local_port(mut self, port: u16) -> Self {

@@ -1,5 +1,7 @@
 //! What a check says of itself, and what its run ends in.
 
+use serde::de::IntoDeserializer as _;
+use serde::de::value::Error as Unknown;
 use serde::{Deserialize, Serialize};
 
 /// The kinds of target, without their content; the names are those of the guest contract.
@@ -86,10 +88,29 @@ pub struct Manifest {
     pub properties: Vec<(String, String)>,
 }
 
+impl Scheme {
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let named: Result<Self, Unknown> = Self::deserialize(name.into_deserializer());
+        named.ok()
+    }
+}
+
 impl Manifest {
-    /// It can judge a time that is over, by what was recorded of it.
-    pub fn judges_the_past(&self) -> bool {
-        self.properties.iter().any(|(name, value)| name == "past" && value == "true")
+    /// Names a kind of target that is served only in a time that is over.
+    pub const PAST_TARGET: &str = "past-target";
+
+    /// As it is for a time that is over: with the kinds of target that it serves then alone. None where it measures the present.
+    pub fn of_the_past(&self) -> Option<Self> {
+        self.property("past").any(|value| value == "true").then(|| {
+            let more = self.property(Self::PAST_TARGET).filter_map(Scheme::named);
+            Self { targets: self.targets.iter().copied().chain(more).collect(), ..self.clone() }
+        })
+    }
+
+    /// Its values of one name.
+    fn property<'a>(&'a self, wanted: &'a str) -> impl Iterator<Item = &'a str> {
+        self.properties.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value.as_str())
     }
 }
 
@@ -145,4 +166,17 @@ pub enum Stop {
     Error(String),
     /// The run was cancelled.
     Cancelled,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_target_has_the_name_that_the_contract_gives_it() {
+        for scheme in [Scheme::Https, Scheme::Udp, Scheme::Listener, Scheme::Pid, Scheme::Host, Scheme::Grpcs] {
+            assert_eq!(Scheme::named(scheme.as_str()), Some(scheme));
+        }
+        assert_eq!((Scheme::named("Pid"), Scheme::named("process")), (None, None));
+    }
 }

@@ -60,6 +60,11 @@ pub enum PlanError {
     GivenTwice { check: String, name: String },
     #[error("use {value:?} for the parameter {name:?} of the check {check:?}; give {right}")]
     WrongValue { check: String, name: String, value: String, right: String },
+    #[error(
+        "judge the past of {target:?}: no check judges what is recorded of a target of kind {kind:?}; those with a past are {}",
+        list(forms)
+    )]
+    NoPast { target: String, kind: String, forms: Vec<String> },
     #[error("judge the past with the check {name:?}: it measures the present; those that can are {}", list(able))]
     NotOfThePast { name: String, able: Vec<String> },
     #[error("order the checks {}: each waits for another of them; change \"after\" in one manifest", list(names))]
@@ -106,14 +111,13 @@ impl Plan {
         Ok(Self { target, checks })
     }
 
-    /// Plans a run that judges a time which is over: as [`Plan::new`], of the checks that can.
+    /// Plans a run that judges a time which is over: as [`Plan::new`], of the checks that can, as they are then.
     pub fn of_the_past<M: Borrow<Manifest>>(
         target: Target,
         manifests: &[M],
         selected: &[Selection],
     ) -> Result<Self, PlanError> {
-        let able: Vec<&Manifest> =
-            manifests.iter().map(Borrow::borrow).filter(|manifest| manifest.judges_the_past()).collect();
+        let able: Vec<Manifest> = manifests.iter().filter_map(|manifest| manifest.borrow().of_the_past()).collect();
         let known = |name: &str| manifests.iter().any(|manifest| manifest.borrow().name == name);
         let unable = |selection: &&Selection| !able.iter().any(|manifest| manifest.name == selection.name);
         match selected.iter().find(unable) {
@@ -121,7 +125,10 @@ impl Plan {
                 name: selection.name.clone(),
                 able: able.iter().map(|manifest| manifest.name.clone()).collect(),
             }),
-            _ => Self::new(target, &able, selected),
+            _ => Self::new(target, &able, selected).map_err(|error| match error {
+                PlanError::NothingServes { target, kind, forms } => PlanError::NoPast { target, kind, forms },
+                error => error,
+            }),
         }
     }
 

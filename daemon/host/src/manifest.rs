@@ -67,7 +67,14 @@ pub(crate) fn accepted(manifest: wit::Manifest) -> Result<Manifest, ManifestErro
     let properties = bounded("properties", manifest.properties)?
         .into_iter()
         .map(|property| Ok((text("properties", property.name)?, text("properties", property.value)?)))
-        .collect::<Result<_, ManifestError>>()?;
+        .collect::<Result<Vec<_>, ManifestError>>()?;
+    let is_odd = |(name, value): &&(String, String)| name == Manifest::PAST_TARGET && Scheme::named(value).is_none();
+    if let Some((name, odd)) = properties.iter().find(is_odd) {
+        return Err(ManifestError {
+            field: "properties",
+            problem: format!("have {odd:?} for {name}; write a kind of target, such as pid or tcp"),
+        });
+    }
     Ok(Manifest {
         version: text("version", manifest.version)?,
         summary: text("summary", manifest.summary)?,
@@ -168,6 +175,7 @@ fn bounded<T>(field: &'static str, list: Vec<T>) -> Result<Vec<T>, ManifestError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bindings::sonde::check::types as shared;
 
     fn manifest() -> wit::Manifest {
         wit::Manifest {
@@ -206,6 +214,16 @@ mod tests {
         let many = accepted(wit::Manifest { causes: vec!["a.b".to_owned(); ITEMS + 1], ..manifest() })
             .expect_err("are too many");
         assert_eq!(many.field, "causes");
+    }
+
+    #[test]
+    fn a_kind_of_target_that_is_served_in_the_past_is_one_that_there_is() {
+        let with = |value: &str| {
+            let property = shared::Property { name: Manifest::PAST_TARGET.to_owned(), value: value.to_owned() };
+            accepted(wit::Manifest { properties: vec![property], ..manifest() })
+        };
+        assert!(with("pid").is_ok());
+        assert_eq!(with("process").expect_err("there is none").field, "properties");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The flight recorder over the in-memory channel: what it keeps, what is said without one, and a run on time that is over.
 
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sonde_proto::v1::diagnosis_event::Event;
@@ -98,6 +99,36 @@ async fn a_run_on_the_past_makes_only_checks_that_can_judge_it() {
     assert_eq!(checks, ["history"], "{diagnosis:?}");
     assert!(diagnosis.period.is_some() && !diagnosis.evidence.is_empty());
     assert_ne!(diagnosis.verdict.expect("a verdict").state(), VerdictState::Unspecified);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_has_the_past_of_its_namespace_and_a_destination_that_of_its_connections() {
+    let recorder =
+        Recorder { step: Duration::from_millis(100), cpu: Duration::from_millis(500), ..Recorder::default() };
+    let daemon = embedded_recording(Config { recorder, ..Config::default() }).await.expect("it starts");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let _held: Vec<TcpStream> = (0..50).map(|_| TcpStream::connect(address).expect("connected")).collect();
+    recorded(&daemon, 20).await;
+
+    let ask = |target: String| diagnosed(&daemon, DiagnoseRequest { target, ..of(ago(60), None) });
+    let process = ask(format!("pid://{}", std::process::id())).await.expect("its namespace is recorded");
+    let peer = ask(format!("tcp://{address}")).await.expect("it is kept");
+    let name = ask(format!("tcp://database.example:{}", address.port())).await.expect("it is kept");
+    let datagrams = ask(format!("udp://{address}")).await.expect_err("nothing keeps it");
+
+    for diagnosis in [&process, &peer, &name] {
+        assert_eq!(diagnosis.checks.len(), 1, "{diagnosis:?}");
+    }
+    let note = process.checks[0].notes.iter().find(|note| note.name == "of").expect("whose past it is");
+    assert!(note.text.contains("not processes"), "{note:?}");
+    assert!(peer.checks[0].notes.iter().any(|note| note.name == "ESTAB"), "{peer:?}");
+    assert!(
+        name.checks[0].summary.contains("keeps addresses") && name.checks[0].summary.contains("127.0.0.1"),
+        "{name:?}"
+    );
+    assert_eq!(datagrams.code(), Code::FailedPrecondition);
+    assert!(datagrams.message().contains("no check judges what is recorded"), "{datagrams}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

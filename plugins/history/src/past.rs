@@ -3,6 +3,8 @@
 use sonde_sdk::history::{HistoryAnswer, Point, Recording, Series};
 use sonde_sdk::types::EvidenceId;
 
+use crate::whose::Whose;
+
 /// Counters, by what they tell apart. Each group is a question of its own.
 pub(crate) const ACCEPT: &[&str] = &["TcpExt.ListenOverflows", "TcpExt.ListenDrops"];
 pub(crate) const SYN: &[&str] = &["TcpExt.TCPReqQFullDrop", "TcpExt.TCPReqQFullDoCookies", "TcpExt.SyncookiesSent"];
@@ -12,6 +14,7 @@ pub(crate) const TRAFFIC: &[&str] = &[
     "Tcp.OutSegs",
     "Tcp.RetransSegs",
     "TcpExt.TCPLostRetransmit",
+    "TcpExt.TCPSynRetrans",
     "TcpExt.PruneCalled",
     "TcpExt.TCPRcvQDrop",
     "Udp.InDatagrams",
@@ -38,6 +41,7 @@ pub(crate) struct Past {
     pub(crate) live: bool,
     /// Of the listener that is asked for.
     pub(crate) port: Option<u16>,
+    pub(crate) whose: Whose,
     pub(crate) accepts: HistoryAnswer,
     pub(crate) syns: HistoryAnswer,
     pub(crate) traffic: HistoryAnswer,
@@ -47,11 +51,11 @@ pub(crate) struct Past {
     pub(crate) listeners: HistoryAnswer,
     /// Sockets by state.
     pub(crate) states: HistoryAnswer,
-    /// In TIME-WAIT, by peer and its port.
+    /// In TIME-WAIT, by peer and its port; of the peer alone that is asked for.
     pub(crate) peers: HistoryAnswer,
     /// Half open, by peer.
     pub(crate) sources: HistoryAnswer,
-    /// In CLOSE-WAIT, of the port that is asked for, else of all.
+    /// In CLOSE-WAIT, of the port or the peer that is asked for, else of all.
     pub(crate) closing: HistoryAnswer,
 }
 

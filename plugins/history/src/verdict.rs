@@ -5,6 +5,7 @@
 
 mod connections;
 mod limits;
+mod peer;
 mod queues;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use sonde_sdk::types::{EvidenceId, Measure};
 
 use crate::moment::clock;
 use crate::past::{Growth, Past};
+use crate::whose::Whose;
 
 /// Causes that this check can support or refute.
 pub(crate) const CAUSES: &[&str] = &[
@@ -35,6 +37,10 @@ pub(crate) const CAUSES: &[&str] = &[
     "tcp.timewait_storm",
     "udp.rcvbuf_overflow",
 ];
+
+/// What all in a namespace share; other troubles are those of whoever owns the sockets.
+const SHARED: &[&str] =
+    &["host.tcp_mem_pressure", "l3.packet_loss", "l3.rp_filter_drop", "nf.conntrack_full", "tcp.timewait_overflow"];
 
 /// Drops in a minute, from which on they are a fault: one a second.
 pub(crate) const MINUTELY: f64 = 60.0;
@@ -67,7 +73,7 @@ pub(crate) struct Judgement {
 
 /// The judgement.
 pub(crate) fn judge(past: &Past) -> Judgement {
-    let troubles: Vec<Trouble> = [queues::judge(past), connections::judge(past), limits::judge(past)].concat();
+    let troubles = troubles(past);
     let counts =
         |trouble: &Trouble| !past.live || (trouble.strength == Strength::Proof && past.is_ongoing(trouble.last_us));
     let (present, over): (Vec<Trouble>, Vec<Trouble>) = troubles.into_iter().partition(counts);
@@ -81,12 +87,18 @@ pub(crate) fn judge(past: &Past) -> Judgement {
     } else if !present.is_empty() {
         Outcome::unclear(told(&present))
     } else if over.is_empty() {
-        Outcome::works(format!("nothing went wrong in {} of recording", length(past.seconds())))
+        quiet(past)
     } else {
         Outcome::works(format!("nothing that is proven goes on; recorded was: {}", told(&over)))
     };
     for trouble in over {
         outcome = outcome.noting(trouble.cause, trouble.sentence);
+    }
+    if let Whose::Process(pid) = past.whose {
+        let of = format!(
+            "the recorder keeps network namespaces, not processes: this is of all that were in that of process {pid}"
+        );
+        outcome = outcome.noting("of", of);
     }
     if let Some(recording) = past.accepts.recording().filter(|recording| !recording.gaps.is_empty()) {
         let missing: f64 = recording.gaps.iter().map(sonde_sdk::types::Period::seconds).sum();
@@ -95,7 +107,39 @@ pub(crate) fn judge(past: &Past) -> Judgement {
     Judgement { findings, outcome }
 }
 
+fn troubles(past: &Past) -> Vec<Trouble> {
+    let common = [connections::judge(past), limits::judge(past)].concat();
+    match &past.whose {
+        Whose::Namespace => [queues::judge(past), common].concat(),
+        Whose::Process(pid) => {
+            [queues::judge(past), common].concat().into_iter().map(|trouble| trouble.beside(*pid)).collect()
+        }
+        Whose::Peer(peer) => [peer::judge(past, peer), common].concat(),
+    }
+}
+
+fn quiet(past: &Past) -> Outcome {
+    let length = length(past.seconds());
+    match &past.whose {
+        Whose::Namespace => Outcome::works(format!("nothing went wrong in {length} of recording")),
+        Whose::Process(pid) => Outcome::works(format!(
+            "nothing went wrong in {length} of recording of the network namespace of process {pid}"
+        )),
+        Whose::Peer(peer) => peer::seen(peer),
+    }
+}
+
 impl Trouble {
+    /// As one of the namespace that a process is in: whose sockets they were is not recorded, so that nothing is proven of it but
+    /// what all share.
+    fn beside(self, pid: u32) -> Self {
+        let strength = match self.strength {
+            Strength::Proof if !SHARED.contains(&self.cause) => Strength::Strong,
+            strength => strength,
+        };
+        Self { strength, sentence: format!("in the network namespace of process {pid} {}", self.sentence), ..self }
+    }
+
     fn findings(&self) -> Vec<Finding> {
         let mut support = supports(self.cause)
             .strength(self.strength)

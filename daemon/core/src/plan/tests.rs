@@ -204,3 +204,23 @@ fn of_the_past_only_checks_that_can_judge_it_are_planned() {
     assert_eq!(wrong, PlanError::NotOfThePast { name: "resolve".to_owned(), able: vec!["recall".to_owned()] });
     assert!(matches!(unknown, PlanError::UnknownCheck { .. }), "{unknown}");
 }
+
+#[test]
+fn some_targets_are_served_in_the_past_alone() {
+    let mut recalling = check("recall", &[Scheme::Host], &[]);
+    recalling.properties.push(("past".to_owned(), "true".to_owned()));
+    recalling.properties.push((Manifest::PAST_TARGET.to_owned(), "pid".to_owned()));
+    let manifests = [check("look", &[Scheme::Pid], &[]), recalling];
+
+    let present = Plan::new(target("pid://7"), &manifests, &[]).expect("a plan");
+    let past = Plan::of_the_past(target("pid://7"), &manifests, &[]).expect("a plan");
+    let none = Plan::of_the_past(target("udp://h:53"), &manifests, &[]).expect_err("nothing keeps it");
+
+    let names = |plan: &Plan| plan.checks().iter().map(|check| check.name.clone()).collect::<Vec<_>>();
+    assert_eq!((names(&present), names(&past)), (owned(&["look"]), owned(&["recall"])));
+    assert_eq!(
+        none.to_string(),
+        "judge the past of \"udp://h:53\": no check judges what is recorded of a target of kind \"udp\"; those with a past are \
+         host, pid://N"
+    );
+}

@@ -55,7 +55,9 @@ pub(super) fn unrecorded() -> Status {
 fn not_kept(period: &Period, kept: Option<Period>, network_namespace: u64) -> Status {
     let kept = match kept {
         Some(kept) => format!("what is kept is of {} to {}", shown(kept.from), shown(kept.to)),
-        None => "nothing is recorded of this namespace; name it in recorder.namespaces of the configuration".to_owned(),
+        None => "nothing is recorded of this network namespace so far; it is from now on, where there is a place for it, and always \
+                 where recorder.namespaces of the configuration names it"
+            .to_owned(),
     };
     let problem = format!("failed to look at {} to {}: {kept}", shown(period.from), shown(period.to));
     refusal::precondition("HISTORY", &network_namespace.to_string(), problem)

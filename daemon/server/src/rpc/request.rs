@@ -103,10 +103,11 @@ pub(super) async fn prepare(
         .ok_or_else(|| refusal::internal("the plan names a check that is not there"))?;
     let selector = Vantages::selector(asked.vantage.as_ref())?;
     let vantage = shared.vantages.open(asked.vantage.as_ref()).await?;
-    let period = period::of_run(asked.period.as_ref(), shared.recording.as_ref(), vantage.network_namespace())?;
+    // Before what is kept is looked at: a namespace that is asked for in vain has a past from now on.
     if let Some(recording) = &shared.recording {
         recording.seen(selector);
     }
+    let period = period::of_run(asked.period.as_ref(), shared.recording.as_ref(), vantage.network_namespace())?;
     let archive = shared.recording.as_ref().map(|recording| Arc::clone(&recording.archive));
     Ok(Prepared {
         plan,
@@ -195,9 +196,9 @@ fn unplanned(error: &PlanError, trigger: v1::Trigger) -> Status {
             refusal::invalid(field("checks.arguments", "arguments"), problem)
         }
         PlanError::NotOfThePast { name, .. } => refusal::precondition("PERIOD", name, problem),
-        PlanError::DoesNotServe { target, .. } | PlanError::NothingServes { target, .. } => {
-            refusal::precondition("TARGET", target, problem)
-        }
+        PlanError::DoesNotServe { target, .. }
+        | PlanError::NothingServes { target, .. }
+        | PlanError::NoPast { target, .. } => refusal::precondition("TARGET", target, problem),
         PlanError::LoadedTwice { name } => refusal::precondition("CHECKS", name, problem),
         PlanError::Cycle { names } => refusal::precondition("CHECKS", &names.join(","), problem),
     }

@@ -7,6 +7,7 @@ use sonde_sdk::types::{Endpoint, Measure};
 use super::{FEW, Trouble, course, weight_of};
 use crate::moment::clock;
 use crate::past::{Past, evidence, growth, sum};
+use crate::whose::Whose;
 
 /// In TIME-WAIT towards one destination.
 const STORM: f64 = 10_000.0;
@@ -116,7 +117,11 @@ fn leak(past: &Past) -> Option<Trouble> {
         return None;
     }
     let begin = series.points.iter().rev().take_while(|point| point.value > first.value).last()?;
-    let subject = past.port.map_or_else(|| "CLOSE-WAIT".to_owned(), |port| format!(":{port}"));
+    let subject = match (&past.whose, past.port) {
+        (Whose::Peer(peer), _) => peer.endpoint.to_string(),
+        (_, Some(port)) => format!(":{port}"),
+        (_, None) => "CLOSE-WAIT".to_owned(),
+    };
     Some(Trouble {
         cause: "tcp.close_wait_leak",
         strength: Strength::Proof,

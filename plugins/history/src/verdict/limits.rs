@@ -5,6 +5,7 @@ use sonde_sdk::types::Measure;
 
 use super::{FEW, Trouble, course, weight_of};
 use crate::past::{Past, evidence, growth, sum};
+use crate::whose::Whose;
 
 /// Of the maximum, from which on the table is full.
 const FULL: f64 = 0.95;
@@ -48,6 +49,10 @@ fn conntrack(past: &Past) -> Option<Trouble> {
 }
 
 fn datagrams(past: &Past) -> Option<Trouble> {
+    // What is dialled is asked for over TCP.
+    if matches!(past.whose, Whose::Peer(_)) {
+        return None;
+    }
     let of = |group: &str| growth(&past.datagrams, &format!("{group}.RcvbufErrors"));
     let (grown, errors) = match (of("Udp"), of("Udp6")) {
         (Some(four), Some(six)) if six.sum > four.sum => (six, sum(&past.datagrams, "Udp6.InErrors")),

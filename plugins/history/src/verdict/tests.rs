@@ -1,5 +1,7 @@
 //! Faults and the quiet that they are to be told from.
 
+mod whose;
+
 use sonde_sdk::check::Conclusion;
 use sonde_sdk::history::{HistoryAnswer, Series};
 use sonde_sdk::report::Strength;
@@ -13,6 +15,7 @@ fn quiet() -> Past {
     Past {
         live: false,
         port: None,
+        whose: Whose::Namespace,
         accepts: nothing(1),
         syns: nothing(2),
         traffic: nothing(3),
