@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::arguments::FromArgument;
-use crate::dial::HttpExchange;
+use crate::dial::{Dialler, HttpExchange};
 
 /// How long each phase of one request took; a phase that did not take place takes no time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Timeouts {
     pub header: Option<Duration>,
     /// All of it.
     pub total: Option<Duration>,
+    /// How it tries the addresses of a name; none where nobody said so.
+    pub dialler: Option<Dialler>,
 }
 
 /// One timeout of a client on this path.
@@ -78,27 +80,32 @@ impl Spent {
 
 impl Timeouts {
     /// What a client allows when nobody told it otherwise: `go` (net/http's `DefaultTransport`: 30 s for dialling, 10 s for TLS),
-    /// `curl` (300 s to connect), `python-requests` and `java` (`java.net.http`), which allow any time.
+    /// `curl` (300 s to connect), `python-requests` and `java` (`java.net.http`), which allow any time; and how it dials, for which
+    /// `happy-eyeballs` and `in-order` stand as well.
     pub fn preset(client: &str) -> Option<Self> {
         let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let own = Self { dialler: Dialler::of(client), ..Self::default() };
         match client {
-            "go" => Some(Self { dial: seconds(30), tls: seconds(10), ..Self::default() }),
-            "curl" => Some(Self { connect: seconds(300), ..Self::default() }),
-            "python-requests" | "java" => Some(Self::default()),
-            _ => None,
+            "go" => Some(Self { dial: seconds(30), tls: seconds(10), ..own }),
+            "curl" => Some(Self { connect: seconds(300), ..own }),
+            "java" => Some(own),
+            // Those that are known for nothing but their dialler.
+            _ => own.dialler.map(|_| own),
         }
     }
 
-    /// Reads `connect=1s,total=2500ms`, or a preset's name, or both: `go,total=2s`.
+    /// Reads `connect=1s,total=2500ms`, or a preset's name, or both: `go,total=2s`. What is given by name goes before a preset.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let words = || text.split(',').map(str::trim).filter(|word| !word.is_empty());
         let mut timeouts = Self::default();
-        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-            let Some((name, value)) = word.split_once('=') else {
-                timeouts = Self::preset(word).ok_or_else(|| {
-                    format!("{word:?} is no client; give go, curl, java, python-requests or NAME=TIME")
-                })?;
-                continue;
-            };
+        for client in words().filter(|word| !word.contains('=')) {
+            timeouts = Self::preset(client).ok_or_else(|| {
+                format!(
+                    "{client:?} is no client; give go, curl, java, python-requests, happy-eyeballs, in-order or NAME=TIME"
+                )
+            })?;
+        }
+        for (name, value) in words().filter_map(|word| word.split_once('=')) {
             let limit = Duration::from_argument(value.trim())
                 .map_err(|right| format!("{value:?} is no time: it must be {right}"))?;
             let field = match name.trim() {
@@ -180,6 +187,7 @@ mod tests {
         let read = Timeouts::parse("go, total=2s,header=250ms").expect("it is fine");
         assert_eq!((read.dial, read.tls), (Some(MS(30_000)), Some(MS(10_000))));
         assert_eq!((read.total, read.header), (Some(MS(2000)), Some(MS(250))));
+        assert_eq!((read.dialler, Timeouts::parse("total=2s,header=250ms,go")), (Some(Dialler::Go), Ok(read)));
         for (wrong, named) in [("ruby", "ruby"), ("total=fast", "fast"), ("read=1s", "read")] {
             assert!(Timeouts::parse(wrong).expect_err("it is wrong").contains(named), "{wrong}");
         }

@@ -88,7 +88,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 /// The causes that the built-in checks promise to decide.
-const DECIDED: [&str; 124] = [
+const DECIDED: [&str; 125] = [
     "dns.nxdomain",
     "dns.nodata",
     "dns.servfail_upstream",
@@ -136,6 +136,7 @@ const DECIDED: [&str; 124] = [
     "l2.carrier_lost",
     "l2.link_admin_down",
     "l3.asymmetric_source",
+    "l3.fallback_budget",
     "l3.ipv6_blackhole",
     "l3.packet_loss",
     "l3.rp_filter_drop",

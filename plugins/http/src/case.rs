@@ -9,6 +9,7 @@ mod timing;
 use std::time::Duration;
 
 use sonde_sdk::dial::{HttpExchange, TlsDial};
+use sonde_sdk::dns::Resolution;
 use sonde_sdk::path::PathMtuResult;
 use sonde_sdk::proxy::{self, Client, Destination, Proxy};
 use sonde_sdk::system::ProxiesAnswer;
@@ -92,6 +93,8 @@ pub(crate) enum Step {
     Proxies(Owner),
     /// The request by way of this proxy.
     Via(Get, Proxy),
+    /// In which order this host's C library gives the addresses of the name.
+    Order,
 }
 
 /// Everything known.
@@ -102,6 +105,9 @@ pub(crate) struct Case {
     pub(crate) addresses: Vec<String>,
     /// `connect` left these addresses answering: a dial that gets no answer now is news.
     pub(crate) answering: bool,
+    /// Those that `connect` got no answer from.
+    pub(crate) silent: Vec<String>,
+    pub(crate) order: Option<Resolution>,
     pub(crate) exchanges: Vec<(Get, HttpExchange)>,
     pub(crate) handshakes: Vec<(String, TlsDial)>,
     pub(crate) mtus: Vec<(String, PathMtuResult)>,
@@ -131,6 +137,8 @@ impl Case {
             path: path.to_owned(),
             addresses: addresses.iter().take(MOST_ADDRESSES).cloned().collect(),
             answering: false,
+            silent: Vec::new(),
+            order: None,
             exchanges: Vec::new(),
             handshakes: Vec::new(),
             mtus: Vec::new(),
@@ -151,6 +159,7 @@ impl Case {
             Step::Tls(address) => self.handshake(address).is_some(),
             Step::Mtu(address) => self.mtu(address).is_some(),
             Step::Proxies(_) => self.proxies.is_some(),
+            Step::Order => self.order.is_some(),
             Step::Via(get, proxy) => self.detours.iter().any(|done| done.get == *get && done.proxy == *proxy),
             Step::Idle(get, pause) => self.idles.iter().any(|(done, paused, _)| done == get && paused == pause),
         }

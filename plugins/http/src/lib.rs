@@ -38,7 +38,7 @@ impl Check for Http {
         .taking(Parameter::new(
             "timeouts",
             ParameterType::Text,
-            "What the caller allows, as connect=1s,total=2s (dial, connect, tls, header, total) or go, curl, java, python-requests: which would fire first?",
+            "What the caller allows, as connect=1s,total=2s (dial, connect, tls, header, total), and who it is, as go, curl, java, python-requests, happy-eyeballs, in-order: which would fire first?",
         ))
         .taking(Parameter::new(
             "proxies",
@@ -70,11 +70,14 @@ impl Check for Http {
             return Ok(Outcome::skipped(verdict::NO_CONNECTION));
         }
         let answering = !addresses.is_empty();
+        let silent = target.addresses.iter().filter(|address| answering && !addresses.contains(address)).cloned();
+        let silent = silent.collect();
         // What the caller wishes to know can be known of a silent address too.
         let addresses = if addresses.is_empty() { &target.addresses } else { &addresses };
         let mut case = Case::new(origin, &path, addresses);
         case.wishes = wishes;
         case.answering = answering;
+        case.silent = silent;
         for _ in 0..MOST_ROUNDS {
             let steps = plan::next(&case);
             let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);
@@ -86,6 +89,7 @@ impl Check for Http {
                 match seen {
                     Seen::Exchange(get, exchange) => case.exchanges.push((get, *exchange)),
                     Seen::Proxies(answer) => case.proxies = Some(answer),
+                    Seen::Order(resolution) => case.order = Some(resolution),
                     Seen::Detour(detour) => case.detours.push(*detour),
                     Seen::Idled(get, pause, exchange) => case.idles.push((get, pause, *exchange)),
                     Seen::Handshake(address, dial) => case.handshakes.push((address, *dial)),
@@ -130,6 +134,7 @@ fn wishes(arguments: &Arguments, budget: Budget) -> Result<Wishes, String> {
 enum Seen {
     Exchange(Get, Box<dial::HttpExchange>),
     Proxies(system::ProxiesAnswer),
+    Order(dns::Resolution),
     Detour(Box<Detour>),
     Idled(Get, Duration, Box<dial::HttpExchange>),
     Handshake(String, Box<dial::TlsDial>),
@@ -165,6 +170,9 @@ fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future
             Owner::Daemon => None,
             Owner::Process(pid) => Some(pid),
         }),
+        Step::Order => {
+            Call::Order(dns::ResolveRequest::of(&case.origin.host, dns::Personality::System).within(longest))
+        }
         Step::Via(get, proxy) => {
             let host = if case.origin.host.contains(':') {
                 format!("[{}]", case.origin.host)
@@ -193,6 +201,7 @@ fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future
         }
         match call {
             Call::Http(get, request) => Seen::Exchange(get, Box::new(dial::http(request).await)),
+            Call::Order(request) => Seen::Order(dns::resolve(request).await),
             Call::Proxies(pid) => Seen::Proxies(system::proxies(pid).await),
             Call::Via(get, proxy, request) => Seen::Detour(Box::new(detour(get, proxy, request).await)),
             Call::Idle(get, pause, request) => Seen::Idled(get, pause, Box::new(dial::http(request).await)),
@@ -206,6 +215,7 @@ enum Call {
     Http(Get, dial::HttpRequest),
     Idle(Get, Duration, dial::HttpRequest),
     Proxies(Option<u32>),
+    Order(dns::ResolveRequest),
     Via(Get, Proxy, dial::HttpRequest),
     Tls(String, dial::TlsRequest),
     Mtu(String, path::PathMtuRequest),
@@ -290,6 +300,7 @@ const CAUSES: &[&str] = &[
     "tcp.accept_queue_overflow",
     "tcp.small_window",
     "tls.default_cert_served",
+    "l3.fallback_budget",
     "l3.packet_loss",
     "l3.pmtu_blackhole",
 ];

@@ -34,6 +34,7 @@ pub(crate) fn next(case: &Case) -> Vec<Step> {
     if wanted.is_empty() {
         wanted = idle(case);
         wanted.extend(detour(case));
+        wanted.extend(fallback(case));
     }
     wanted
 }
@@ -63,6 +64,25 @@ fn detour(case: &Case) -> Vec<Step> {
     }
     wanted.retain(|step| !case.done(step));
     wanted
+}
+
+/// Where the caller says how it dials: the addresses of a silent family, twice each, and which family it begins with.
+fn fallback(case: &Case) -> Vec<Step> {
+    if case.wishes.timeouts.is_none_or(|timeouts| timeouts.dialler.is_none()) {
+        return Vec::new();
+    }
+    let opened = |address: &String| case.find(&case.opening(address));
+    let dropped = |address: &&String| opened(address).is_some_and(drops);
+    let silent: Vec<&String> = case.silent.iter().chain(case.addresses.iter().filter(dropped)).collect();
+    let answers = |address: &&String| opened(address).is_some_and(|e| matches!(case::end(e), End::Answered(_)));
+    let Some(answering) = case.addresses.iter().find(answers) else { return Vec::new() };
+    let other = |address: &&String| address.contains(':') != answering.contains(':');
+    if silent.len() > MOST_SILENT || !silent.iter().any(|address| other(address)) {
+        return Vec::new();
+    }
+    let again = |address: &&String| u8::from(opened(address).is_some_and(drops));
+    let dials = silent.iter().map(|address| Get { attempt: again(address), ..case.opening(address) }).map(Step::Get);
+    std::iter::once(Step::Order).chain(dials).filter(|step| !case.done(step)).collect()
 }
 
 /// Whether a connection outlives the caller's pause; where it does not, half of what it did live.
@@ -175,6 +195,8 @@ pub(crate) fn fails(exchange: &HttpExchange) -> bool {
     matches!(case::end(exchange), End::Answered(500..) | End::Empty | End::Reset(_) | End::Truncated)
 }
 
+/// Of a family, as many as are dialled at all.
+const MOST_SILENT: usize = 4;
 /// A diagnosis is to take seconds.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a good answer is asked for again: three or four backends are met once each.

@@ -5,6 +5,7 @@
 mod budget;
 mod connecting;
 mod detour;
+mod fallback;
 mod idle;
 mod latency;
 mod silence;
@@ -66,6 +67,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
             findings.extend(trickle::judge(case, get));
             findings.extend(idle::judge(case, get));
             findings.extend(budget::judge(case, get));
+            findings.extend(fallback::judge(case));
             findings.extend(detour::judge(case, get, exchange));
             findings
         }
@@ -94,6 +96,7 @@ fn conclude(case: &Case, get: &Get, exchange: &HttpExchange, findings: Vec<Findi
     let silent = findings.iter().any(|f| f.stance == Stance::Supports && f.cause == "app.not_responding");
     let outcome = budget::notes(case, get)
         .into_iter()
+        .chain(fallback::notes(case))
         .chain(idle::notes(case, get))
         .chain(detour::notes(case))
         .fold(outcome, |outcome, note| outcome.noting(note.0, note.1));
@@ -170,6 +173,10 @@ fn detail(exchange: &HttpExchange) -> String {
 /// Milliseconds for sentences.
 fn ms(us: u64) -> String {
     if us < 10_000 { format!("{}.{} ms", us / 1000, us % 1000 / 100) } else { format!("{} ms", us / 1000) }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The later exchanges of the same request that ended the same way.

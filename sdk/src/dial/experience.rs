@@ -65,7 +65,8 @@ impl Candidate {
         Some(Self { address: address.to_owned(), fate: Fate::of(&dial.connection, &dial.outcome)? })
     }
 
-    fn is_ipv6(&self) -> bool {
+    /// Of which family its address is.
+    pub fn is_ipv6(&self) -> bool {
         self.address.contains(':')
     }
 }
@@ -93,6 +94,11 @@ impl Fate {
 /// Happy Eyeballs version 2 (RFC 8305): families interleaved, the first address's first, a new attempt every 250 ms or as soon as
 /// the newest has failed; the first to connect wins. None without an address.
 pub fn happy_eyeballs(candidates: &[Candidate]) -> Option<Experience> {
+    racing(candidates, ATTEMPT_DELAY)
+}
+
+/// As [`happy_eyeballs`], with another delay between two attempts.
+pub fn racing(candidates: &[Candidate], delay: Duration) -> Option<Experience> {
     let order = interleaved(candidates);
     let (mut tries, mut winner, mut last_failure) = (Vec::new(), None::<(Duration, &str)>, None);
     let mut begins = Duration::ZERO;
@@ -109,8 +115,8 @@ pub fn happy_eyeballs(candidates: &[Candidate]) -> Option<Experience> {
             Some(error) => last_failure = last_failure.max(Some((ends, error))),
         }
         begins = match &candidate.fate {
-            Fate::Failed(..) => ends.min(begins + ATTEMPT_DELAY),
-            Fate::Connected(_) | Fate::Silent => begins + ATTEMPT_DELAY,
+            Fate::Failed(..) => ends.min(begins + delay),
+            Fate::Connected(_) | Fate::Silent => begins + delay,
         };
     }
     match (winner, last_failure) {
@@ -156,10 +162,18 @@ pub fn go(candidates: &[Candidate], timeout: Option<Duration>) -> Option<Experie
 /// One address after the other in the resolver's order, each for as long as the kernel tries: what a loop over `getaddrinfo` does.
 /// It reports the last error. None without an address.
 pub fn one_after_the_other(candidates: &[Candidate]) -> Option<Experience> {
+    in_order(candidates, KERNEL_PATIENCE)
+}
+
+/// As [`one_after_the_other`], each address for no longer than `patience`.
+pub fn in_order(candidates: &[Candidate], patience: Duration) -> Option<Experience> {
     let (mut tries, mut now, mut outcome) = (Vec::new(), Duration::ZERO, None);
     for candidate in candidates {
         tries.push(Try { address: candidate.address.clone(), begins: now });
-        let (took, error) = end(&candidate.fate, KERNEL_PATIENCE);
+        let (took, error) = match end(&candidate.fate, patience) {
+            (took, _) if took > patience => (patience, Some("ETIMEDOUT".to_owned())),
+            ended => ended,
+        };
         now += took;
         let Some(error) = error else {
             return Some(Experience { tries, outcome: Ok(candidate.address.clone()), after: now });
@@ -313,6 +327,18 @@ mod tests {
     fn plain_order_reports_its_last_error() {
         let addresses = [silent("10.0.0.1"), refuses("10.0.0.2", 1)];
         assert_eq!(outcome(one_after_the_other(&addresses)), error("ECONNREFUSED", 131_001));
+    }
+
+    #[test]
+    fn plain_order_gives_an_address_no_more_time_than_a_program_allows() {
+        let addresses = [silent("fd00::1"), connects("10.0.0.1", 1500), connects("10.0.0.2", 20)];
+        assert_eq!(outcome(in_order(&addresses, ms(1000))), ok("10.0.0.2", 2020));
+    }
+
+    #[test]
+    fn the_delay_between_two_attempts_is_the_programs() {
+        let addresses = [silent("fd00::1"), connects("10.0.0.1", 20)];
+        assert_eq!(outcome(racing(&addresses, ms(200))), ok("10.0.0.1", 220));
     }
 
     #[test]

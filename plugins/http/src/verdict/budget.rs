@@ -1,14 +1,13 @@
 //! The caller's timeouts on this path: does one fire although every phase is healthy, and how much is left of the nearest?
 
-use std::time::Duration;
-
 use sonde_sdk::deadline::{Margin, Spent};
 use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::Measure;
 
-use super::ms;
+use super::fallback::Fallback;
+use super::{micros, ms};
 use crate::case::{self, Case, End, Get, SLOW_US};
 
 /// Judges the timeouts, where the caller named them.
@@ -58,8 +57,11 @@ pub(super) fn judge(case: &Case, get: &Get) -> Vec<Finding> {
 
 /// Which timeout is nearest, and how near.
 pub(super) fn notes(case: &Case, get: &Get) -> Option<(&'static str, String)> {
+    let fallback = Fallback::of(case);
     let timeouts = case.wishes.timeouts?;
-    let spent = answered(case, get).map(Spent::of).max_by_key(Spent::total)?;
+    let timeouts = fallback.as_ref().map_or(timeouts, |fallback| fallback.bounds(timeouts));
+    let spent = |exchange| fallback.as_ref().map_or_else(|| Spent::of(exchange), |fallback| fallback.spent(exchange));
+    let spent = answered(case, get).map(spent).max_by_key(Spent::total)?;
     let text = match timeouts.margins(&spent).first() {
         None => "the caller's timeouts bound nothing".to_owned(),
         Some(margin) => match margin.left() {
@@ -77,8 +79,4 @@ pub(super) fn notes(case: &Case, get: &Get) -> Option<(&'static str, String)> {
 
 fn answered<'a>(case: &'a Case, get: &'a Get) -> impl Iterator<Item = &'a HttpExchange> {
     case.repeats(get).filter(|exchange| matches!(case::end(exchange), End::Answered(_)))
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

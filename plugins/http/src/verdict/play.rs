@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sonde_sdk::connection::{TlsSession, Verification};
 use sonde_sdk::dial::{HttpExchange, TlsDial};
+use sonde_sdk::dns::Resolution;
 use sonde_sdk::path::{MtuConclusion, PathMtuResult};
 use sonde_sdk::system::ProxiesAnswer;
 use sonde_sdk::testkit;
@@ -25,6 +26,9 @@ pub(crate) struct Net<'a> {
     pub(crate) speaks_tls: bool,
     /// What `connect` found.
     pub(crate) answering: bool,
+    /// Which addresses `connect` got no answer from, and all of them in the order of the C library.
+    pub(crate) silent: Vec<&'static str>,
+    pub(crate) order: Vec<&'static str>,
     /// How long a silent server is waited for when asked again.
     pub(crate) patience_ms: u64,
     pub(crate) mtu: Box<dyn Fn() -> PathMtuResult + 'a>,
@@ -45,6 +49,8 @@ impl<'a> Net<'a> {
             http: Box::new(http),
             speaks_tls: false,
             answering: true,
+            silent: vec![],
+            order: vec![],
             patience_ms: 8000,
             mtu: Box::new(unanswered_echoes),
             https: false,
@@ -65,6 +71,7 @@ impl<'a> Net<'a> {
         let mut case = Case::new(origin, self.path, &addresses);
         case.wishes = self.wishes.clone();
         case.answering = self.answering;
+        case.silent = self.silent.iter().map(ToString::to_string).collect();
         let ids = Cell::new(0);
         let id = || {
             ids.set(ids.get() + 1);
@@ -100,6 +107,10 @@ impl<'a> Net<'a> {
                     Step::Via(get, proxy) => {
                         let exchange = Some(HttpExchange { evidence: id(), ..(self.via)() });
                         case.detours.push(Detour { get, proxy, exchange });
+                    }
+                    Step::Order => {
+                        let resolution = testkit::resolution(0, &self.order);
+                        case.order = Some(Resolution { evidence: id(), ..resolution });
                     }
                     Step::Mtu(address) => {
                         let result = PathMtuResult { evidence: id(), ..(self.mtu)() };

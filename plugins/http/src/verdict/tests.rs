@@ -3,6 +3,7 @@
 mod addresses;
 mod asked;
 mod body;
+mod fallback;
 mod vanishing;
 
 use sonde_sdk::check::Conclusion;
