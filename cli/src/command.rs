@@ -48,17 +48,17 @@ pub(crate) fn coherent(Arguments { global, command }: &Arguments) -> Result<(), 
     if let Command::Diagnose(diagnose) = command {
         diagnose.coherent()?;
     }
-    let measures = matches!(
-        command,
+    let measures = match command {
         Command::Diagnose(_)
-            | Command::Check(check::Check::Run(_))
-            | Command::Dial(_)
-            | Command::Dns(_)
-            | Command::Path(_)
-            | Command::Sockets(_)
-            | Command::Listeners(_)
-            | Command::Counters(_)
-    );
+        | Command::Check(check::Check::Run(_))
+        | Command::Dial(_)
+        | Command::Dns(_)
+        | Command::Path(_)
+        | Command::Listeners(_)
+        | Command::Counters(_) => true,
+        Command::Sockets(sockets) => sockets.measures(),
+        _ => false,
+    };
     let asks = !matches!(command, Command::Daemon(daemon::Daemon::Run(_)) | Command::Completions(_) | Command::Man(_));
     let options = [
         ("--netns", global.netns.is_some() && !measures, MEASURING),

@@ -19,3 +19,4 @@ pub(crate) mod style;
 pub(crate) mod text;
 pub(crate) mod timeline;
 pub(crate) mod verdict;
+pub(crate) mod watched;

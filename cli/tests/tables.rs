@@ -155,3 +155,12 @@ fn what_cannot_be_is_refused_in_one_line() {
         assert!(stderr.contains(part), "{arguments:?}: {stderr}");
     }
 }
+
+#[test]
+fn without_a_daemon_nothing_is_watched_and_that_is_said() {
+    assert_eq!(text(&sonde(&["sockets", "watched", "-o", "json"])).trim(), "{}");
+    assert!(text(&sonde(&["sockets", "watched"])).contains("nothing is recorded here"));
+    let placed = sonde(&["sockets", "watched", "--pid", "1"]);
+    assert_eq!(placed.status.code(), Some(2), "{placed:?}");
+    assert!(String::from_utf8_lossy(&placed.stderr).contains("--pid means nothing to this command"), "{placed:?}");
+}

@@ -102,6 +102,7 @@ fn an_overflow_that_is_over_is_named_with_its_time() {
     let live = sonde(&daemon, &[&["check", "run", "history", "host"][..], &vantage].concat());
     let early = sonde(&daemon, &[&["diagnose", "--at", "2020-01-01T00:00:00Z"][..], &vantage].concat());
     let map = sonde(&daemon, &[&["sockets", "heatmap", "--since", "1m"][..], &vantage].concat());
+    let kept = sonde(&daemon, &["sockets", "watched", "-o", "json"]);
 
     for output in [&since, &then] {
         let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
@@ -119,6 +120,12 @@ fn an_overflow_that_is_over_is_named_with_its_time() {
     let map: Value = serde_json::from_slice(&map.stdout).unwrap_or_else(|error| panic!("{error}: {map:?}"));
     let row = map["rows"].as_array().and_then(|rows| rows.iter().find(|row| row["key"][0] == "SYN-SENT"));
     assert_eq!(row.map(|row| row["key"][1].as_str()), Some(Some(&target[1..])), "{map:#}");
+    let kept: Value = serde_json::from_slice(&kept.stdout).unwrap_or_else(|error| panic!("{error}: {kept:?}"));
+    assert_eq!(
+        (kept["step"].as_str(), kept["namespaces"].as_array().map(Vec::len)),
+        (Some("0.200s"), Some(2)),
+        "{kept:#}"
+    );
 }
 
 /// Until the foreign namespace has so many steps.

@@ -2,6 +2,7 @@
 
 mod filter;
 mod heatmap;
+mod watched;
 
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ CountSocketsResponse message.
   sonde sockets -t --state established --peer 10.0.0.0/8 -i
   sonde sockets --port 5432 -p
   sonde sockets --top state,peer --port 443
-  sonde sockets heatmap --since 10m"
+  sonde sockets heatmap --since 10m
+  sonde sockets watched"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(crate) struct Sockets {
@@ -72,6 +74,8 @@ pub(crate) struct Sockets {
 enum Picture {
     /// Draw how many there were over time, by state and peer port
     Heatmap(heatmap::Heatmap),
+    /// List the namespaces whose past is kept, how far back, and what that costs
+    Watched(watched::Watched),
 }
 
 /// What to count by.
@@ -130,13 +134,20 @@ impl Key {
 impl Sockets {
     /// Whether it draws a picture, which has forms of its own.
     pub(crate) fn draws(&self) -> bool {
-        self.picture.is_some()
+        matches!(self.picture, Some(Picture::Heatmap(_)))
+    }
+
+    /// Whether it looks at one network namespace, and so from somewhere.
+    pub(crate) fn measures(&self) -> bool {
+        !matches!(self.picture, Some(Picture::Watched(_)))
     }
 
     /// Asks and prints, once or again and again.
     pub(crate) async fn run(self, session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
-        if let Some(Picture::Heatmap(heatmap)) = self.picture {
-            return heatmap.run(session, global, output).await;
+        match self.picture {
+            Some(Picture::Heatmap(heatmap)) => return heatmap.run(session, global, output).await,
+            Some(Picture::Watched(watched)) => return watched.run(session, global, output).await,
+            None => {}
         }
         let mut next = Instant::now();
         loop {
