@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng};
 /// A name of a target, which is also that of its corpus.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 16] = [
+const TARGETS: [Target; 17] = [
     ("message", properties::message),
     ("resolv_conf", properties::resolv_conf),
     ("nsswitch", properties::nsswitch),
@@ -29,6 +29,7 @@ const TARGETS: [Target; 16] = [
     ("sock_diag", properties::sock_diag),
     ("rtnetlink", properties::rtnetlink),
     ("proc_text", properties::proc_text),
+    ("history", properties::history),
 ];
 
 /// Mutations of each seed.

@@ -9,6 +9,7 @@ mod key;
 mod pace;
 mod question;
 mod recorder;
+mod rehearsal;
 mod ring;
 mod sampler;
 mod varint;
@@ -24,7 +25,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use self::archive::{Archive, Watched};
+pub use self::chunk::Step;
 pub use self::recorder::{RecordError, Recorder};
+pub use self::rehearsal::{Rehearsal, read_chunk, write_chunk};
 pub use self::ring::Bounds;
 use self::ring::Ring;
 use self::sampler::Sampler;

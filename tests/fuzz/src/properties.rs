@@ -1,12 +1,16 @@
 //! What must hold for any bytes: no panic, and what each property asserts. The fuzz targets run these, and so does the ordinary
 //! test `tests/tests/fuzz.rs` on the seeds and on mutations of them.
 
+use std::time::Duration;
+
 use sonde_core::observation::dial::Starttls;
+use sonde_core::observation::history::{GroupFilter, GroupKey, Numbers, Period, Recording, Request, SeriesKind};
 use sonde_probe::dial::{
     HelloAnswer, StarttlsStep, judge_staple, parse_error_queue, read_hello_answer, read_http2_frames,
     read_tunnel_answer, starttls_step,
 };
 use sonde_probe::dns::{decode, parse_hosts, parse_nsswitch, parse_resolv_conf};
+use sonde_probe::history::{Bounds, Rehearsal, Step, read_chunk, write_chunk};
 use sonde_probe::path::icmp::packet::{Framing, quoted, reply};
 use sonde_probe::sockets::{Protocol, Row, each_record};
 use sonde_probe::system::{parse_arp, read_message, read_text};
@@ -175,3 +179,77 @@ pub(crate) fn rtnetlink(bytes: &[u8]) {
 pub(crate) fn proc_text(bytes: &[u8]) {
     read_text(bytes);
 }
+
+/// A chunk of the flight recorder: it is read, written anew, kept in a ring and asked for. Its first byte says how much is kept.
+pub(crate) fn history(bytes: &[u8]) {
+    let Some((room, chunk)) = bytes.split_first() else { return };
+    let steps = read_chunk(chunk);
+    // Two times, a flag, a number of entries.
+    assert!(steps.len() * 4 <= chunk.len(), "{} steps in {} bytes", steps.len(), chunk.len());
+    let written = write_chunk(&steps);
+    let again = read_chunk(&written);
+    assert_eq!(again.len(), steps.len(), "all of it is read");
+    assert_eq!(write_chunk(&again), written, "what was written is written the same way again");
+
+    let most = 64 * u64::from(*room);
+    let mut kept = Rehearsal::new(Bounds { bytes: most, ..Bounds::default() });
+    // Once more, as after the clock was set back.
+    for step in steps.iter().chain(&steps) {
+        kept.push(step);
+        assert!(kept.weight() as u64 <= most.max(1_000), "{} bytes of {most}", kept.weight());
+    }
+    asked(&kept, &steps);
+}
+
+/// Every kind of question on all that is kept.
+fn asked(kept: &Rehearsal, steps: &[Step]) {
+    let Some(period) = kept.kept() else { return };
+    assert!(period.from <= period.to && !steps.is_empty(), "{period:?}");
+    let sockets = |by: &[GroupKey]| Numbers::Sockets { by: by.to_vec(), filter: GroupFilter::default() };
+    let counters = Numbers::Counters { names: vec!["*".to_owned()] };
+    let questions = [
+        counters.clone(),
+        sockets(&[GroupKey::State]),
+        sockets(&[GroupKey::State, GroupKey::PeerAddress, GroupKey::PeerPort]),
+        sockets(&[GroupKey::LocalPort]),
+        Numbers::Listeners { port: None },
+    ];
+    for of in questions {
+        answered(kept, period, 60, of);
+    }
+    let thick = answered(kept, period, 2, counters.clone()).map(|recording| grown(&recording));
+    let thin = answered(kept, period, 200, counters).map(|recording| grown(&recording));
+    let known = |grown: &Option<Vec<(Vec<String>, f64)>>| {
+        grown.as_ref().is_none_or(|grown| grown.len() < 256 && grown.iter().all(|(_, sum)| sum.abs() < EXACT))
+    };
+    assert!(!known(&thick) || !known(&thin) || thick == thin, "it grew as much in few points: {thick:?} {thin:?}");
+}
+
+fn answered(kept: &Rehearsal, period: Period, points: u32, of: Numbers) -> Option<Recording> {
+    let recording = kept.answer(&Request { period, points, of }).ok()?;
+    let covered = recording.covered;
+    assert!(period.from <= covered.from && covered.from <= covered.to && covered.to <= period.to, "{recording:?}");
+    assert!(recording.gaps.iter().all(|gap| gap.from < gap.to), "{recording:?}");
+    for series in &recording.series {
+        assert!(series.points.len() <= points as usize, "{series:?}");
+        assert!(series.points.is_sorted_by(|one, next| one.at < next.at), "{series:?}");
+        let within = |at: Duration| at > period.from && at <= period.to;
+        assert!(series.points.iter().all(|point| within(point.at) && point.value.is_finite()), "{series:?}");
+    }
+    Some(recording)
+}
+
+/// By how much each counter grew in all; where a part of it is too large to be exact, beyond [`EXACT`].
+fn grown(recording: &Recording) -> Vec<(Vec<String>, f64)> {
+    let counters = recording.series.iter().filter(|series| series.kind == SeriesKind::Counter);
+    let sum = |series: &sonde_core::observation::history::Series| {
+        let values = || series.points.iter().map(|point| point.value);
+        if values().any(|value| value.abs() >= EXACT) { f64::INFINITY } else { values().sum() }
+    };
+    let mut grown: Vec<_> = counters.map(|series| (series.key.clone(), sum(series))).collect();
+    grown.sort_by(|one, other| one.0.cmp(&other.0));
+    grown
+}
+
+/// Sums of so many points of less than this are whole numbers of an `f64`.
+const EXACT: f64 = 1e12;

@@ -12,7 +12,7 @@ use super::varint::{self, Cursor};
 
 /// What was measured at one time.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Step {
+pub struct Step {
     /// Microseconds since the Unix epoch.
     pub(crate) end: u64,
     /// Its length in microseconds: counters grew in it.
@@ -54,6 +54,15 @@ struct Level {
 }
 
 impl Chunk {
+    /// To be read; when its steps were is not known.
+    pub(super) fn of(bytes: Vec<u8>) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// In bytes.
     pub(super) fn weight(&self) -> usize {
         self.bytes.capacity() + size_of::<Self>()
@@ -350,7 +359,7 @@ pub(super) mod tests {
 
         #[test]
         fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let chunk = Chunk { bytes, ..Chunk::default() };
+            let chunk = Chunk::of(bytes);
             let read = told(&chunk).len();
             prop_assert!(read <= chunk.bytes.len());
         }
