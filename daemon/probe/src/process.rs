@@ -5,13 +5,16 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Dir, Mode, OFlags};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use sonde_core::observation::Reason;
 
 use crate::inspection::Problem;
 use crate::vantage::{Procfs, read_at};
 
 const LIMIT_BYTES: usize = 16 << 10;
 
-/// Opens its folder; a pid that nobody has is the caller's mistake.
+/// Opens its folder; a pid that nobody has is the caller's mistake, one that /proc hides (`hidepid`, proc(5)) is not.
 pub(crate) fn open(procfs: &Procfs, pid: u32) -> Result<OwnedFd, Problem> {
     open_directory(procfs, &pid.to_string()).map_err(|error| missing(&error, pid, &format!("read /proc/{pid}")))
 }
@@ -19,11 +22,22 @@ pub(crate) fn open(procfs: &Procfs, pid: u32) -> Result<OwnedFd, Problem> {
 /// Why something of a process cannot be read.
 pub(crate) fn missing(error: &io::Error, pid: u32, attempt: &str) -> Problem {
     match error.raw_os_error() {
+        Some(libc::ENOENT) if exists(pid) => Problem {
+            reason: Reason::Unavailable("root, or the user of that process".to_owned()),
+            errno: error.raw_os_error(),
+            detail: format!("{attempt}: process {pid} exists, and this /proc hides it (hidepid)"),
+        },
         Some(libc::ENOENT | libc::ESRCH) => {
             Problem::invalid(format!("there is no process {pid} here; expected a pid of the daemon's own /proc"))
         }
         _ => Problem::os(attempt, error, "CAP_SYS_PTRACE"),
     }
+}
+
+/// Some process has this pid, whoever may look at it: a handle of one needs no privilege (`pidfd_open(2)`).
+fn exists(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| pidfd_open(pid, PidfdFlags::empty()).is_ok())
 }
 
 /// A file below the folder of a process.
@@ -121,6 +135,14 @@ mod tests {
         for other in [&b"mnt:[4026]"[..], b"net:[]", b"net:[-1]", b"net:[99999999999999999999]", b"net", b""] {
             assert_eq!(inode(other, "net"), None);
         }
+    }
+
+    #[test]
+    fn a_process_that_proc_hides_is_not_said_to_be_missing() {
+        let hidden = missing(&io::Error::from_raw_os_error(libc::ENOENT), std::process::id(), "read /proc/1");
+        assert!(matches!(hidden.reason, Reason::Unavailable(_)) && hidden.detail.contains("hidepid"), "{hidden:?}");
+        let gone = missing(&io::Error::from_raw_os_error(libc::ESRCH), std::process::id(), "read /proc/1/stat");
+        assert!(matches!(gone.reason, Reason::InvalidRequest(_)), "{gone:?}");
     }
 
     #[test]
