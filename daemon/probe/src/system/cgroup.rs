@@ -1,8 +1,10 @@
 //! The cgroup of a process: its CPU limit and what that costs it, whether it is frozen, its memory and its pressure.
 //!
-//! The CPU may be limited in any cgroup above it: the tightest limit is the one that is answered. Version 2, and of version 1 the
+//! The CPU may be limited in any cgroup above it: the one is answered that used up its quota in the largest share of its periods, and
+//! where none did, the tightest. Version 2, and of version 1 the
 //! trees of `cpu` and `freezer`. A process outside of our cgroup namespace has a path that leads nowhere here.
 
+use std::cmp::Ordering;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -29,8 +31,8 @@ pub(super) fn read(procfs: &Procfs, pid: u32) -> Result<CgroupFacts, Problem> {
     let cpu = place(cgroup_tree::controller(procfs, "cpu"), places.cpu.as_deref());
     let freezer = place(cgroup_tree::controller(procfs, "freezer"), places.freezer.as_deref());
     let limited = match (&cpu, &unified) {
-        (Some((root, path)), _) => tightest(root, path, version_1),
-        (None, Some((root, path))) => tightest(root, path, version_2),
+        (Some((root, path)), _) => limiting(root, path, version_1),
+        (None, Some((root, path))) => limiting(root, path, version_2),
         (None, None) => return Err(unseen(&attempt)),
     };
     let mut facts = limited.ok_or_else(|| unseen(&attempt))?;
@@ -97,17 +99,32 @@ fn place(root: Option<OwnedFd>, path: Option<&str>) -> Option<(OwnedFd, String)>
     Some((root?, path.to_owned()))
 }
 
-/// Of a path and those above it, the one with the least CPU; the path itself where none is limited.
-fn tightest(root: &OwnedFd, path: &str, read: fn(&OwnedFd, &str) -> CgroupFacts) -> Option<CgroupFacts> {
+/// Of a path and those above it, the one that limits the CPU most; the path itself where none is limited.
+fn limiting(root: &OwnedFd, path: &str, read: fn(&OwnedFd, &str) -> CgroupFacts) -> Option<CgroupFacts> {
     let own = read(&directory(root, path)?, path);
     let above = above(path).take(DEEPEST).filter_map(|path| Some(read(&directory(root, path)?, path)));
-    Some(above.fold(own, |tightest, other| if is_tighter(&other, &tightest) { other } else { tightest }))
+    Some(above.fold(own, |most, other| if limits_more(&other, &most) { other } else { most }))
 }
 
 /// The paths above one, up to `/`.
 fn above(path: &str) -> impl Iterator<Item = &str> {
     let parent = |path: &str| path.rfind('/').filter(|_| path.len() > 1).map(|at| at.max(1));
     std::iter::successors(Some(path), move |path| path.get(..parent(path)?)).skip(1)
+}
+
+/// A looser quota that others use up keeps a process from running as well, and a tight one that nobody uses up does not.
+fn limits_more(one: &CgroupFacts, other: &CgroupFacts) -> bool {
+    if one.quota.is_none() || other.quota.is_none() {
+        return is_tighter(one, other);
+    }
+    // Shares as products, without dividing; without a period nothing was used up.
+    let share =
+        |of: &CgroupFacts, than: &CgroupFacts| u128::from(of.throttled_periods) * u128::from(than.periods.max(1));
+    match share(one, other).cmp(&share(other, one)) {
+        Ordering::Greater => true,
+        Ordering::Equal => is_tighter(one, other),
+        Ordering::Less => false,
+    }
 }
 
 fn is_tighter(one: &CgroupFacts, other: &CgroupFacts) -> bool {
@@ -224,6 +241,24 @@ mod tests {
         assert!(!is_tighter(&limited(10_000, 10_000), &limited(20_000, 100_000)));
         assert!(is_tighter(&limited(1, 1), &CgroupFacts::default()));
         assert!(!is_tighter(&CgroupFacts::default(), &limited(1, 1)));
+    }
+
+    #[test]
+    fn a_looser_limit_that_is_used_up_counts_before_a_tighter_one_that_is_not() {
+        let limited = |quota, throttled_periods| CgroupFacts {
+            quota: Some(Duration::from_micros(quota)),
+            period: Some(Duration::from_micros(100_000)),
+            periods: 1000,
+            throttled_periods,
+            ..CgroupFacts::default()
+        };
+        assert!(limits_more(&limited(200_000, 800), &limited(50_000, 3)));
+        assert!(!limits_more(&limited(50_000, 3), &limited(200_000, 800)));
+        assert!(limits_more(&limited(50_000, 0), &limited(200_000, 0)));
+        assert!(limits_more(&limited(200_000, 1), &CgroupFacts::default()));
+        assert!(!limits_more(&CgroupFacts::default(), &limited(200_000, 0)));
+        let lifted = CgroupFacts { periods: 1000, throttled_periods: 900, ..CgroupFacts::default() };
+        assert!(!limits_more(&lifted, &limited(200_000, 0)) && limits_more(&limited(200_000, 0), &lifted));
     }
 
     #[test]
