@@ -13,6 +13,27 @@ pub(crate) struct Wanted {
     pub(crate) may_be_absent: bool,
 }
 
+impl Wanted {
+    /// The host reads it: of its contract's four trees, with no part that is empty or leads elsewhere. One name that it does not
+    /// serve would cost the answer about all others.
+    pub(crate) fn is_served(&self) -> bool {
+        let mut parts = self.name.split('.');
+        let is_below = parts.next().is_some_and(|root| SERVED.contains(&root));
+        let has_more = self.name.contains('.');
+        let is_named = |part: &str| !matches!(part, "" | "/" | "//");
+        is_below
+            && has_more
+            && parts.all(is_named)
+            && self.name.len() <= LONGEST
+            && !self.name.contains(char::is_control)
+    }
+}
+
+/// What the host reads settings below of.
+pub(crate) const SERVED: [&str; 4] = ["net", "fs", "kernel", "vm"];
+/// Bytes of a name that the host takes.
+const LONGEST: usize = 256;
+
 /// Reads a baseline. Of a setting that stands twice the last counts, as it does when the file is applied.
 ///
 /// # Errors
@@ -114,6 +135,22 @@ mod tests {
     #[test]
     fn a_dotted_name_keeps_its_slashes() {
         assert_eq!(dotted("net.ipv4.conf.eth0/100.rp_filter"), "net.ipv4.conf.eth0/100.rp_filter");
+    }
+
+    #[test]
+    fn what_the_host_would_refuse_is_known_before_it_is_asked() {
+        for (name, served) in [
+            ("net.ipv4.ip_forward", true),
+            ("net.ipv4.conf.eth0/100.rp_filter", true),
+            ("dev.raid.speed_limit_max", false),
+            ("net", false),
+            ("net..ipv4", false),
+            ("net.//.x", false),
+            ("net.a\u{7}b", false),
+        ] {
+            assert_eq!(wanted(name, "1", false).is_served(), served, "{name}");
+        }
+        assert!(!wanted(&format!("net.{}", "x".repeat(300)), "1", false).is_served());
     }
 
     #[test]

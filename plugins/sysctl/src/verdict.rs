@@ -3,12 +3,12 @@
 use sonde_sdk::check::Outcome;
 use sonde_sdk::system::{Sysctl, SysctlsAnswer};
 
-use crate::baseline::{Wanted, is_same};
+use crate::baseline::{SERVED, Wanted, is_same};
 
 /// Of an outcome's notes the host keeps 64.
 const LISTED: usize = 63;
 
-/// Judges; the answers hold the settings in the order in which they are wanted.
+/// Judges; the answers hold the settings that are served in the order in which they are wanted.
 pub(crate) fn judge(wanted: &[Wanted], answers: &[SysctlsAnswer]) -> Outcome {
     let mut found: Vec<&Sysctl> = vec![];
     for answer in answers {
@@ -18,8 +18,10 @@ pub(crate) fn judge(wanted: &[Wanted], answers: &[SysctlsAnswer]) -> Outcome {
         }
     }
     let mut drifts = vec![];
-    let mut unread = vec![];
-    for (wanted, found) in wanted.iter().zip(found) {
+    let (served, aside): (Vec<&Wanted>, Vec<&Wanted>) = wanted.iter().partition(|wanted| wanted.is_served());
+    let mut unread: Vec<(&String, String)> =
+        aside.into_iter().map(|wanted| (&wanted.name, not_served(wanted))).collect();
+    for (wanted, found) in served.into_iter().zip(found) {
         match (&found.value, &found.needs) {
             (Some(value), _) if is_same(&wanted.value, value) => {}
             (Some(value), _) => drifts.push((&wanted.name, format!("wanted {}, found {value}", wanted.value))),
@@ -41,6 +43,10 @@ pub(crate) fn judge(wanted: &[Wanted], answers: &[SysctlsAnswer]) -> Outcome {
         Outcome::unclear(format!("{} of {total} settings cannot be read, the others are as wanted", unread.len()))
     };
     noted(outcome, drifts.into_iter().chain(unread).collect())
+}
+
+fn not_served(wanted: &Wanted) -> String {
+    format!("wanted {}, but it is not served: settings are read below {}", wanted.value, SERVED.join(", "))
 }
 
 fn noted(outcome: Outcome, notes: Vec<(&String, String)>) -> Outcome {
@@ -95,6 +101,22 @@ mod tests {
         let outcome = judge(&parse(BASELINE).expect("a baseline"), &[answer]);
         assert_eq!(outcome.conclusion, Conclusion::Unclear);
         assert_eq!(notes(&outcome), [("vm.swappiness", "wanted 10, reading it needs root")]);
+    }
+
+    #[test]
+    fn what_is_not_served_is_noted_and_the_others_are_compared() {
+        let wanted =
+            parse("dev.raid.speed_limit_max = 5\nvm.swappiness = 10\nnet.ipv4.ip_forward = 0").expect("a baseline");
+        let found = |forward| [("vm.swappiness", Some("10")), ("net.ipv4.ip_forward", Some(forward))];
+        let outcome = judge(&wanted, &[testkit::sysctls_answer(1, &found("0"))]);
+        assert_eq!(outcome.conclusion, Conclusion::Unclear);
+        assert!(
+            matches!(notes(&outcome)[..], [("dev.raid.speed_limit_max", why)] if why.contains("not served")),
+            "{outcome:?}"
+        );
+        let outcome = judge(&wanted, &[testkit::sysctls_answer(1, &found("1"))]);
+        assert_eq!((outcome.conclusion, outcome.notes.len()), (Conclusion::Broken, 2));
+        assert_eq!(notes(&outcome)[0], ("net.ipv4.ip_forward", "wanted 0, found 1"));
     }
 
     #[test]

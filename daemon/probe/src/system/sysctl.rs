@@ -23,6 +23,9 @@ pub(super) fn read(procfs: &Procfs, names: &[String]) -> Vec<Sysctl> {
             Ok(Ok(bytes)) => (Some(value(&bytes)), None),
             Ok(Err(error)) if is_absent(&error) => (None, None),
             Ok(Err(error)) => match error.raw_os_error() {
+                Some(libc::EPERM | libc::EACCES) if path(name).is_ok_and(|path| is_write_only(procfs, &path)) => {
+                    (None, Some("a kernel that lets it be read (here it is write-only)".to_owned()))
+                }
                 Some(libc::EPERM | libc::EACCES) => (None, Some("root of this namespace".to_owned())),
                 _ => (None, Some(format!("a kernel that lets it be read ({})", crate::failure::words(&error)))),
             },
@@ -64,6 +67,11 @@ fn is_key(name: &str) -> bool {
     last.contains("secret") || last.ends_with("_key")
 }
 
+/// Nobody may read it, root neither: `net.ipv4.route.flush` only does something.
+fn is_write_only(procfs: &Procfs, path: &str) -> bool {
+    rustix::fs::statat(procfs, path, rustix::fs::AtFlags::empty()).is_ok_and(|found| found.st_mode & 0o444 == 0)
+}
+
 /// A folder is no setting either.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EISDIR | libc::ENOTDIR | libc::ENXIO))
@@ -100,6 +108,16 @@ mod tests {
             found.iter().map(|one| one.value.as_ref().map(|value| value.split(' ').count())).collect();
         assert_eq!(values, [Some(2), None, None, Some(1)]);
         assert!(found.iter().all(|one| one.needs.is_none()), "{found:?}");
+    }
+
+    #[test]
+    fn what_can_only_be_written_is_not_said_to_need_root() {
+        let found = read(&Procfs::open().expect("/proc"), &["net.ipv4.route.flush".to_owned()]);
+        let [flush] = found.as_slice() else { panic!("{found:?}") };
+        assert!(
+            flush.value.is_none() && flush.needs.as_ref().is_none_or(|needs| needs.contains("write-only")),
+            "{found:?}"
+        );
     }
 
     #[test]
