@@ -49,6 +49,7 @@ pub mod dns;
 pub mod finding;
 pub mod grpc;
 pub mod history;
+pub mod judgement;
 pub mod location;
 pub mod log;
 pub mod path;

@@ -5,6 +5,7 @@
 //! causes of the layers l2, l3 and fw only; silence and what a service says are the check's own to judge.
 
 mod aged;
+mod attempt;
 mod choice;
 mod explained;
 mod hop;
@@ -14,18 +15,39 @@ mod neighbour;
 mod no_route;
 mod outward;
 mod rule;
+mod undelivered;
 
-use std::time::Duration;
-
+pub use self::attempt::{Attempt, Elsewhere};
 pub use self::choice::choose;
 pub use self::explained::Explained;
 pub use self::hop::{NextHop, next_hop, watched};
 pub use self::icmp::{Message, is_time_exceeded};
+pub use self::undelivered::undelivered;
 use crate::path::TraceResult;
 use crate::system::{
     DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind,
 };
-use crate::types::{CounterDeltas, Endpoint, EvidenceId, Failure, IcmpError, Measure};
+use crate::types::{Endpoint, EvidenceId, Failure, IcmpError, Measure};
+
+/// The causes that it supports or refutes, for the manifest of a check that asks it.
+pub const CAUSES: [&str; 16] = [
+    "l2.carrier_lost",
+    "l2.gateway_unresolved",
+    "l2.link_admin_down",
+    "l2.neighbor_unresolved",
+    "l3.host_down",
+    "l3.icmp_unreachable",
+    "l3.ipv6_blackhole",
+    "l3.ipv6_no_route",
+    "l3.no_route",
+    "l3.route_blackhole",
+    "l3.route_policy_reject",
+    "l3.routing_loop",
+    "l3.wrong_netmask",
+    "fw.drop_local_output",
+    "fw.drop_remote",
+    "fw.reject_icmp",
+];
 
 /// What was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,34 +56,6 @@ pub enum Transport {
     Tcp,
     /// Datagrams.
     Udp,
-}
-
-/// One attempt to reach the endpoint, or another port of its address.
-#[derive(Clone, Copy, Debug)]
-pub struct Attempt<'a> {
-    /// The call.
-    pub evidence: EvidenceId,
-    /// How long the whole call took.
-    pub elapsed: Duration,
-    /// None: it succeeded.
-    pub failure: Option<&'a Failure>,
-    /// What moved meanwhile, where that was asked for.
-    pub deltas: Option<&'a CounterDeltas>,
-    /// From where.
-    pub local: Option<&'a Endpoint>,
-}
-
-/// An attempt at another port of the address.
-#[derive(Clone, Copy, Debug)]
-pub struct Elsewhere<'a> {
-    /// That port.
-    pub port: u16,
-    /// The call.
-    pub evidence: EvidenceId,
-    /// None: it succeeded.
-    pub failure: Option<&'a Failure>,
-    /// The host at the address itself answered, in whatever way.
-    pub answered: bool,
 }
 
 /// A failure on the way to an endpoint, and what is known of that way.

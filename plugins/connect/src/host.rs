@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::system::{
     ArpAnswer, DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, Route, RouteKind, arp, default_routes, links,
     neighbour,
 };
 use sonde_sdk::types::EvidenceId;
 use sonde_sdk::{timer, wait};
-
-use crate::observe::Judgement;
 
 /// Between the two looks at a failed entry: one that heals is no fault.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -62,10 +61,10 @@ pub(crate) fn judge(facts: &Facts) -> Judgement {
     let routes: Vec<&Route> =
         facts.defaults.outcome.iter().flatten().filter(|r| r.kind == RouteKind::Unicast).collect();
     let Ok(links) = &facts.links.outcome else {
-        return Judgement { findings: vec![], outcome: Outcome::unclear("the links of this host cannot be read") };
+        return Outcome::unclear("the links of this host cannot be read").into();
     };
     if facts.defaults.outcome.is_err() {
-        return Judgement { findings: vec![], outcome: Outcome::unclear("the routes of this host cannot be read") };
+        return Outcome::unclear("the routes of this host cannot be read").into();
     }
     let mut findings = vec![];
     let mut faults = vec![];

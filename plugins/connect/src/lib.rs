@@ -29,7 +29,7 @@ impl Check for Connect {
             )
             .calling(["dial", "path", "system", "sockets"])
             .after(["resolve"])
-            .deciding(CAUSES)
+            .deciding(causes())
     }
 
     async fn run(target: Target, arguments: Arguments, budget: Budget) -> Result<Outcome, String> {
@@ -44,40 +44,29 @@ impl Check for Connect {
             let observed = gather::observe(endpoints, latency, budget).await;
             verdict::judge(&Observations { host: target.host, ..observed })
         };
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(judgement.report())
     }
 }
 
-const CAUSES: [&str; 42] = [
+/// What it can support or refute.
+fn causes() -> impl Iterator<Item = &'static str> {
+    way::CAUSES.into_iter().chain(CAUSES)
+}
+
+/// What it names beyond the way there.
+const CAUSES: [&str; 26] = [
     "host.ephemeral_ports_connect",
     "host.fd_system_limit",
     "host.source_addr_missing",
     "l2.address_conflict",
-    "l2.carrier_lost",
-    "l2.gateway_unresolved",
-    "l2.link_admin_down",
-    "l2.neighbor_unresolved",
     "l2.nic_errors",
     "l3.asymmetric_source",
     "l3.bufferbloat",
     "l3.high_latency",
-    "l3.host_down",
-    "l3.icmp_unreachable",
-    "l3.ipv6_blackhole",
-    "l3.ipv6_no_route",
-    "l3.no_route",
     "l3.packet_loss",
     "l3.return_path_drop",
-    "l3.route_blackhole",
-    "l3.route_policy_reject",
-    "l3.routing_loop",
     "l3.rp_filter_drop",
-    "l3.wrong_netmask",
     "fw.drop_local_input",
-    "fw.drop_local_output",
-    "fw.drop_remote",
-    "fw.reject_icmp",
     "fw.reject_rst",
     "nf.conntrack_full",
     "nf.invalid_drop",

@@ -4,10 +4,8 @@ mod window;
 
 use std::time::Duration;
 
-use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::path::{EchoResult, Hop, TraceResult};
-use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CensusAnswer, ConntrackAnswer, CountersAnswer, Listener, ListenersAnswer, TrackedFlow};
 use sonde_sdk::system::{
     ArpAnswer, DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind,
@@ -87,13 +85,6 @@ pub(crate) struct Bound {
 pub(crate) struct Control {
     pub(crate) port: u16,
     pub(crate) dial: TcpDial,
-}
-
-/// What a judgement returns.
-#[derive(Clone, Debug)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
 }
 
 impl Path {
@@ -218,25 +209,14 @@ impl Observations {
 
     /// A failed dial of an address, with what is known of the way there.
     pub(crate) fn way<'a>(&'a self, path: &'a Path, dial: &'a TcpDial, failure: &'a Failure) -> Way<'a> {
-        let attempt = |dial: &'a TcpDial| Attempt {
-            evidence: dial.evidence,
-            elapsed: dial.timing.elapsed(),
-            failure: dial.outcome.as_ref().err(),
-            deltas: dial.deltas.as_ref(),
-            local: dial.connection.local.as_ref(),
-        };
-        let elsewhere = |control: &'a Control| Elsewhere {
-            port: control.port,
-            evidence: control.dial.evidence,
-            failure: control.dial.outcome.as_ref().err(),
-            answered: answered_by_host(&control.dial),
-        };
+        let elsewhere =
+            |control: &'a Control| Elsewhere::new(control.port, &control.dial, answered_by_host(&control.dial));
         Way {
             endpoint: &path.endpoint,
             transport: Transport::Tcp,
             evidence: dial.evidence,
             failure,
-            attempts: path.dials.iter().map(attempt).collect(),
+            attempts: path.dials.iter().map(Attempt::from).collect(),
             elsewhere: path.controls.iter().map(elsewhere).collect(),
             route: path.route.as_ref(),
             neighbour: path.neighbour.as_ref(),

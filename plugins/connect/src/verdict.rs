@@ -23,10 +23,11 @@ mod tracking;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::report::{Stance, Strength};
 use sonde_sdk::types::{EvidenceId, Failure, Reason};
 
-use crate::observe::{Judgement, Observations, Path};
+use crate::observe::{Observations, Path};
 pub(crate) use case::Case;
 pub(crate) use shares::{DEAD, SINGLY};
 

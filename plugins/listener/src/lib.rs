@@ -30,9 +30,7 @@ impl Check for ListenerCheck {
             TargetKind::Host => None,
             _ => Some(target.port.ok_or("the target names no port: it must be :PORT")?),
         };
-        let judgement = verdict::judge(&gather::observe(port, budget).await);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&gather::observe(port, budget).await).report())
     }
 }
 

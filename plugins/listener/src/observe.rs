@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::TcpDial;
-use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer, Socket, SocketsAnswer};
 use sonde_sdk::system::{ArpAnswer, CgroupAnswer, LinksAnswer};
 use sonde_sdk::types::{EvidenceId, Failure, Reason};
+use sonde_sdk::way;
 
 /// Connections that this host closed with data of the peer unread.
 pub(crate) const UNREAD: &str = "TcpExt.TCPAbortOnClose";
@@ -49,13 +48,6 @@ pub(crate) struct Look {
 pub(crate) struct Dial {
     pub(crate) address: String,
     pub(crate) dial: TcpDial,
-}
-
-/// What a judgement returns.
-#[derive(Clone, Debug)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
 }
 
 /// One listener over the three looks.
@@ -268,11 +260,7 @@ pub(crate) fn is_turned_away(dial: &TcpDial) -> bool {
 /// Packets that came in during the dial, and that IP did not deliver; none where the window was shared.
 pub(crate) fn undelivered(dial: &TcpDial, address: &str) -> Option<i64> {
     let window = dial.deltas.as_ref()?;
-    let ipv6 = address.contains(':');
-    let (received, delivered) =
-        if ipv6 { ("Ip6.InReceives", "Ip6.InDelivers") } else { ("Ip.InReceives", "Ip.InDelivers") };
-    let forwarded = if ipv6 { "Ip6.OutForwDatagrams" } else { "Ip.ForwDatagrams" };
-    Some(window.moved(received)? - window.moved(delivered)? - window.moved(forwarded)?)
+    way::undelivered(address.contains(':'), |name| window.moved(name))
 }
 
 /// Only processes of this host reach it.

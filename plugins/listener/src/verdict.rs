@@ -15,23 +15,14 @@ mod unseen;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::report::Finding;
+use sonde_sdk::judgement::{Judgement, Verdict};
 
-use crate::observe::{Judgement, Observations, Watched};
+use crate::observe::{Observations, Watched};
 
 /// Of a whole host's listeners, so many are reported.
 const REPORTED: usize = 8;
 /// Datagrams lost for lack of buffer in the window, below which it is a burst.
 const DATAGRAMS: i64 = 10;
-
-/// What the parts of the judgement add to.
-#[derive(Debug, Default)]
-struct Verdict {
-    findings: Vec<Finding>,
-    faults: Vec<String>,
-    doubts: Vec<String>,
-    next: Option<String>,
-}
 
 /// The judgement.
 pub(crate) fn judge(observed: &Observations) -> Judgement {
@@ -39,7 +30,7 @@ pub(crate) fn judge(observed: &Observations) -> Judgement {
         Ok(watched) => watched,
         Err(failure) => {
             let outcome = Outcome::unclear(format!("the listeners cannot be read: {}", failure.detail));
-            return Judgement { findings: vec![], outcome };
+            return outcome.into();
         }
     };
     let mut verdict = Verdict::default();
@@ -48,7 +39,7 @@ pub(crate) fn judge(observed: &Observations) -> Judgement {
         Some(_) => one(observed, &watched, &mut verdict),
         None => whole(observed, &watched, &mut verdict),
     }
-    verdict.end(observed, &watched)
+    verdict.end(|| Outcome::works(in_order(observed, &watched)))
 }
 
 fn one(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
@@ -105,24 +96,10 @@ fn datagrams(observed: &Observations, verdict: &mut Verdict) -> bool {
     true
 }
 
-impl Verdict {
-    fn end(self, observed: &Observations, watched: &[Watched]) -> Judgement {
-        let mut outcome = if !self.faults.is_empty() {
-            Outcome::broken(self.faults.join("; "))
-        } else if !self.doubts.is_empty() {
-            Outcome::unclear(self.doubts.join("; "))
-        } else {
-            Outcome::works(match (observed.port, watched) {
-                (Some(_), [one]) => {
-                    format!("{} accepts: {} of {} wait", one.name(), one.now().queued, one.now().backlog)
-                }
-                (Some(port), _) => {
-                    format!("port {port} has {} listeners, and none keeps connections waiting", watched.len())
-                }
-                (None, _) => format!("{} listeners, and none keeps connections waiting", watched.len()),
-            })
-        };
-        outcome.next_step = self.next;
-        Judgement { findings: self.findings, outcome }
+fn in_order(observed: &Observations, watched: &[Watched]) -> String {
+    match (observed.port, watched) {
+        (Some(_), [one]) => format!("{} accepts: {} of {} wait", one.name(), one.now().queued, one.now().backlog),
+        (Some(port), _) => format!("port {port} has {} listeners, and none keeps connections waiting", watched.len()),
+        (None, _) => format!("{} listeners, and none keeps connections waiting", watched.len()),
     }
 }

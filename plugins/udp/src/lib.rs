@@ -20,7 +20,7 @@ impl Check for Udp {
             .serving([TargetKind::Udp])
             .calling(["dial", "path", "system", "sockets"])
             .after(["resolve"])
-            .deciding(CAUSES)
+            .deciding(causes())
     }
 
     async fn run(target: Target, _: Arguments, budget: Budget) -> Result<Outcome, String> {
@@ -28,34 +28,22 @@ impl Check for Udp {
         if endpoints.is_empty() {
             return Ok(Outcome::skipped("no address to send to"));
         }
-        let judgement = verdict::judge(&gather::observe(endpoints, budget).await);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&gather::observe(endpoints, budget).await).report())
     }
 }
 
-const CAUSES: [&str; 24] = [
+/// What it can support or refute.
+fn causes() -> impl Iterator<Item = &'static str> {
+    way::CAUSES.into_iter().chain(CAUSES)
+}
+
+/// What it names beyond the way there.
+const CAUSES: [&str; 8] = [
     "host.fd_system_limit",
-    "l2.carrier_lost",
-    "l2.gateway_unresolved",
-    "l2.link_admin_down",
-    "l2.neighbor_unresolved",
-    "l3.host_down",
-    "l3.icmp_unreachable",
-    "l3.ipv6_blackhole",
-    "l3.ipv6_no_route",
-    "l3.no_route",
     "l3.packet_loss",
     "l3.pmtu_blackhole",
-    "l3.route_blackhole",
-    "l3.route_policy_reject",
-    "l3.routing_loop",
     "l3.rp_filter_drop",
-    "l3.wrong_netmask",
     "fw.drop_local_input",
-    "fw.drop_local_output",
-    "fw.drop_remote",
-    "fw.reject_icmp",
     "nf.conntrack_full",
     "udp.port_closed",
     "udp.rcvbuf_overflow",

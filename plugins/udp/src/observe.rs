@@ -1,9 +1,7 @@
 //! What was seen of the target's addresses: plain data, no judgement.
 
-use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::UdpDial;
 use sonde_sdk::path::{EchoResult, PathMtuResult, TraceResult};
-use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CountersAnswer, Process, Socket, SocketsAnswer};
 use sonde_sdk::system::{DefaultRoutesAnswer, LinksAnswer, NeighbourAnswer, Route, RouteAnswer, RouteKind};
 use sonde_sdk::types::{Endpoint, EvidenceId, Failure, Reason};
@@ -61,13 +59,6 @@ pub(crate) struct Path {
 pub(crate) struct Control {
     pub(crate) port: u16,
     pub(crate) dial: UdpDial,
-}
-
-/// What a judgement returns.
-#[derive(Clone, Debug)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
 }
 
 impl Path {
@@ -167,25 +158,15 @@ impl Path {
 impl Observations {
     /// A failed dial of an address, with what is known of the way there.
     pub(crate) fn way<'a>(&'a self, path: &'a Path, dial: &'a UdpDial, failure: &'a Failure) -> Way<'a> {
-        let attempt = |dial: &'a UdpDial| Attempt {
-            evidence: dial.evidence,
-            elapsed: dial.timing.elapsed(),
-            failure: dial.outcome.as_ref().err(),
-            deltas: dial.deltas.as_ref(),
-            local: dial.local.as_ref(),
-        };
-        let elsewhere = |control: &'a Control| Elsewhere {
-            port: control.port,
-            evidence: control.dial.evidence,
-            failure: control.dial.outcome.as_ref().err(),
-            answered: is_from_the_host(&control.dial, &path.endpoint.address),
+        let elsewhere = |control: &'a Control| {
+            Elsewhere::new(control.port, &control.dial, is_from_the_host(&control.dial, &path.endpoint.address))
         };
         Way {
             endpoint: &path.endpoint,
             transport: Transport::Udp,
             evidence: dial.evidence,
             failure,
-            attempts: path.dials.iter().map(attempt).collect(),
+            attempts: path.dials.iter().map(Attempt::from).collect(),
             elsewhere: path.controls.iter().map(elsewhere).collect(),
             route: path.route.as_ref(),
             neighbour: path.neighbour.as_ref(),

@@ -9,11 +9,12 @@ mod tests;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{Failure, Reason};
 use sonde_sdk::way::{Explained, Message, Way};
 
-use crate::observe::{Judgement, Observations, Path};
+use crate::observe::{Observations, Path};
 
 /// What one address comes to.
 enum Told {

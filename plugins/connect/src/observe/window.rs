@@ -7,6 +7,7 @@ use sonde_sdk::dial::{TcpDial, TcpSeries};
 use sonde_sdk::sockets::CountersAnswer;
 use sonde_sdk::system::LinksAnswer;
 use sonde_sdk::types::{CounterDeltas, EvidenceId, Reason};
+use sonde_sdk::way;
 
 use super::{Path, is_silent};
 
@@ -47,13 +48,12 @@ pub(crate) fn ours_fail_here(dial: &TcpDial) -> bool {
 
 /// Packets that came in during the dial and that IP neither delivered nor forwarded; none where the window was shared.
 pub(crate) fn undelivered(dial: &TcpDial, ipv6: bool) -> Option<i64> {
-    let [received, delivered, forwarded] = counters(ipv6);
-    Some(moved(dial, received)? - moved(dial, delivered)? - moved(dial, forwarded)?)
+    way::undelivered(ipv6, |name| moved(dial, name))
 }
 
 /// As many packets as our SYNs would be answered with came in and were dropped here, or all that came in were.
 pub(crate) fn answers_are_dropped_here(dial: &TcpDial, ipv6: bool) -> bool {
-    let [_, delivered, _] = counters(ipv6);
+    let delivered = if ipv6 { "Ip6.InDelivers" } else { "Ip.InDelivers" };
     let lost = undelivered(dial, ipv6).unwrap_or(0);
     is_silent(dial) && lost > 0 && (lost >= syns(dial) || moved(dial, delivered) == Some(0))
 }
@@ -65,14 +65,6 @@ pub(crate) fn answers_are_reset_here(dial: &TcpDial) -> bool {
 
 fn moved(dial: &TcpDial, name: &str) -> Option<i64> {
     dial.deltas.as_ref()?.moved(name)
-}
-
-fn counters(ipv6: bool) -> [&'static str; 3] {
-    if ipv6 {
-        ["Ip6.InReceives", "Ip6.InDelivers", "Ip6.OutForwDatagrams"]
-    } else {
-        ["Ip.InReceives", "Ip.InDelivers", "Ip.ForwDatagrams"]
-    }
 }
 
 impl Path {
@@ -94,10 +86,9 @@ impl Path {
     /// The burst was met with as many packets that IP dropped, which do not come otherwise.
     pub(crate) fn burst_is_dropped(&self) -> bool {
         let ipv6 = self.endpoint.is_ipv6();
-        let [received, delivered, forwarded] = counters(ipv6);
         self.burst_stands_out(
-            |w| Some(w.moved(received)? - w.moved(delivered)? - w.moved(forwarded)?),
-            |idle| Some(idle.grew(received)? - idle.grew(delivered)? - idle.grew(forwarded).unwrap_or(0)),
+            |w| way::undelivered(ipv6, |name| w.moved(name)),
+            |idle| way::undelivered(ipv6, |name| idle.grew(name)),
         )
     }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{Draft, refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{EvidenceId, Measure, Reason};
 
 use super::{conflict, shares};
-use crate::observe::{Judgement, Observations, Path, is_loaded, is_steady};
+use crate::observe::{Observations, Path, is_loaded, is_steady};
 
 /// Below, measurements cannot agree.
 const ROUNDS: usize = 2;

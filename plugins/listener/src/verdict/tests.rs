@@ -13,13 +13,14 @@ mod unseen;
 mod whole_host;
 
 use sonde_sdk::check::Conclusion;
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::report::Strength;
 use sonde_sdk::sockets::{CensusAnswer, CensusGroup, Listener};
 use sonde_sdk::testkit::{self, is_proven, refuted, supported};
 use sonde_sdk::types::{Endpoint, Reason};
 
 use super::judge;
-use crate::observe::{Dial, Judgement, Look, Observations};
+use crate::observe::{Dial, Look, Observations};
 
 const OWN: &str = "192.0.2.100";
 

@@ -5,6 +5,7 @@
 
 use sonde_sdk::finding::supports;
 use sonde_sdk::types::Measure;
+use sonde_sdk::way;
 
 use super::Verdict;
 use crate::observe::{Observations, Watched, is_loopback};
@@ -44,38 +45,12 @@ pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut 
     verdict.doubts.push(sentence);
 }
 
-/// Received, and neither delivered, nor forwarded, nor discarded for a reason that has its own counter.
+/// What ended in IP from each look to the next, without what came to many: that may be delivered to nobody.
 fn dropped(observed: &Observations, ipv6: bool) -> Option<[i64; 2]> {
-    let (received, others): (&str, &[&str]) = if ipv6 {
-        (
-            "Ip6.InReceives",
-            &[
-                "Ip6.InDelivers",
-                "Ip6.OutForwDatagrams",
-                "Ip6.InHdrErrors",
-                "Ip6.InAddrErrors",
-                "Ip6.InNoRoutes",
-                "Ip6.InMcastPkts",
-            ],
-        )
-    } else {
-        (
-            "Ip.InReceives",
-            &[
-                "Ip.InDelivers",
-                "Ip.ForwDatagrams",
-                "Ip.InHdrErrors",
-                "Ip.InAddrErrors",
-                "IpExt.InNoRoutes",
-                "IpExt.InMcastPkts",
-                "IpExt.InBcastPkts",
-            ],
-        )
+    let to_many: &[&str] = if ipv6 { &["Ip6.InMcastPkts"] } else { &["IpExt.InMcastPkts", "IpExt.InBcastPkts"] };
+    let half = |n: usize| {
+        let grew = |name: &str| observed.growth(name)?.get(n).copied();
+        Some(way::undelivered(ipv6, grew)? - to_many.iter().filter_map(|name| grew(name)).sum::<i64>())
     };
-    let [mut early, mut late] = observed.growth(received)?;
-    for [first, second] in others.iter().filter_map(|name| observed.growth(name)) {
-        early -= first;
-        late -= second;
-    }
-    Some([early, late])
+    Some([half(0)?, half(1)?])
 }

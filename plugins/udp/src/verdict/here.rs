@@ -4,7 +4,7 @@
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::sockets::Socket;
 use sonde_sdk::types::{EvidenceId, Measure};
-use sonde_sdk::way::Explained;
+use sonde_sdk::way::{self, Explained};
 
 use super::{proven, unclear};
 use crate::observe::{Path, holder, moved};
@@ -32,11 +32,8 @@ pub(super) fn tracking(path: &Path) -> Option<Explained> {
 /// A silent port of this very host: nothing said that the port is closed.
 pub(super) fn silence(path: &Path) -> Explained {
     let at = &path.endpoint;
-    let [received, delivered, forwarded, read, full] = if at.is_ipv6() {
-        ["Ip6.InReceives", "Ip6.InDelivers", "Ip6.OutForwDatagrams", "Udp6.InDatagrams", "Udp6.RcvbufErrors"]
-    } else {
-        ["Ip.InReceives", "Ip.InDelivers", "Ip.ForwDatagrams", "Udp.InDatagrams", "Udp.RcvbufErrors"]
-    };
+    let [read, full] =
+        if at.is_ipv6() { ["Udp6.InDatagrams", "Udp6.RcvbufErrors"] } else { ["Udp.InDatagrams", "Udp.RcvbufErrors"] };
     let windows: Vec<Window> = path
         .dials
         .iter()
@@ -44,7 +41,7 @@ pub(super) fn silence(path: &Path) -> Explained {
             Some(Window {
                 evidence: dial.evidence,
                 sent: dial.sent.into(),
-                undelivered: moved(dial, received)? - moved(dial, delivered)? - moved(dial, forwarded)?,
+                undelivered: way::undelivered(at.is_ipv6(), |name| moved(dial, name))?,
                 read: moved(dial, read)?,
                 full: moved(dial, full)?,
                 by_reverse_path: moved(dial, "TcpExt.IPReversePathFilter")?,
@@ -61,7 +58,7 @@ pub(super) fn silence(path: &Path) -> Explained {
         return case;
     }
     // Whose datagrams are read, they were delivered: others were not.
-    if all(&|w| w.undelivered >= w.sent && w.read < w.sent) && !others.is_empty() {
+    if all(&|w| w.lost_as_many() && w.read < w.sent) && !others.is_empty() {
         let sentence = format!("this host's own input filter drops datagrams to {at}");
         let not_by_path = all(&|w| w.by_reverse_path == 0);
         let finding = supports("fw.drop_local_input").because(&sentence).citing([first.evidence]);
@@ -136,6 +133,13 @@ struct Window {
     read: i64,
     full: i64,
     by_reverse_path: i64,
+}
+
+impl Window {
+    /// About as many packets ended in this host's IP as were sent. Many more are not ours, and ours need not be among them.
+    fn lost_as_many(&self) -> bool {
+        (self.sent..=self.sent.saturating_mul(2)).contains(&self.undelivered)
+    }
 }
 
 /// A UDP service owes nobody an answer.

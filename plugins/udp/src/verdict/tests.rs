@@ -6,12 +6,13 @@ mod silence;
 
 use sonde_sdk::check::Conclusion;
 use sonde_sdk::dial::UdpDial;
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::report::Strength;
 use sonde_sdk::testkit::{self, is_proven, refuted, supported};
 use sonde_sdk::types::{Endpoint, Phase, Reason};
 
 use super::judge;
-use crate::observe::{Control, Judgement, Observations, Path};
+use crate::observe::{Control, Observations, Path};
 
 const HOST: &str = "192.0.2.7";
 
@@ -88,7 +89,7 @@ fn assert_healthy(judgement: &Judgement) {
 
 fn assert_well_formed(judgement: &Judgement) {
     for finding in &judgement.findings {
-        assert!(crate::CAUSES.contains(&finding.cause.as_str()), "the manifest lists {}", finding.cause);
+        assert!(crate::causes().any(|cause| cause == finding.cause), "the manifest lists {}", finding.cause);
         assert!(
             !finding.evidence.is_empty() && !finding.summary.is_empty() && !finding.subject.is_empty(),
             "{finding:#?}"

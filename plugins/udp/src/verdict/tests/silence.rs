@@ -59,6 +59,18 @@ fn datagrams_to_this_host_that_ip_does_not_deliver_meet_its_input_filter() {
 }
 
 #[test]
+fn what_ends_in_this_host_for_other_reasons_is_not_what_was_sent() {
+    let read = ("Udp.InDatagrams", 3);
+    let others_are_many = [("Ip.InReceives", 40), ("Ip.InDelivers", 3)];
+    assert_undecided(&judge(&seen(windows(&others_are_many))));
+    let fragments =
+        [("Ip.InReceives", 6), ("Ip.InDelivers", 4), ("Ip.ReasmReqds", 3), ("Ip.ReasmOKs", 1), ("Udp.InDatagrams", 2)];
+    assert_undecided(&judge(&seen(windows(&fragments))));
+    let errors = [("Ip.InReceives", 6), ("Ip.InDelivers", 3), ("Ip.InHdrErrors", 3), read];
+    assert_undecided(&judge(&seen(windows(&errors))));
+}
+
+#[test]
 fn datagrams_that_a_full_buffer_drops_are_counted_and_the_socket_is_still_to_be_seen() {
     let full = [("Ip.InReceives", 3), ("Ip.InDelivers", 3), ("Udp.RcvbufErrors", 3), ("Udp.InErrors", 3)];
     let judgement = judge(&seen(windows(&full)));
