@@ -37,9 +37,7 @@ impl Check for Machine {
                 );
             }
         };
-        let judgement = verdict::judge(&gather::observe(subject, budget).await);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&gather::observe(subject, budget).await).report())
     }
 }
 

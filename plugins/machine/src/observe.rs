@@ -1,7 +1,5 @@
 //! What was seen of the machine: two looks, and the processes that are asked about. Plain data.
 
-use sonde_sdk::check::Outcome;
-use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CountersAnswer, ListenersAnswer};
 use sonde_sdk::system::{
     CgroupAnswer, CgroupFacts, HostAnswer, HostFacts, LinksAnswer, NeighboursAnswer, ProcessAnswer, ProcessFacts,
@@ -48,13 +46,6 @@ pub(crate) struct Watched {
     pub(crate) is_waited_for: bool,
     pub(crate) process: [ProcessAnswer; 2],
     pub(crate) cgroup: [CgroupAnswer; 2],
-}
-
-/// What a judgement returns.
-#[derive(Clone, Debug)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
 }
 
 impl Observations {

@@ -12,18 +12,9 @@ mod throttle;
 mod tracking;
 
 use sonde_sdk::check::Outcome;
-use sonde_sdk::report::Finding;
+use sonde_sdk::judgement::{Judgement, Verdict};
 
-use crate::observe::{Judgement, Observations, Subject, name};
-
-/// What the parts of the judgement add to.
-#[derive(Debug, Default)]
-struct Verdict {
-    findings: Vec<Finding>,
-    faults: Vec<String>,
-    doubts: Vec<String>,
-    next: Option<String>,
-}
+use crate::observe::{Observations, Subject, name};
 
 /// The judgement.
 pub(crate) fn judge(observed: &Observations) -> Judgement {
@@ -32,7 +23,7 @@ pub(crate) fn judge(observed: &Observations) -> Judgement {
         && let Some(failure) = observed.processes.iter().find_map(|watched| watched.process[1].outcome.as_ref().err())
     {
         let outcome = Outcome::unclear(format!("the process cannot be looked at: {}", failure.detail));
-        return Judgement { findings: vec![], outcome };
+        return outcome.into();
     }
     for watched in &observed.processes {
         if observed.subject != Subject::Host && process::judge(observed, watched, &mut verdict) {
@@ -47,21 +38,7 @@ pub(crate) fn judge(observed: &Observations) -> Judgement {
     softnet::judge(observed, &mut verdict);
     overflow::judge(observed, &mut verdict);
     filter::judge(observed, &mut verdict);
-    verdict.end(observed)
-}
-
-impl Verdict {
-    fn end(self, observed: &Observations) -> Judgement {
-        let mut outcome = if !self.faults.is_empty() {
-            Outcome::broken(self.faults.join("; "))
-        } else if !self.doubts.is_empty() {
-            Outcome::unclear(self.doubts.join("; "))
-        } else {
-            in_order(observed)
-        };
-        outcome.next_step = self.next.or(outcome.next_step);
-        Judgement { findings: self.findings, outcome }
-    }
+    verdict.end(|| in_order(observed))
 }
 
 fn in_order(observed: &Observations) -> Outcome {

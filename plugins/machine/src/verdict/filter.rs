@@ -1,5 +1,7 @@
 //! The reverse-path filter of a whole host. At a listener the check `listener` judges it; here it takes a steady stream of dropped
 //! packets, since any host near the internet drops a stray one now and then.
+//!
+//! The counter names no sender. Beside much that is received in order, a few may be noise that nobody waits for: then it is a doubt.
 
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::Measure;
@@ -43,15 +45,20 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
          take; it is on for {}",
         strict.join(", ")
     );
-    verdict.findings.push(
-        supports("l3.rp_filter_drop")
-            .proof()
-            .about(strict.join(", "))
-            .because(&sentence)
-            .citing(observed.snapshots())
-            .measuring(Measure::count(COUNTER, dropped))
-            .build(),
-    );
+    let finding = supports("l3.rp_filter_drop")
+        .about(strict.join(", "))
+        .because(&sentence)
+        .citing(observed.snapshots())
+        .measuring(Measure::count(COUNTER, dropped));
+    verdict
+        .next
+        .get_or_insert_with(|| "compare `ip route get` for the senders with the link that they come by".to_owned());
+    if !is_most(observed) {
+        verdict.findings.push(finding.strong().build());
+        verdict.doubts.push(sentence);
+        return;
+    }
+    verdict.findings.push(finding.proof().build());
     verdict.findings.push(
         refutes("fw.drop_local_input")
             .proof()
@@ -60,8 +67,14 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
             .citing([settings.evidence, links.evidence])
             .build(),
     );
-    verdict
-        .next
-        .get_or_insert_with(|| "compare `ip route get` for the senders with the link that they come by".to_owned());
     verdict.faults.push(sentence);
+}
+
+/// In one half of the window at least it drops half of all that comes in. Its own packets count as received first (`ip_rcv`), and so
+/// does what this host sends to itself: the quieter half counts, since the checks of a run begin together.
+fn is_most(observed: &Observations) -> bool {
+    let halves = observed.growth(COUNTER).zip(observed.growth("Ip.InReceives"));
+    halves.is_some_and(|(dropped, received)| {
+        dropped.iter().zip(received).any(|(dropped, received)| dropped.saturating_mul(2) >= received)
+    })
 }

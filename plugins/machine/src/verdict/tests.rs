@@ -174,6 +174,15 @@ fn a_quota_that_ran_out_for_a_moment_or_long_ago_is_no_fault() {
 }
 
 #[test]
+fn time_that_many_processors_were_throttled_for_is_compared_with_what_they_worked() {
+    // Sixteen processors: each was kept for a few milliseconds and worked for most of the second.
+    let mut observed = throttled(6, 800_000, 100_000);
+    let worked = |cgroup: &mut CgroupFacts| cgroup.usage_us += 12_000_000;
+    observed.processes[0].cgroup[1].outcome.iter_mut().for_each(worked);
+    assert_healthy(&judge(&observed));
+}
+
+#[test]
 fn a_process_that_began_anew_between_the_looks_is_not_compared_with_itself() {
     let mut observed = throttled(10, 900_000, 100_000);
     observed.processes[0].process[1].outcome.as_mut().expect("facts").age_us = 5;
@@ -233,6 +242,13 @@ fn a_full_table_of_connection_tracking_is_a_fault_while_it_drops() {
 }
 
 #[test]
+fn drops_that_the_snapshot_between_does_not_tell_of_prove_nothing() {
+    let mut observed = tracked(1000, 3);
+    observed.between = testkit::counters_answer(15, &[("conntrack.entries", 1000)]);
+    assert_doubted(&judge(&observed), "nf.conntrack_full");
+}
+
+#[test]
 fn new_neighbours_without_room_are_a_fault_of_a_full_table() {
     let table =
         |entries: u64, overflows: u64| NeighbourUse { family: Family::Ipv4, entries, limit: Some(1024), overflows };
@@ -270,9 +286,15 @@ fn packets_dropped_before_the_stack_all_the_time_are_a_fault_unless_the_device_l
     assert_healthy(&judge(&before_the_stack([900, 900, 900], 0)));
 }
 
-/// Strict on `eth0` where said, with this many packets dropped at each look.
+/// Strict on `eth0` where said, with this many packets dropped at each look, and hardly any others received.
 fn filtering(counts: [i64; 3], strict: &str) -> Observations {
-    let counters = counts.map(|count| [("TcpExt.IPReversePathFilter", count)]);
+    filtering_among(counts, counts.map(|count| count + 7), strict)
+}
+
+fn filtering_among(counts: [i64; 3], received: [i64; 3], strict: &str) -> Observations {
+    let [first, between, last] = received;
+    let counters = [(counts[0], first), (counts[1], between), (counts[2], last)]
+        .map(|(count, received)| [("TcpExt.IPReversePathFilter", count), ("Ip.InReceives", received)]);
     let mut observed = seen(Subject::Host, [&counters[0], &counters[1], &counters[2]]);
     let settings = [("net.ipv4.conf.all.rp_filter", Some("0")), ("net.ipv4.conf.eth0.rp_filter", Some(strict))];
     let links = testkit::links_answer(61, vec![testkit::link("lo", &[]), testkit::link("eth0", &[])]);
@@ -286,6 +308,12 @@ fn a_strict_filter_that_drops_all_the_time_is_named_and_a_stray_packet_is_none()
     assert_healthy(&judge(&filtering([0, 1, 1], "1")));
     assert_healthy(&judge(&filtering([900, 900, 900], "1")));
     assert_healthy(&judge(&filtering([0, 3, 6], "2")));
+}
+
+#[test]
+fn a_strict_filter_that_drops_little_of_much_may_drop_noise() {
+    assert_doubted(&judge(&filtering_among([0, 3, 6], [0, 100, 200], "1")), "l3.rp_filter_drop");
+    assert_proven(&judge(&filtering_among([0, 3, 6], [0, 100, 106], "1")), "l3.rp_filter_drop", "fw.drop_local_input");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A CPU quota that keeps a process from running. On a busy machine a quota runs out now and then: only one that does so again and
 //! again is worth a word.
+//!
+//! Throttled time is summed over all processors: it is compared with what the cgroup used of them, never with the clock.
 
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::system::pressure_of;
@@ -16,8 +18,10 @@ pub(super) fn judge(watched: &Watched, verdict: &mut Verdict) {
     let throttled = second.throttled_periods.saturating_sub(first.throttled_periods);
     let kept_us = second.throttled_us.saturating_sub(first.throttled_us);
     let window_us = watched.cgroup[1].timing.at_us.saturating_sub(watched.cgroup[0].timing.at_us);
-    let is_starved =
-        throttled >= PERIODS && throttled.saturating_mul(2) >= periods && kept_us.saturating_mul(SHARE) >= window_us;
+    let spent_us = second.usage_us.saturating_sub(first.usage_us);
+    let is_starved = throttled >= PERIODS
+        && throttled.saturating_mul(2) >= periods
+        && kept_us.saturating_mul(SHARE) >= spent_us.saturating_add(kept_us);
     if !is_starved {
         return;
     }
@@ -27,12 +31,12 @@ pub(super) fn judge(watched: &Watched, verdict: &mut Verdict) {
             format!("; its tasks waited {:.0} % of the time", pressure.some.avg10_percent)
         });
     let sentence = format!(
-        "{} is starved of CPU by the quota of {} ({quota_us} us in {period_us} us): throttled in {throttled} of {periods} periods, {} ms \
-         within {} ms{waits}",
+        "{} is starved of CPU by the quota of {} ({quota_us} us in {period_us} us): throttled in {throttled} of {periods} periods \
+         within {} ms, which kept it from {} ms of processor time{waits}",
         name(after),
         second.path,
-        kept_us / 1000,
-        window_us / 1000
+        window_us / 1000,
+        kept_us / 1000
     );
     let finding = supports("host.cpu_throttle")
         .about(name(after))
@@ -67,5 +71,5 @@ pub(super) fn judge(watched: &Watched, verdict: &mut Verdict) {
 
 /// Throttled periods in the window, below which it is a burst.
 const PERIODS: u64 = 3;
-/// Of the window it was kept from running at least one part in so many.
+/// Of the processor time that the cgroup used or was kept from, it was kept from at least one part in so many.
 const SHARE: u64 = 5;
