@@ -1,13 +1,14 @@
-//! Gathers: two looks at the sockets in scope and at the counters. Nothing is dialled.
+//! Gathers: two looks at the sockets in scope and at the counters, and what their difference makes worth reading. Nothing is dialled.
 
 use std::time::Duration;
 
 use sonde_sdk::check::Budget;
 use sonde_sdk::sockets::{CensusFilter, CensusKey, SocketOrder, census, counters, find};
-use sonde_sdk::system::{SysctlsAnswer, sysctls};
+use sonde_sdk::system::{SysctlsAnswer, cgroup, host, sysctls};
 use sonde_sdk::{timer, wait};
 
 use crate::observe::{Look, Observations, SETTINGS, Scope};
+use crate::verdict::{leak, receiving};
 
 /// Between two looks. More than a second: what is unread or unclosed for so long is not in flight.
 const INTERVAL: Duration = Duration::from_millis(1_100);
@@ -16,12 +17,19 @@ const CLOSING: u32 = 256;
 /// Connections that send or receive; the foremost of them.
 const FOREMOST: u32 = 64;
 
-/// Looks, waits, looks.
+/// Looks, waits, looks, and reads what tells apart whom that makes suspect.
 pub(crate) async fn observe(scope: Scope, budget: Budget) -> Observations {
     let interval = INTERVAL.min(budget.remaining() / 3);
     let (first, settings) = wait::join(look(scope), settings(scope)).await;
     timer::sleep(interval).await;
-    Observations { scope, settings, looks: [first, look(scope).await] }
+    let looks = [first, look(scope).await];
+    let mut observed = Observations { scope, settings, looks, cgroups: vec![], machine: None };
+    let of_suspect = async |pid| (pid, cgroup(pid).await);
+    observed.cgroups = wait::all(leak::suspects(&observed).into_iter().map(of_suspect)).await;
+    if receiving::discarded(&observed).is_some() {
+        observed.machine = Some(host().await);
+    }
+    observed
 }
 
 async fn look(scope: Scope) -> Look {

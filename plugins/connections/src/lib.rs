@@ -34,9 +34,7 @@ impl Check for Connections {
             TargetKind::Pid => Scope::Process(target.pid.ok_or("the target names no process: it must be pid://N")?),
             _ => Scope::Host,
         };
-        let judgement = verdict::judge(&gather::observe(scope, budget).await);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&gather::observe(scope, budget).await).report())
     }
 }
 

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sonde_sdk::check::Outcome;
-use sonde_sdk::report::Finding;
 use sonde_sdk::sockets::{CensusAnswer, CountersAnswer, Socket, SocketsAnswer};
-use sonde_sdk::system::SysctlsAnswer;
+use sonde_sdk::system::{CgroupAnswer, HostAnswer, SysctlsAnswer};
 use sonde_sdk::types::{EvidenceId, Failure};
 
 /// The kernel settings that bound the local ports towards one destination.
@@ -32,6 +30,10 @@ pub(crate) struct Observations {
     pub(crate) settings: Option<SysctlsAnswer>,
     /// Oldest first.
     pub(crate) looks: [Look; 2],
+    /// The cgroups of processes that hold many connections which their peers have closed, by pid, read after the last look.
+    pub(crate) cgroups: Vec<(u32, CgroupAnswer)>,
+    /// The machine after the last look, where TCP discards what it receives.
+    pub(crate) machine: Option<HostAnswer>,
 }
 
 /// One look.
@@ -54,13 +56,6 @@ pub(crate) struct Look {
     pub(crate) datagrams: SocketsAnswer,
     /// Listeners.
     pub(crate) listening: SocketsAnswer,
-}
-
-/// What a judgement returns.
-#[derive(Clone, Debug)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
 }
 
 /// A socket that was there in both looks.
@@ -93,6 +88,12 @@ impl Observations {
     pub(crate) fn setting(&self, name: &str) -> Option<&str> {
         let settings = self.settings.as_ref()?.outcome.as_ref().ok()?;
         settings.iter().find(|setting| setting.name == name)?.value.as_deref()
+    }
+
+    /// The cgroup with which a process is frozen; none where it is not, or where that cannot be seen.
+    pub(crate) fn frozen(&self, pid: u32) -> Option<&str> {
+        let (_, answer) = self.cgroups.iter().find(|(of, _)| *of == pid)?;
+        answer.outcome.as_ref().ok().filter(|cgroup| cgroup.frozen).map(|cgroup| cgroup.path.as_str())
     }
 
     /// The evidence of a search, of both looks.

@@ -1,19 +1,22 @@
 //! Judges the sockets. Pure.
 
 mod closing;
+pub(crate) mod leak;
 mod lost;
 mod pool;
 mod ports;
-mod receiving;
+pub(crate) mod receiving;
 mod sending;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use sonde_sdk::check::Outcome;
-use sonde_sdk::report::Finding;
+use sonde_sdk::judgement::{Judgement, Verdict};
 use sonde_sdk::types::Reason;
 
-use crate::observe::{Judgement, Observations, Scope};
+use crate::observe::{Observations, Scope, Search};
 
 /// What it can support or refute.
 pub(crate) const CAUSES: [&str; 15] = [
@@ -34,16 +37,10 @@ pub(crate) const CAUSES: [&str; 15] = [
     "http.server_slow",
 ];
 
-/// What the parts of the judgement add to.
-#[derive(Debug, Default)]
-struct Verdict {
-    findings: Vec<Finding>,
-    faults: Vec<String>,
-    doubts: Vec<String>,
-    /// Worth knowing, and no fault.
-    notes: Vec<String>,
-    next: Option<String>,
-}
+/// Half-closed connections of one process, or towards one side, from which on they are no accident.
+const PILED_UP: usize = 50;
+/// A close in flight takes less.
+const IN_FLIGHT: Duration = Duration::from_secs(1);
 
 /// The judgement.
 pub(crate) fn judge(observed: &Observations) -> Judgement {
@@ -52,33 +49,17 @@ pub(crate) fn judge(observed: &Observations) -> Judgement {
         if let Reason::Unavailable(needed) = &failure.reason {
             outcome = outcome.next(format!("run sonde with {needed}"));
         }
-        return Judgement { findings: vec![], outcome };
+        return outcome.into();
     }
     let mut verdict = Verdict::default();
     ports::judge(observed, &mut verdict);
+    leak::judge(observed, &mut verdict);
     closing::judge(observed, &mut verdict);
     lost::judge(observed, &mut verdict);
     sending::judge(observed, &mut verdict);
     receiving::judge(observed, &mut verdict);
     pool::judge(observed, &mut verdict);
-    verdict.end(observed)
-}
-
-impl Verdict {
-    fn end(self, observed: &Observations) -> Judgement {
-        let mut outcome = if !self.faults.is_empty() {
-            Outcome::broken(self.faults.join("; "))
-        } else if !self.doubts.is_empty() {
-            Outcome::unclear(self.doubts.join("; "))
-        } else {
-            Outcome::works(whole(observed))
-        };
-        outcome.next_step = self.next;
-        for note in self.notes {
-            outcome = outcome.noting("note", note);
-        }
-        Judgement { findings: self.findings, outcome }
-    }
+    verdict.end(|| Outcome::works(whole(observed)))
 }
 
 /// Nothing is wrong with them.
@@ -95,6 +76,11 @@ fn whole(observed: &Observations) -> String {
         },
     };
     format!("{connections} TCP connections and {sockets} UDP sockets {whose}, and none is stuck or forgotten")
+}
+
+/// How long what a search brought in both looks has lasted at least; none where it may be in flight.
+fn lasted(observed: &Observations, search: Search) -> Option<Duration> {
+    Some(observed.between(search)).filter(|lasted| *lasted >= IN_FLIGHT)
 }
 
 /// `3 connections`.

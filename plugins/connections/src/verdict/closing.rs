@@ -1,91 +1,16 @@
-//! Connections that one side has closed and the other has not: CLOSE-WAIT is this side's, FIN-WAIT the peer's.
+//! Connections that this host has closed and the peer has not: FIN-WAIT and LAST-ACK.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::sockets::Socket;
 use sonde_sdk::types::Measure;
 
-use super::{Verdict, count, counted};
-use crate::observe::{Observations, Watched, owner, silence};
+use super::{PILED_UP, Verdict, count, counted, lasted};
+use crate::observe::{Observations, Watched};
 
-/// Of one process, or towards one side, from which on they are no accident.
-const PILED_UP: usize = 50;
-/// A close in flight takes less.
-const IN_FLIGHT: Duration = Duration::from_secs(1);
-
-/// Judges them.
+/// Judges them: the peer does not close, or does not even acknowledge that we did.
 pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
-    leak(observed, verdict);
-    stuck(observed, verdict);
-}
-
-/// The peer closed, the process does not.
-fn leak(observed: &Observations, verdict: &mut Verdict) {
-    let mut by_owner: BTreeMap<String, Vec<Watched<'_>>> = BTreeMap::new();
-    // What was never accepted is nobody's yet, and who is stopped cannot close.
-    let could_close = |socket: &Socket| {
-        socket.inode != 0 && !socket.process().is_some_and(|process| matches!(process.state.as_str(), "T" | "t"))
-    };
-    let lasted = observed.between(|look| &look.unclosed);
-    if lasted < IN_FLIGHT {
-        return;
-    }
-    let closeable = |watched: &Watched<'_>| could_close(watched.now);
-    for watched in observed.watched(|look| &look.unclosed).into_iter().filter(closeable) {
-        let owner = owner(watched.now).unwrap_or_else(|| format!("a process of user {}", watched.now.uid));
-        by_owner.entry(owner).or_default().push(watched);
-    }
-    let [before, now] = observed.looks.each_ref().map(|look| look.unclosed.total);
-    for (owner, sockets) in by_owner.into_iter().filter(|(_, sockets)| sockets.len() >= PILED_UP) {
-        // Of more than a search brings there is only the sum.
-        let of_all = sockets.len() == observed.looks[1].unclosed.sockets().len();
-        let held = if of_all { usize::try_from(now).unwrap_or(usize::MAX) } else { sockets.len() };
-        let oldest = sockets.iter().filter_map(|watched| silence(watched.now)).max().unwrap_or(lasted).max(lasted);
-        let more = match now.saturating_sub(before) {
-            grown @ 1.. if of_all => format!(", and {grown} more came meanwhile"),
-            _ => String::new(),
-        };
-        let sentence = format!(
-            "{owner} keeps {held} connections in CLOSE-WAIT, the oldest for {} s or more: their peers closed, it does not{more}",
-            oldest.as_secs()
-        );
-        // Of a user there may be several processes, and whether they are stopped is not known.
-        let known = sockets.iter().all(|watched| watched.now.process().is_some());
-        let finding = supports("tcp.close_wait_leak");
-        let mut finding = if known { finding.proof() } else { finding.strong() };
-        finding = finding
-            .about(&owner)
-            .because(&sentence)
-            .citing(observed.evidence(|look| &look.unclosed))
-            .measuring(Measure::count("CLOSE-WAIT", count(held)))
-            .measuring(Measure::duration("oldest", oldest));
-        if let Some(open) = sockets.iter().find_map(|watched| watched.now.process()?.open_files) {
-            finding = finding.measuring(Measure::count("open files", i64::try_from(open).unwrap_or(i64::MAX)));
-        }
-        verdict.findings.push(finding.build());
-        verdict.findings.push(
-            refutes("tcp.fin_wait_stuck")
-                .proof()
-                .about(&owner)
-                .because("it is this side that has not closed: what waits for its peer is in FIN-WAIT or LAST-ACK")
-                .citing(observed.evidence(|look| &look.closing))
-                .build(),
-        );
-        if known {
-            verdict.faults.push(sentence);
-        } else {
-            verdict.doubts.push(sentence);
-            verdict
-                .next
-                .get_or_insert_with(|| "run sonde with CAP_SYS_PTRACE to see which process holds them".to_owned());
-        }
-    }
-}
-
-/// We closed, the peer does not, or does not even acknowledge it.
-fn stuck(observed: &Observations, verdict: &mut Verdict) {
     // Of connections within this host the other end is the one at fault.
     let own: BTreeSet<&str> =
         observed.looks[1].unclosed.sockets().iter().map(|socket| socket.local.address.as_str()).collect();
@@ -95,7 +20,7 @@ fn stuck(observed: &Observations, verdict: &mut Verdict) {
         .filter(|watched| watched.before.state == watched.now.state && waits(watched.now))
         .filter(|watched| watched.now.peer.as_ref().is_none_or(|peer| !own.contains(peer.address.as_str())))
         .collect();
-    if waiting.len() < PILED_UP || observed.between(|look| &look.closing) < IN_FLIGHT {
+    if waiting.len() < PILED_UP || lasted(observed, |look| &look.closing).is_none() {
         return;
     }
     // Single clients of a busy server fall asleep with a close under way; a peer that completes none is another matter.

@@ -2,7 +2,7 @@
 
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::sockets::Socket;
-use sonde_sdk::types::Measure;
+use sonde_sdk::types::{EvidenceId, Measure};
 
 use super::Verdict;
 use crate::observe::{Observations, Scope, Watched, name, owner};
@@ -13,6 +13,13 @@ const DATAGRAMS: i64 = 10;
 const SEGMENTS: i64 = 10;
 /// Counters of data that a TCP receiver discards (`linux/snmp.h`).
 const DISCARDED: [&str; 3] = ["TcpExt.RcvPruned", "TcpExt.TCPRcvQDrop", "TcpExt.TCPBacklogDrop"];
+
+/// How often TCP threw away what it had received between the looks; none where that is nothing to speak of.
+pub(crate) fn discarded(observed: &Observations) -> Option<i64> {
+    let lost: i64 = DISCARDED.iter().filter_map(|name| observed.grew(name)).sum();
+    // The counters are the whole namespace's, and one packet too many for a locked socket is no fault.
+    (lost >= SEGMENTS && observed.scope == Scope::Host).then_some(lost)
+}
 
 /// Judges it.
 pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
@@ -69,11 +76,7 @@ fn datagrams(observed: &Observations, verdict: &mut Verdict) {
 
 /// TCP throws away what it has received, and a socket is there whose buffer is full.
 fn pruned(observed: &Observations, verdict: &mut Verdict) {
-    let lost: i64 = DISCARDED.iter().filter_map(|name| observed.grew(name)).sum();
-    // The counters are the whole namespace's, and one packet too many for a locked socket is no fault.
-    if lost < SEGMENTS || observed.scope != Scope::Host {
-        return;
-    }
+    let Some(lost) = discarded(observed) else { return };
     let watched = observed.watched(|look| &look.unread);
     let Some(full) = watched.iter().find(|watched| is_full(watched.before) && is_full(watched.now)) else { return };
     let subject = name(full.now);
@@ -82,23 +85,36 @@ fn pruned(observed: &Observations, verdict: &mut Verdict) {
         "TCP discarded received data {lost} times: {} bytes of {subject} lie unread, and its buffer of {room} bytes is full",
         full.now.receive_queue_bytes
     );
-    let mut finding =
-        supports("tcp.rcvbuf_prune").proof().about(&subject).because(&sentence).citing(observed.snapshots());
+    let mut finding = supports("tcp.rcvbuf_prune").about(&subject).because(&sentence).citing(observed.snapshots());
     for name in DISCARDED {
         if let Some(grown) = observed.grew(name).filter(|grown| *grown > 0) {
             finding = finding.measuring(Measure::count(name, grown));
         }
     }
-    verdict.findings.push(finding.build());
+    // Under pressure the kernel takes from every buffer, and a full one is nobody's fault.
+    let Some((evidence, pages, pressure)) = without_pressure(observed) else {
+        verdict.findings.push(finding.strong().build());
+        verdict.doubts.push(sentence);
+        return;
+    };
+    verdict.findings.push(finding.proof().build());
     verdict.findings.push(
         refutes("host.tcp_mem_pressure")
-            .strong()
+            .proof()
             .about(&subject)
-            .because("it is one socket whose own buffer is full, not the memory of TCP as a whole")
-            .citing(observed.evidence(|look| &look.unread))
+            .because(format!("all of TCP on this machine holds {pages} pages, and pressure begins at {pressure}"))
+            .citing([evidence])
             .build(),
     );
     verdict.faults.push(sentence);
+}
+
+/// The pages of TCP's memory and where pressure begins, with the evidence; none where it has, or where nobody can tell.
+fn without_pressure(observed: &Observations) -> Option<(EvidenceId, u64, u64)> {
+    let answer = observed.machine.as_ref()?;
+    let facts = answer.outcome.as_ref().ok()?;
+    let (pages, (_, pressure, _)) = facts.tcp_memory_pages.zip(facts.tcp_memory_limits_pages)?;
+    (pages < pressure).then_some((answer.evidence, pages, pressure))
 }
 
 /// Its memory is used up by what nobody reads.

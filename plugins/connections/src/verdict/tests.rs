@@ -1,19 +1,21 @@
 //! Judgements of looks made by hand.
 
 mod closing;
+mod leak;
 mod pool;
 mod ports;
 mod receiving;
 mod sending;
 
 use sonde_sdk::check::Conclusion;
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::report::{Finding, Strength};
 use sonde_sdk::sockets::{CensusAnswer, Socket, SocketTimer, SocketsAnswer};
 use sonde_sdk::testkit::{self, is_proven, supported};
 use sonde_sdk::types::Endpoint;
 
 use super::{CAUSES, judge};
-use crate::observe::{Judgement, Look, Observations, Scope};
+use crate::observe::{Look, Observations, Scope};
 
 const PROCESS: Scope = Scope::Process(4242);
 
@@ -37,7 +39,8 @@ fn nothing(scope: Scope) -> Observations {
             listening: empty(8),
         }
     };
-    Observations { scope, settings: None, looks: [look(0), look(1)] }
+    let machine = Some(testkit::host_answer(30, testkit::host_facts()));
+    Observations { scope, settings: None, looks: [look(0), look(1)], cgroups: vec![], machine }
 }
 
 /// Replaces what a search of both looks brought.
@@ -49,6 +52,18 @@ fn brings(answer: &mut SocketsAnswer, sockets: Vec<Socket>) {
 /// The nth connection to one service.
 fn to_service(n: u16) -> Socket {
     testkit::socket(Endpoint::new("192.0.2.100", 40_000 + n), Endpoint::new("192.0.2.7", 5432))
+}
+
+/// So many connections to one service, in a state, without an acknowledgement for so long.
+fn in_state(state: &str, sockets: std::ops::Range<u16>, silent_ms: u32) -> Vec<Socket> {
+    let one = |n| {
+        let mut socket = Socket { state: state.to_owned(), ..to_service(n) };
+        if let Some(info) = &mut socket.info {
+            info.last_ack_received_ms = silent_ms;
+        }
+        socket
+    };
+    sockets.map(one).collect()
 }
 
 fn timer(name: &str, retransmits: u32) -> SocketTimer {

@@ -68,6 +68,14 @@ fn received_data_that_is_thrown_away_is_blamed_on_the_full_buffer() {
     }
     counters(&mut observed, &[("TcpExt.TCPRcvQDrop", 3)], &[("TcpExt.TCPRcvQDrop", 28)]);
     proves(&judge(&observed), "tcp.rcvbuf_prune");
+    let mut pressed = observed.clone();
+    let facts = sonde_sdk::system::HostFacts { tcp_memory_pages: Some(130_000), ..testkit::host_facts() };
+    for machine in [None, Some(testkit::host_answer(30, facts))] {
+        pressed.machine = machine;
+        let judgement = judge(&pressed);
+        assert_eq!(supported(&judgement.findings, Strength::Strong), ["tcp.rcvbuf_prune"], "{judgement:#?}");
+        assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear);
+    }
     counters(&mut observed, &[("TcpExt.TCPRcvQDrop", 8)], &[("TcpExt.TCPRcvQDrop", 9)]);
     is_healthy(&judge(&observed));
 }
