@@ -40,6 +40,7 @@
 
 pub mod arguments;
 pub mod bindings;
+mod bounds;
 pub mod check;
 pub mod connection;
 pub mod date;

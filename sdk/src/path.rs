@@ -51,13 +51,6 @@ impl TraceRequest {
         self.probe_timeout_us = microseconds(timeout);
         self
     }
-
-    /// Its timeout.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
-        self
-    }
 }
 
 impl Hop {
@@ -136,13 +129,6 @@ impl PathMtuRequest {
         self.tcp = false;
         self
     }
-
-    /// Its timeout.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
-        self
-    }
 }
 
 impl PathMtuResult {
@@ -175,31 +161,10 @@ impl EchoRequest {
         }
     }
 
-    /// How many requests, from 1 to 1000.
-    #[must_use]
-    pub fn times(mut self, count: u16) -> Self {
-        self.count = count;
-        self
-    }
-
-    /// From one request to the next.
-    #[must_use]
-    pub fn every(mut self, interval: Duration) -> Self {
-        self.interval_us = microseconds(interval);
-        self
-    }
-
     /// ICMP payload.
     #[must_use]
     pub fn carrying(mut self, bytes: u16) -> Self {
         self.payload_bytes = bytes;
-        self
-    }
-
-    /// Its timeout.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
         self
     }
 }

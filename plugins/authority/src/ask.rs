@@ -4,39 +4,23 @@ use std::time::Duration;
 
 use sonde_sdk::dns::{Exchange, Query, qtype};
 use sonde_sdk::prelude::*;
+use sonde_sdk::timer::Allowance;
 use sonde_sdk::types::Reason;
 
 use crate::case::{Asked, Case, Level, Says, lies_in, parent, plain, says};
 use crate::verdict;
 
-/// How long anything may still take.
-pub(crate) struct Patience {
-    began: Duration,
-    remaining: Duration,
-}
-
-impl Patience {
-    pub(crate) fn new(budget: Budget) -> Self {
-        let share = budget.remaining().saturating_sub(RESERVE).min(LONGEST);
-        Self { began: timer::now(), remaining: share }
-    }
-
-    fn left(&self) -> Duration {
-        self.remaining.saturating_sub(timer::now().saturating_sub(self.began))
-    }
-}
-
 /// Everything there is to ask; none where no resolver tells which zone the name is in.
-pub(crate) async fn gather(name: &str, wanted: u16, resolvers: &[String], patience: &Patience) -> Option<Case> {
+pub(crate) async fn gather(name: &str, wanted: u16, resolvers: &[String], allowance: Allowance) -> Option<Case> {
     let mut found = None;
     for resolver in resolvers {
-        if let Some((zone, exchange)) = zone(resolver, name, patience).await {
+        if let Some((zone, exchange)) = zone(resolver, name, allowance).await {
             found = Some((resolver.clone(), zone, exchange));
             break;
         }
     }
     let (resolver, zone, zone_found) = found?;
-    let told = ask(Query::new(&resolver, name, wanted), RESOLVER, patience).await?;
+    let told = ask(Query::new(&resolver, name, wanted), RESOLVER, allowance).await?;
     let mut case = Case {
         name: plain(name),
         qtype: wanted,
@@ -46,22 +30,22 @@ pub(crate) async fn gather(name: &str, wanted: u16, resolvers: &[String], patien
         nonsense: None,
         resolver,
     };
-    descend(&mut case, zone, patience).await;
+    descend(&mut case, zone, allowance).await;
     if verdict::contradicts(&case) {
-        timer::sleep(COUNTDOWN.min(patience.left())).await;
-        case.told.extend(ask(Query::new(&case.resolver, name, wanted), RESOLVER, patience).await);
+        timer::sleep(COUNTDOWN.min(allowance.left())).await;
+        case.told.extend(ask(Query::new(&case.resolver, name, wanted), RESOLVER, allowance).await);
     }
-    case.nonsense = nonsense(&case, patience).await;
+    case.nonsense = nonsense(&case, allowance).await;
     Some(case)
 }
 
 /// The zone that holds the name as far as the resolver can see, and the exchange that shows it.
-async fn zone(resolver: &str, name: &str, patience: &Patience) -> Option<(String, Exchange)> {
+async fn zone(resolver: &str, name: &str, allowance: Allowance) -> Option<(String, Exchange)> {
     let mut at = Some(plain(name));
     for _ in 0..MOST_LABELS {
         let asked = at?;
         let text = if asked.is_empty() { "." } else { &asked };
-        let exchange = ask(Query::new(resolver, text, qtype::SOA), RESOLVER, patience).await?;
+        let exchange = ask(Query::new(resolver, text, qtype::SOA), RESOLVER, allowance).await?;
         let Ok(answer) = &exchange.outcome else {
             // A resolver that is silent for a broken zone may answer for the one above.
             at = parent(&asked).filter(|above| !above.is_empty());
@@ -81,18 +65,18 @@ async fn zone(resolver: &str, name: &str, patience: &Patience) -> Option<(String
 }
 
 /// Asks the servers of the zone, and those that they refer to.
-async fn descend(case: &mut Case, mut zone: String, patience: &Patience) {
+async fn descend(case: &mut Case, mut zone: String, allowance: Allowance) {
     let text = if zone.is_empty() { ".".to_owned() } else { zone.clone() };
-    let Some(exchange) = ask(Query::new(&case.resolver, &text, qtype::NS), RESOLVER, patience).await else { return };
+    let Some(exchange) = ask(Query::new(&case.resolver, &text, qtype::NS), RESOLVER, allowance).await else { return };
     let Ok(answer) = &exchange.outcome else { return };
     let mut names: Vec<String> = answer.of_type(qtype::NS).map(|record| plain(&record.rdata)).collect();
     let mut glue: Vec<(String, String)> = Vec::new();
     for _ in 0..MOST_LEVELS {
         names.truncate(MOST_SERVERS);
-        let addresses = wait::all(names.iter().map(|server| address(case, server, &glue, patience))).await;
+        let addresses = wait::all(names.iter().map(|server| address(case, server, &glue, allowance))).await;
         let servers = wait::all(names.iter().zip(addresses).filter_map(|(server, address)| {
             let question = Query::new(&address?, &case.name, case.qtype).without_recursion();
-            Some(asked(server.clone(), question, patience))
+            Some(asked(server.clone(), question, allowance))
         }))
         .await;
         let level = Level { zone: zone.clone(), servers: servers.into_iter().flatten().collect() };
@@ -121,38 +105,38 @@ fn below(level: &Level, case: &Case) -> Option<(String, Asked)> {
 }
 
 /// As the glue or else the resolver says. Addresses of IPv4 only: one address of each server tells what it serves.
-async fn address(case: &Case, server: &str, glue: &[(String, String)], patience: &Patience) -> Option<String> {
+async fn address(case: &Case, server: &str, glue: &[(String, String)], allowance: Allowance) -> Option<String> {
     if let Some((_, address)) = glue.iter().find(|(name, _)| name == server) {
         return Some(address.clone());
     }
-    let exchange = ask(Query::new(&case.resolver, server, qtype::A), RESOLVER, patience).await?;
+    let exchange = ask(Query::new(&case.resolver, server, qtype::A), RESOLVER, allowance).await?;
     let answer = exchange.outcome.ok()?;
     answer.of_type(qtype::A).map(|record| record.rdata.clone()).next()
 }
 
-async fn asked(name: String, question: Query, patience: &Patience) -> Option<Asked> {
+async fn asked(name: String, question: Query, allowance: Allowance) -> Option<Asked> {
     let address = question.server.address.clone();
-    let exchange = ask(question, AUTHORITY, patience).await?;
+    let exchange = ask(question, AUTHORITY, allowance).await?;
     // What we were not allowed to ask tells nothing.
     let denied = exchange.outcome.as_ref().is_err_and(|failure| matches!(failure.reason, Reason::Denied(_)));
     (!denied).then_some(Asked { name, address, exchange })
 }
 
 /// A label that nobody created, beside the name: where even that has an address, the resolver invents answers.
-async fn nonsense(case: &Case, patience: &Patience) -> Option<(Exchange, Exchange)> {
+async fn nonsense(case: &Case, allowance: Allowance) -> Option<(Exchange, Exchange)> {
     let server = case.levels.last()?.servers.iter().find(|server| server.is_authoritative())?;
     let Says::Records(_) = says(case.told.first()?, &case.name, case.qtype) else { return None };
     let above =
         parent(&case.name).filter(|above| lies_in(above, case.levels.last().map_or("", |level| &level.zone)))?;
     let label = format!("sonde-{:016x}.{above}", case.zone_found.evidence);
-    let resolver = ask(Query::new(&case.resolver, &label, case.qtype), RESOLVER, patience).await?;
+    let resolver = ask(Query::new(&case.resolver, &label, case.qtype), RESOLVER, allowance).await?;
     let authority = Query::new(&server.address, &label, case.qtype).without_recursion();
-    Some((resolver, ask(authority, AUTHORITY, patience).await?))
+    Some((resolver, ask(authority, AUTHORITY, allowance).await?))
 }
 
 /// One query; none where no time is left.
-async fn ask(query: Query, longest: Duration, patience: &Patience) -> Option<Exchange> {
-    let left = patience.left();
+async fn ask(query: Query, longest: Duration, allowance: Allowance) -> Option<Exchange> {
+    let left = allowance.left();
     if left < SHORTEST { None } else { Some(dns::query(query.within(longest.min(left))).await) }
 }
 
@@ -163,9 +147,7 @@ const AUTHORITY: Duration = Duration::from_millis(800);
 /// A question that may take no longer than this is not worth asking.
 const SHORTEST: Duration = Duration::from_millis(20);
 /// Of all of it.
-const LONGEST: Duration = Duration::from_secs(6);
-/// Kept back to judge and report.
-const RESERVE: Duration = Duration::from_millis(200);
+pub(crate) const LONGEST: Duration = Duration::from_secs(6);
 /// TTLs are in seconds.
 const COUNTDOWN: Duration = Duration::from_millis(1100);
 const MOST_LABELS: usize = 4;

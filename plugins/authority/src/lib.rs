@@ -34,8 +34,8 @@ impl Check for AuthorityCheck {
             Some(server) => vec![server.clone()],
             None => dns::config(None).await.nameservers.into_iter().take(MOST_RESOLVERS).collect(),
         };
-        let patience = ask::Patience::new(budget);
-        let Some(case) = ask::gather(&name, target.qtype.unwrap_or(qtype::A), &resolvers, &patience).await else {
+        let allowance = timer::Allowance::of(budget).at_most(ask::LONGEST);
+        let Some(case) = ask::gather(&name, target.qtype.unwrap_or(qtype::A), &resolvers, allowance).await else {
             return Ok(Outcome::skipped("no resolver tells which zone the name is in"));
         };
         let judgement = verdict::judge(&case);

@@ -17,7 +17,7 @@ use sonde_sdk::dial::{TcpRequest, tcp};
 use sonde_sdk::path::{EchoRequest, TraceRequest, TraceResult, echo, trace};
 use sonde_sdk::sockets::{CensusFilter, CensusKey, census, listeners};
 use sonde_sdk::system::{default_routes, links};
-use sonde_sdk::timer;
+use sonde_sdk::timer::{self, Allowance};
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait::{self, Either, select};
 use sonde_sdk::way::{NextHop, is_time_exceeded, next_hop, watched};
@@ -46,16 +46,13 @@ const HOPS: u8 = 20;
 const HOP: Duration = Duration::from_millis(600);
 /// Requests to a host whose port is silent.
 const ECHOES: u16 = 2;
-/// Kept back for the judgement.
-const RESERVE: Duration = Duration::from_millis(200);
 
 /// Dials and looks closer where needed.
 pub(crate) async fn observe(endpoints: Vec<Endpoint>, latency: Duration, budget: Budget) -> Observations {
-    let clock =
-        Clock { deadline: timer::now() + budget.remaining().saturating_sub(RESERVE), probe: budget.probe_timeout() };
+    let allowance = Allowance::of(budget);
     // A single address gets its counters at once; several are first dialled side by side, which spoils counters.
     let alone = endpoints.len() == 1;
-    let mut paths = wait::all(endpoints.into_iter().map(|endpoint| first(endpoint, alone, clock))).await;
+    let mut paths = wait::all(endpoints.into_iter().map(|endpoint| first(endpoint, alone, allowance))).await;
     let mut observed = Observations { paths: vec![], links: None, defaults: None, latency, host: None };
     if paths.iter().any(|p| !p.is_open()) {
         let no_network = paths.iter().any(|p| p.failure().is_some_and(|(_, f)| f.reason == Reason::NetworkUnreachable));
@@ -82,12 +79,12 @@ pub(crate) async fn observe(endpoints: Vec<Endpoint>, latency: Duration, budget:
     }
     wait::all(work.into_iter().map(|work| async move {
         match work {
-            Work::Timing(path) => sample::time_again(path, latency, clock).await,
-            Work::Failure { path, elsewhere } => look_closer(path, elsewhere, clock).await,
+            Work::Timing(path) => sample::time_again(path, latency, allowance).await,
+            Work::Failure { path, elsewhere } => look_closer(path, elsewhere, allowance).await,
         }
     }))
     .await;
-    sample::several(&mut paths, clock).await;
+    sample::several(&mut paths, allowance).await;
     observed.paths = paths;
     observed
 }
@@ -101,29 +98,15 @@ enum Work<'a> {
     },
 }
 
-/// The run's time.
-#[derive(Clone, Copy)]
-struct Clock {
-    deadline: Duration,
-    probe: Duration,
-}
-
-impl Clock {
-    /// A dial that keeps to the budget.
-    fn dial(self, endpoint: &Endpoint, timeout: Duration) -> TcpRequest {
-        let left = self.deadline.saturating_sub(timer::now()).max(Duration::from_millis(1));
-        TcpRequest::to(endpoint.clone()).within(timeout.min(self.probe).min(left))
-    }
-
-    fn has(self, time: Duration) -> bool {
-        timer::now() + time < self.deadline
-    }
+/// A dial that keeps to the budget.
+fn dial(endpoint: &Endpoint, timeout: Duration, allowance: Allowance) -> TcpRequest {
+    TcpRequest::to(endpoint.clone()).within(allowance.bound(timeout))
 }
 
 /// The first dial, and meanwhile the route and the next hop's neighbour entry.
-async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
+async fn first(endpoint: Endpoint, deltas: bool, allowance: Allowance) -> Path {
     let request = |timeout| {
-        let request = clock.dial(&endpoint, timeout);
+        let request = dial(&endpoint, timeout, allowance);
         if deltas { request.with_deltas() } else { request }
     };
     let (dial, seen) = watched(tcp(request(FIRST)), &endpoint.address, suspicion::snapshot).await;
@@ -151,24 +134,24 @@ async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
 }
 
 /// What tells the reasons of a failure apart, by the failure.
-async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
+async fn look_closer(path: &mut Path, elsewhere: bool, allowance: Allowance) {
     let Some(reason) = path.failure().map(|(_, f)| f.reason.clone()) else { return };
     let gave_up = path.dials.iter().any(|d| d.timing.elapsed() > GAVE_UP);
     match reason {
-        Reason::TimedOut => silence(path, elsewhere, clock).await,
+        Reason::TimedOut => silence(path, elsewhere, allowance).await,
         Reason::AddressNotAvailable => {
-            path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
+            path.dials.push(tcp(dial(&path.endpoint, FIRST, allowance).with_deltas()).await);
             let filter = CensusFilter::all().peer(&path.endpoint.address, Some(path.endpoint.port));
             path.census = Some(census(vec![CensusKey::LocalAddress], filter).await);
-            path.controls = controls(path, 1, clock).await;
+            path.controls = controls(path, 1, allowance).await;
         }
         Reason::Denied(_) | Reason::BudgetExhausted(_) | Reason::InvalidRequest(_) | Reason::Unavailable(_) => return,
         _ if gave_up => {}
-        Reason::Refused => path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await),
+        Reason::Refused => path.dials.push(tcp(dial(&path.endpoint, FIRST, allowance).with_deltas()).await),
         // A route, a rule, a filter, or a router's word: is it about this port only?
         _ => {
-            path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
-            path.controls = controls(path, ELSEWHERE, clock).await;
+            path.dials.push(tcp(dial(&path.endpoint, FIRST, allowance).with_deltas()).await);
+            path.controls = controls(path, ELSEWHERE, allowance).await;
             if path
                 .failures()
                 .any(|(_, f)| f.icmp.as_ref().is_some_and(|e| is_time_exceeded(e, path.endpoint.is_ipv6())))
@@ -178,7 +161,7 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
         }
     }
     if path.is_open() {
-        return sample::shares(path, clock).await;
+        return sample::shares(path, allowance).await;
     }
     let NextHop { route, neighbour: entry } = next_hop(&path.endpoint.address).await;
     if route.outcome.is_ok() || path.route.is_none() {
@@ -198,28 +181,28 @@ async fn look_closer(path: &mut Path, elsewhere: bool, clock: Clock) {
 }
 
 /// Is it silent always, is the host alive, does a router give up on it, do packets leave at all?
-async fn silence(path: &mut Path, elsewhere: bool, clock: Clock) {
+async fn silence(path: &mut Path, elsewhere: bool, allowance: Allowance) {
     // A first dial beside others, or one whose window was shared, is repeated in a quiet one.
     if path.windows().next().is_none() {
-        suspicion::watch(path, clock).await;
+        suspicion::watch(path, allowance).await;
     }
-    if path.is_open() || !clock.has(FIRST) || suspicion::follow(path, clock).await {
+    if path.is_open() || !allowance.has(FIRST) || suspicion::follow(path, allowance).await {
         return;
     }
     // Where only IPv6 is silent, the other family says that the host is alive.
     if elsewhere && path.endpoint.is_ipv6() {
-        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await);
+        path.dials.push(tcp(dial(&path.endpoint, FIRST, allowance).with_deltas()).await);
         return;
     }
     let last = {
         let quick = pin!(async {
             timer::sleep(AHEAD).await;
-            let again = tcp(clock.dial(&path.endpoint, FIRST));
+            let again = tcp(dial(&path.endpoint, FIRST, allowance));
             let echo = echo(EchoRequest::of(&path.endpoint.address).times(ECHOES).within(FIRST));
-            wait::join4(again, controls(path, CONTROLS, clock), way(path), echo).await
+            wait::join4(again, controls(path, CONTROLS, allowance), way(path), echo).await
         });
         // The long dial goes first: a router answers what it queued in order, and limits how many errors it sends.
-        let long = pin!(tcp(clock.dial(&path.endpoint, LAST_ROUTER)));
+        let long = pin!(tcp(dial(&path.endpoint, LAST_ROUTER, allowance)));
         match select(long, quick).await {
             Either::Left((long, quick)) => (quick.await, Some(long)),
             Either::Right((quick, long)) => {
@@ -240,7 +223,7 @@ async fn silence(path: &mut Path, elsewhere: bool, clock: Clock) {
     path.echo = Some(echo);
     // A source that is answered on another port is the right one.
     if !path.is_open() && path.echoed().is_none() && path.answered_controls().next().is_none() {
-        aside::other_sources(path, clock).await;
+        aside::other_sources(path, allowance).await;
     }
 }
 
@@ -253,11 +236,11 @@ fn is_loopback(address: &str) -> bool {
     address.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback())
 }
 
-async fn controls(path: &Path, count: usize, clock: Clock) -> Vec<Control> {
+async fn controls(path: &Path, count: usize, allowance: Allowance) -> Vec<Control> {
     let ports = CONTROL_PORTS.into_iter().filter(|port| *port != path.endpoint.port).take(count);
     let dials = ports.map(|port| async move {
         let endpoint = Endpoint::new(&path.endpoint.address, port);
-        Control { port, dial: tcp(clock.dial(&endpoint, FIRST)).await }
+        Control { port, dial: tcp(dial(&endpoint, FIRST, allowance)).await }
     });
     wait::all(dials).await
 }

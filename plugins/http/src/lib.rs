@@ -55,7 +55,7 @@ impl Check for Http {
         let (Some(host), Some(port)) = (target.host.as_deref(), target.port) else {
             return Ok(Outcome::skipped("the target has no host and port to request from"));
         };
-        let started = timer::now();
+        let allowance = timer::Allowance::of(budget);
         let origin = Origin {
             https: matches!(target.kind, TargetKind::Https | TargetKind::Grpcs),
             grpc: matches!(target.kind, TargetKind::Grpc | TargetKind::Grpcs),
@@ -80,7 +80,7 @@ impl Check for Http {
         case.silent = silent;
         for _ in 0..MOST_ROUNDS {
             let steps = plan::next(&case);
-            let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);
+            let left = allowance.left();
             if steps.is_empty() || left.is_zero() {
                 break;
             }
@@ -307,8 +307,6 @@ const CAUSES: &[&str] = &[
 
 /// The openings, five redirects, and rounds of follow-ups.
 const MOST_ROUNDS: usize = 12;
-/// Kept back to judge and report.
-const RESERVE: Duration = Duration::from_millis(200);
 /// Of the first request.
 const FIRST: Duration = Duration::from_millis(2500);
 /// Of the handshake that only asks whether a port speaks TLS at all.

@@ -29,6 +29,7 @@ impl Check for PersonalityCheck {
     }
 
     async fn run(target: Target, arguments: Arguments, budget: Budget) -> Result<Outcome, String> {
+        let allowance = timer::Allowance::of(budget);
         let name = target.host.clone().filter(|host| host.parse::<std::net::IpAddr>().is_err());
         let Some(name) = name else { return Ok(Outcome::skipped("the target has no name to look up")) };
         if target.server.is_some()
@@ -49,10 +50,9 @@ impl Check for PersonalityCheck {
             return Ok(Outcome::skipped("no name server answers, so every resolver fails alike"));
         }
         let longest = arguments.required::<Duration>("timeout")?;
-        let began = timer::now();
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            let left = budget.remaining().saturating_sub(timer::now().saturating_sub(began)).saturating_sub(RESERVE);
+            let left = allowance.left();
             if left.is_zero() {
                 break;
             }
@@ -82,5 +82,3 @@ async fn round(name: &str, cut_off: Duration) -> Round {
 const ROUNDS: usize = 2;
 /// Of the one query that tells whether there is anything to compare.
 const ALIVE: Duration = Duration::from_millis(800);
-/// Kept back to judge and report.
-const RESERVE: Duration = Duration::from_millis(200);

@@ -28,6 +28,7 @@ impl Check for Pressure {
     }
 
     async fn run(target: Target, arguments: Arguments, budget: Budget) -> Result<Outcome, String> {
+        let allowance = timer::Allowance::of(budget);
         let Some(name) = target.host.clone() else { return Ok(Outcome::skipped("the target has no name")) };
         let config = dns::config(None).await;
         let Some(server) = target.server.clone().or_else(|| config.nameservers.first().cloned()) else {
@@ -39,11 +40,9 @@ impl Check for Pressure {
         let first = dns::query(Query::new(&server, &name, wanted).within(timeout)).await;
         let seed = first.evidence;
         let beside = |n: usize| format!("sonde-{seed:016x}-{n}.{}", above(&name));
-        let began = timer::now();
         let (mut cached, mut fresh, mut asked) = (Vec::new(), Vec::new(), 0);
         for (in_flight, queries) in LADDER {
-            let left = budget.remaining().saturating_sub(timer::now().saturating_sub(began));
-            if left < timeout * 4 {
+            if !allowance.has(timeout * 4) {
                 break;
             }
             let question = |_: usize| Query::new(&server, &name, wanted).within(timeout);

@@ -37,16 +37,16 @@ impl Check for Resolve {
     }
 
     async fn run(target: Target, arguments: Arguments, budget: Budget) -> Result<Outcome, String> {
+        let allowance = timer::Allowance::of(budget);
         let Some(request) = request(&target) else {
             return Ok(Outcome::skipped("the target is an address, so no name needs to be resolved"));
         };
-        let started = timer::now();
         let config = dns::config(request.name.as_deref()).await;
         let mut case = Case::new(&request, config);
         case.budgets = budgets(&arguments)?;
         for _ in 0..MOST_ROUNDS {
             let steps = plan::next(&case);
-            let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);
+            let left = allowance.left();
             if steps.is_empty() || left.is_zero() {
                 break;
             }
@@ -243,7 +243,5 @@ const CAUSES: &[&str] = &[
 
 /// Enough for the longest chain of follow-ups; a plan that wants more is cut.
 const MOST_ROUNDS: usize = 32;
-/// Kept back to judge and report.
-const RESERVE: Duration = Duration::from_millis(200);
 /// Of a connection that only tells a serving address from a dead one.
 const DIAL: Duration = Duration::from_millis(1500);

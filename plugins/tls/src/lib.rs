@@ -41,14 +41,14 @@ impl Check for Tls {
         if addresses.is_empty() && !target.addresses.is_empty() {
             return Ok(Outcome::skipped(verdict::NO_CONNECTION));
         }
-        let started = timer::now();
+        let allowance = timer::Allowance::of(budget);
         let mut case = Case::new(host, port, target.kind == TargetKind::Https, &addresses);
         // HTTP begins with TLS, or has none.
         case.starttls = protocol;
         case.finds_starttls = finds && !case.https;
         for _ in 0..MOST_ROUNDS {
             let steps = plan::next(&case);
-            let left = budget.remaining().saturating_sub(timer::now().saturating_sub(started)).saturating_sub(RESERVE);
+            let left = allowance.left();
             if steps.is_empty() || left.is_zero() {
                 break;
             }
@@ -207,7 +207,5 @@ const MOST_ROUNDS: usize = 6;
 const AGENT: &str = concat!("sonde/", env!("CARGO_PKG_VERSION"));
 /// With it a request is larger than a hello that spans packets.
 const PADDING: usize = 2000;
-/// Kept back to judge and report.
-const RESERVE: Duration = Duration::from_millis(200);
 /// Of one handshake: ten times what a slow one on a long way needs.
 const PATIENCE: Duration = Duration::from_millis(2500);

@@ -11,7 +11,8 @@ use sonde_sdk::sockets::{CensusFilter, SocketOrder, SocketsAnswer, counters, fin
 use sonde_sdk::system::{default_routes, links, neighbour};
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::way::{NextHop, is_time_exceeded, next_hop, watched};
-use sonde_sdk::{timer, wait};
+use sonde_sdk::timer::{self, Allowance};
+use sonde_sdk::wait;
 
 use crate::observe::{Control, Observations, Path};
 use crate::protocol::Protocol;
@@ -49,34 +50,13 @@ const HOPS: u8 = 20;
 const HOP: Duration = Duration::from_millis(600);
 /// Sockets of one port.
 const SOCKETS: u32 = 16;
-/// Kept back for the judgement.
-const RESERVE: Duration = Duration::from_millis(200);
-
-/// The run's time.
-#[derive(Clone, Copy)]
-struct Clock {
-    deadline: Duration,
-    probe: Duration,
-}
-
-impl Clock {
-    fn bound(self, timeout: Duration) -> Duration {
-        let left = self.deadline.saturating_sub(timer::now()).max(Duration::from_millis(1));
-        timeout.min(self.probe).min(left)
-    }
-
-    fn has(self, time: Duration) -> bool {
-        timer::now() + time < self.deadline
-    }
-}
 
 /// Sends and looks closer.
 pub(crate) async fn observe(endpoints: Vec<Endpoint>, budget: Budget) -> Observations {
-    let clock =
-        Clock { deadline: timer::now() + budget.remaining().saturating_sub(RESERVE), probe: budget.probe_timeout() };
+    let allowance = Allowance::of(budget);
     // A single address gets its counters at once; several are first tried side by side, which spoils counters.
     let alone = endpoints.len() == 1;
-    let mut paths = wait::all(endpoints.into_iter().map(|endpoint| first(endpoint, alone, clock))).await;
+    let mut paths = wait::all(endpoints.into_iter().map(|endpoint| first(endpoint, alone, allowance))).await;
     let mut observed = Observations { paths: vec![], links: None, defaults: None };
     if paths.iter().any(|path| !path.is_answered()) {
         observed.links = Some(links().await);
@@ -90,11 +70,11 @@ pub(crate) async fn observe(endpoints: Vec<Endpoint>, budget: Budget) -> Observa
     let work = echoing.chain(failed.into_iter().take(FOLLOWED));
     wait::all(work.map(|path| async move {
         if !path.is_echoed() {
-            look_closer(path, clock).await;
+            look_closer(path, allowance).await;
         }
         // Also one that echoes at the second attempt only: how much is lost?
         if path.is_echoed() {
-            measure(path, clock).await;
+            measure(path, allowance).await;
         }
     }))
     .await;
@@ -103,17 +83,17 @@ pub(crate) async fn observe(endpoints: Vec<Endpoint>, budget: Budget) -> Observa
 }
 
 /// The first datagrams, and meanwhile the route and the next hop's neighbour entry.
-async fn first(endpoint: Endpoint, deltas: bool, clock: Clock) -> Path {
+async fn first(endpoint: Endpoint, deltas: bool, allowance: Allowance) -> Path {
     let number = u64::try_from(timer::now().as_nanos()).unwrap_or(u64::MAX);
     let request = || {
         let request = ask(&endpoint, number);
         if deltas { request.with_deltas() } else { request }
     };
-    let (dial, seen) = watched(udp(request().within(clock.bound(FIRST))), &endpoint.address, async || ()).await;
+    let (dial, seen) = watched(udp(request().within(allowance.bound(FIRST))), &endpoint.address, async || ()).await;
     // The neighbour does not answer: start again, and this time see how the kernel gives up.
     let dial = match dial {
         Some(dial) => dial,
-        None => udp(patient(request(), clock.bound(UNRESOLVED))).await,
+        None => udp(patient(request(), allowance.bound(UNRESOLVED))).await,
     };
     let mut path = Path::new(endpoint, number, dial);
     if let Some((hop, ())) = seen {
@@ -139,12 +119,12 @@ fn keep(path: &mut Path, NextHop { route, neighbour }: NextHop) {
 }
 
 /// What tells the reasons of a failure apart, by the failure.
-async fn look_closer(path: &mut Path, clock: Clock) {
+async fn look_closer(path: &mut Path, allowance: Allowance) {
     let Some(reason) = path.failure().map(|(_, failure)| failure.reason.clone()) else { return };
-    let again = |path: &Path| udp(ask(&path.endpoint, path.number).within(clock.bound(FIRST)).with_deltas());
+    let again = |path: &Path| udp(ask(&path.endpoint, path.number).within(allowance.bound(FIRST)).with_deltas());
     match reason {
         Reason::Denied(_) | Reason::BudgetExhausted(_) | Reason::InvalidRequest(_) | Reason::Unavailable(_) => return,
-        Reason::TimedOut => silence(path, clock).await,
+        Reason::TimedOut => silence(path, allowance).await,
         _ if path.dials.iter().any(|dial| dial.timing.elapsed() > GAVE_UP) => {}
         Reason::Refused => {
             let dial = again(path).await;
@@ -154,7 +134,7 @@ async fn look_closer(path: &mut Path, clock: Clock) {
         _ => {
             let dial = again(path).await;
             path.dials.push(dial);
-            path.controls = vec![control(path, clock).await];
+            path.controls = vec![control(path, allowance).await];
             if reason == Reason::NotPermitted {
                 path.counters = Some(counters().await);
             }
@@ -162,7 +142,7 @@ async fn look_closer(path: &mut Path, clock: Clock) {
             let dies = path.failure().and_then(|(_, f)| f.icmp.as_ref()).is_some_and(|e| is_time_exceeded(e, ipv6));
             if dies {
                 let request = TraceRequest::to(path.endpoint.clone()).over_udp().up_to(HOPS).probing(1).waiting(HOP);
-                path.trace = Some(trace(request.within(clock.bound(LONG))).await);
+                path.trace = Some(trace(request.within(allowance.bound(LONG))).await);
             }
         }
     }
@@ -186,19 +166,19 @@ async fn look_closer(path: &mut Path, clock: Clock) {
 }
 
 /// Is it silent always? On this host, what becomes of the datagrams; elsewhere, is the host alive, does the last router give up on it?
-async fn silence(path: &mut Path, clock: Clock) {
+async fn silence(path: &mut Path, allowance: Allowance) {
     if path.is_local() {
-        return silence_here(path, clock).await;
+        return silence_here(path, allowance).await;
     }
-    if !clock.has(LAST_ROUTER) {
+    if !allowance.has(LAST_ROUTER) {
         return;
     }
     // The long dial goes first: a router answers what it queued in order, and limits how many errors it sends.
-    let late = udp(patient(ask(&path.endpoint, path.number), clock.bound(LAST_ROUTER)));
-    let pings = EchoRequest::of(&path.endpoint.address).times(ECHOES).every(APART).within(clock.bound(FIRST));
+    let late = udp(patient(ask(&path.endpoint, path.number), allowance.bound(LAST_ROUTER)));
+    let pings = EchoRequest::of(&path.endpoint.address).times(ECHOES).every(APART).within(allowance.bound(FIRST));
     let life = async {
         timer::sleep(AHEAD).await;
-        wait::join(control(path, clock), echo(pings)).await
+        wait::join(control(path, allowance), echo(pings)).await
     };
     let (late, (control, echo)) = wait::join(late, life).await;
     path.dials.push(late);
@@ -207,11 +187,11 @@ async fn silence(path: &mut Path, clock: Clock) {
 }
 
 /// Two quiet windows: a counter that moves in one of them may have moved for others.
-async fn silence_here(path: &mut Path, clock: Clock) {
+async fn silence_here(path: &mut Path, allowance: Allowance) {
     path.sockets.push(sockets(path).await);
     for _ in 0..2 {
-        if !path.is_answered() && clock.has(FIRST) {
-            let request = ask(&path.endpoint, path.number).within(clock.bound(FIRST));
+        if !path.is_answered() && allowance.has(FIRST) {
+            let request = ask(&path.endpoint, path.number).within(allowance.bound(FIRST));
             path.dials.push(udp(request.with_deltas()).await);
         }
     }
@@ -230,34 +210,34 @@ async fn sockets(path: &Path) -> SocketsAnswer {
 }
 
 /// Another port of the same address.
-async fn control(path: &Path, clock: Clock) -> Control {
+async fn control(path: &Path, allowance: Allowance) -> Control {
     let port = if path.endpoint.port == CONTROL_PORT { CONTROL_PORT + 1 } else { CONTROL_PORT };
     let request = UdpRequest::echo(Endpoint::new(&path.endpoint.address, port)).times(DATAGRAMS).every(APART);
-    Control { port, dial: udp(request.within(clock.bound(FIRST))).await }
+    Control { port, dial: udp(request.within(allowance.bound(FIRST))).await }
 }
 
 /// Of a service that echoes: how many datagrams come back, and do large ones?
-async fn measure(path: &mut Path, clock: Clock) {
-    let many = || UdpRequest::echo(path.endpoint.clone()).times(SERIES).every(PACE).within(clock.bound(LONG));
+async fn measure(path: &mut Path, allowance: Allowance) {
+    let many = || UdpRequest::echo(path.endpoint.clone()).times(SERIES).every(PACE).within(allowance.bound(LONG));
     let series = udp(many()).await;
     let lossy = series.received < series.sent;
     path.series.push(series);
-    if lossy && clock.has(LONG) {
-        let pings = EchoRequest::of(&path.endpoint.address).times(SERIES).every(PACE).within(clock.bound(LONG));
+    if lossy && allowance.has(LONG) {
+        let pings = EchoRequest::of(&path.endpoint.address).times(SERIES).every(PACE).within(allowance.bound(LONG));
         let (series, pings) = wait::join(udp(many()), echo(pings)).await;
         path.series.push(series);
         path.pings = Some(pings);
     }
-    if !clock.has(LONG) {
+    if !allowance.has(LONG) {
         return;
     }
     let bytes = if path.endpoint.is_ipv6() { FULL_IPV6 } else { FULL_IPV4 };
     let large = UdpRequest::echo(path.endpoint.clone()).times(LARGE).every(PACE).of_size(bytes);
-    let large = udp(large.within(clock.bound(FIRST))).await;
+    let large = udp(large.within(allowance.bound(FIRST))).await;
     let vanish = large.received == 0 && large.sent > 0;
     path.large = Some(large);
-    if vanish && clock.has(LONG) {
+    if vanish && allowance.has(LONG) {
         let ladder = PathMtuRequest::to(path.endpoint.clone()).attempting(2).without_tcp();
-        path.mtu = Some(path_mtu(ladder.within(clock.bound(UNRESOLVED))).await);
+        path.mtu = Some(path_mtu(ladder.within(allowance.bound(UNRESOLVED))).await);
     }
 }

@@ -99,13 +99,6 @@ impl HttpRequest {
         self
     }
 
-    /// Its timeout.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
-        self
-    }
-
     /// Takes counter deltas around the exchange, in a quiet window.
     #[must_use]
     pub fn with_deltas(mut self) -> Self {

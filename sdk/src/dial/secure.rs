@@ -1,7 +1,5 @@
 //! Requests of `tls` and `tls-hello`.
 
-use std::time::Duration;
-
 use super::{DEFAULT_TIMEOUT, KeyShare, Starttls, TlsHelloRequest, TlsRequest, TlsVersion};
 use crate::types::Endpoint;
 use crate::wait::microseconds;
@@ -73,13 +71,6 @@ impl TlsRequest {
         self
     }
 
-    /// Its timeout.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
-        self
-    }
-
     /// Takes counter deltas around the dial, in a quiet window.
     #[must_use]
     pub fn with_deltas(mut self) -> Self {
@@ -127,13 +118,6 @@ impl TlsHelloRequest {
     #[must_use]
     pub fn starting_from(mut self, protocol: Option<Starttls>) -> Self {
         self.starttls = protocol;
-        self
-    }
-
-    /// Its timeout.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
         self
     }
 }

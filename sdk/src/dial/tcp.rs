@@ -72,13 +72,6 @@ impl TcpRequest {
         self
     }
 
-    /// Its timeout.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
-        self
-    }
-
     /// Takes counter deltas around the dial, in a quiet window.
     #[must_use]
     pub fn with_deltas(mut self) -> Self {
@@ -93,24 +86,10 @@ impl TcpRequest {
 }
 
 impl TcpSeriesRequest {
-    /// From the begin of one attempt to the begin of the next.
-    #[must_use]
-    pub fn every(mut self, interval: Duration) -> Self {
-        self.interval_us = microseconds(interval);
-        self
-    }
-
     /// Attempts in flight at once.
     #[must_use]
     pub fn at_once(mut self, attempts: u32) -> Self {
         self.at_once = attempts;
-        self
-    }
-
-    /// Bound of the whole series; without one it may take what is left of the run.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
         self
     }
 }

@@ -1,7 +1,5 @@
 //! Requests of `udp`, and readings of what came back.
 
-use std::time::Duration;
-
 use super::{DEFAULT_TIMEOUT, UdpDial, UdpRequest};
 use crate::types::{Endpoint, loss};
 use crate::wait::microseconds;
@@ -25,31 +23,10 @@ impl UdpRequest {
         Self { payload: Some(payload), count: 3, interval_us: 500_000, ..Self::echo(remote) }
     }
 
-    /// How many at most, from 1 to 1000.
-    #[must_use]
-    pub fn times(mut self, count: u16) -> Self {
-        self.count = count;
-        self
-    }
-
-    /// From one datagram to the next.
-    #[must_use]
-    pub fn every(mut self, interval: Duration) -> Self {
-        self.interval_us = microseconds(interval);
-        self
-    }
-
     /// Of the numbered datagrams, from 32.
     #[must_use]
     pub fn of_size(mut self, bytes: u16) -> Self {
         self.size_bytes = bytes;
-        self
-    }
-
-    /// Its timeout.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
         self
     }
 

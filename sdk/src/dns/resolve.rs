@@ -33,13 +33,6 @@ impl ResolveRequest {
         self.pid = Some(pid);
         self
     }
-
-    /// Where it is cut off.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
-        self
-    }
 }
 
 impl Personality {

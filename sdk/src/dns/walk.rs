@@ -61,13 +61,6 @@ impl WalkRequest {
         self.query_timeout_us = microseconds(timeout);
         self
     }
-
-    /// The timeout of the whole walk.
-    #[must_use]
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout_us = microseconds(timeout);
-        self
-    }
 }
 
 impl WalkResult {

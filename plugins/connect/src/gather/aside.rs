@@ -2,19 +2,20 @@
 
 use sonde_sdk::dial::tcp;
 use sonde_sdk::system::{NeighbourAnswer, RouteKind, arp, default_routes, links, neighbour, route_to};
+use sonde_sdk::timer::Allowance;
 use sonde_sdk::wait;
 
-use super::{Clock, FIRST};
+use super::{FIRST, dial};
 use crate::observe::{Bound, Path};
 
 /// Other addresses of the link that are tried.
 const SOURCES: usize = 6;
 
 /// Dials from other addresses of the link the packets leave by: the kernel may have chosen one that no answer comes back to.
-pub(super) async fn other_sources(path: &mut Path, clock: Clock) {
+pub(super) async fn other_sources(path: &mut Path, allowance: Allowance) {
     let Some((_, route)) = path.route() else { return };
     let (Some(device), Some(source)) = (route.device.clone(), route.source.clone()) else { return };
-    if !clock.has(FIRST) {
+    if !allowance.has(FIRST) {
         return;
     }
     let links = links().await;
@@ -30,7 +31,7 @@ pub(super) async fn other_sources(path: &mut Path, clock: Clock) {
         .map(str::to_owned)
         .collect();
     path.bound = wait::all(others.into_iter().map(|local| {
-        let request = clock.dial(&path.endpoint, FIRST).from(&local);
+        let request = dial(&path.endpoint, FIRST, allowance).from(&local);
         async move { Bound { local, dial: tcp(request).await } }
     }))
     .await;

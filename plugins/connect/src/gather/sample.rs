@@ -7,9 +7,10 @@ use sonde_sdk::dial::{TcpDial, tcp};
 use sonde_sdk::sockets::{Flow, conntrack, counters};
 use sonde_sdk::system::links;
 use sonde_sdk::types::{Endpoint, EvidenceId, Reason};
-use sonde_sdk::{timer, wait};
+use sonde_sdk::timer::{self, Allowance};
+use sonde_sdk::wait;
 
-use super::{Clock, FIRST, aside, is_loopback};
+use super::{FIRST, aside, dial, is_loopback};
 use crate::observe::{Control, Path, has_lost, has_lost_before, is_loaded, is_silent, is_steady};
 use crate::verdict::{DEAD, SINGLY};
 
@@ -40,16 +41,16 @@ const LOSS_PORT: u16 = 1;
 const FLOWS: usize = 16;
 
 /// Measures an address that accepted over a long path.
-pub(super) async fn time_again(path: &mut Path, latency: Duration, clock: Clock) {
+pub(super) async fn time_again(path: &mut Path, latency: Duration, allowance: Allowance) {
     let trips = || path.dials.iter().filter_map(|d| d.connection.rtt());
     let loaded = path.dials.iter().any(is_loaded);
     if trips().any(|rtt| rtt > latency || (loaded && rtt > NEAR)) {
-        measure(path, latency, clock).await;
+        measure(path, latency, allowance).await;
     }
 }
 
 /// Dials the open addresses a few times more, one address after the other so that they do not disturb each other.
-pub(super) async fn several(paths: &mut [Path], clock: Clock) {
+pub(super) async fn several(paths: &mut [Path], allowance: Allowance) {
     let mut sampled: HashMap<bool, usize> = HashMap::new();
     for path in paths.iter_mut().filter(|p| p.is_open() && p.dials.len() == 1) {
         let count = sampled.entry(path.endpoint.is_ipv6()).or_default();
@@ -57,7 +58,7 @@ pub(super) async fn several(paths: &mut [Path], clock: Clock) {
         if *count > SAMPLED_OF_A_FAMILY {
             continue;
         }
-        again(path, clock).await;
+        again(path, allowance).await;
         // What fails once it is dialled more often fails at the other addresses too, or there is enough to say of this one.
         if path.dials.iter().any(|d| has_lost(d) || is_refused(d)) {
             return;
@@ -65,19 +66,19 @@ pub(super) async fn several(paths: &mut [Path], clock: Clock) {
     }
 }
 
-async fn again(path: &mut Path, clock: Clock) {
+async fn again(path: &mut Path, allowance: Allowance) {
     let near = path.dials.iter().filter_map(|d| d.connection.rtt()).all(|rtt| rtt < NEAR);
     if near && !is_loopback(&path.endpoint.address) {
-        dial_together(path, SAMPLE, clock).await;
+        dial_together(path, SAMPLE, allowance).await;
         if !path.dials.iter().any(|d| has_lost(d) || is_refused(d)) {
-            suspect(path, clock).await;
+            suspect(path, allowance).await;
         }
     }
-    shares(path, clock).await;
+    shares(path, allowance).await;
 }
 
 /// Where this namespace has lost packets before, a loss is looked for.
-async fn suspect(path: &mut Path, clock: Clock) {
+async fn suspect(path: &mut Path, allowance: Allowance) {
     let before = counters().await;
     if !has_lost_before(&before) {
         return;
@@ -87,44 +88,44 @@ async fn suspect(path: &mut Path, clock: Clock) {
         if path.dials.iter().any(has_lost) {
             return;
         }
-        dial_together(path, SUSPECTED, clock).await;
+        dial_together(path, SUSPECTED, allowance).await;
     }
 }
 
 /// Some dials of an open address failed: which share of many?
-pub(super) async fn shares(path: &mut Path, clock: Clock) {
-    if path.dials.iter().any(has_lost) && clock.has(FIRST) {
-        lossy(path, clock).await;
+pub(super) async fn shares(path: &mut Path, allowance: Allowance) {
+    if path.dials.iter().any(has_lost) && allowance.has(FIRST) {
+        lossy(path, allowance).await;
     } else if path.dials.iter().any(is_refused) {
-        flap(path, clock).await;
+        flap(path, allowance).await;
         aside::claims(path).await;
     }
 }
 
 /// Beside each round another port is dialled as often.
-async fn lossy(path: &mut Path, clock: Clock) {
+async fn lossy(path: &mut Path, allowance: Allowance) {
     let before = links().await;
     let other = Endpoint::new(&path.endpoint.address, LOSS_PORT);
     for round in 0..LOSS_ROUNDS {
         let allowed = if round == 0 { HEALING } else { FIRST };
-        if !clock.has(allowed) || (round > 0 && is_decided(path)) {
+        if !allowance.has(allowed) || (round > 0 && is_decided(path)) {
             break;
         }
-        let others = wait::all((0..LOSSES).map(|_| tcp(clock.dial(&other, FIRST))));
-        let dials = wait::all((0..LOSSES).map(|_| tcp(clock.dial(&path.endpoint, allowed))));
+        let others = wait::all((0..LOSSES).map(|_| tcp(dial(&other, FIRST, allowance))));
+        let dials = wait::all((0..LOSSES).map(|_| tcp(dial(&path.endpoint, allowed, allowance))));
         let (dials, others) = wait::join(dials, others).await;
         path.dials.extend(dials);
         path.controls.extend(others.into_iter().map(|dial| Control { port: LOSS_PORT, dial }));
     }
     path.around = Some((before, links().await));
-    singly(path, clock).await;
+    singly(path, allowance).await;
     if path.dials.iter().any(is_silent) {
         track(path).await;
     }
 }
 
 /// A small server drops what comes many at a time: where only this port loses, it is dialled one at a time.
-async fn singly(path: &mut Path, clock: Clock) {
+async fn singly(path: &mut Path, allowance: Allowance) {
     let elsewhere = path.controls.iter().any(|c| has_lost(&c.dial));
     let recovers =
         path.dials.iter().any(|d| d.outcome.is_ok() && has_lost(d)) || path.after_silence().any(|d| d.outcome.is_ok());
@@ -132,9 +133,9 @@ async fn singly(path: &mut Path, clock: Clock) {
         return;
     }
     timer::sleep(SETTLE).await;
-    while path.singly.len() < SINGLY && clock.has(FIRST) && path.singly.iter().filter(|d| has_lost(d)).count() < 2 {
+    while path.singly.len() < SINGLY && allowance.has(FIRST) && path.singly.iter().filter(|d| has_lost(d)).count() < 2 {
         timer::sleep(PAUSE).await;
-        path.singly.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
+        path.singly.push(tcp(dial(&path.endpoint, FIRST, allowance)).await);
     }
 }
 
@@ -176,31 +177,31 @@ async fn track(path: &mut Path) {
 }
 
 /// One after the other: what refuses in between is one of several backends, what refused before is one that started.
-async fn flap(path: &mut Path, clock: Clock) {
+async fn flap(path: &mut Path, allowance: Allowance) {
     for _ in 0..FLAPS {
-        if !clock.has(FIRST) {
+        if !allowance.has(FIRST) {
             return;
         }
-        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
+        path.dials.push(tcp(dial(&path.endpoint, FIRST, allowance)).await);
     }
 }
 
-async fn measure(path: &mut Path, latency: Duration, clock: Clock) {
+async fn measure(path: &mut Path, latency: Duration, allowance: Allowance) {
     let loaded = path.dials.iter().any(is_loaded);
     let (rounds, pause) = if loaded { (LOADED_MEASURES, LOADED_PAUSE) } else { (MEASURES, PAUSE) };
     for round in 0..rounds {
         let over = path.dials.iter().any(|d| d.connection.rtt().is_some_and(|rtt| rtt > latency));
-        if !clock.has(FIRST) || (round >= 2 && is_steady(path) && (over || !loaded)) {
+        if !allowance.has(FIRST) || (round >= 2 && is_steady(path) && (over || !loaded)) {
             return;
         }
         timer::sleep(pause).await;
-        path.dials.push(tcp(clock.dial(&path.endpoint, FIRST)).await);
+        path.dials.push(tcp(dial(&path.endpoint, FIRST, allowance)).await);
     }
 }
 
-async fn dial_together(path: &mut Path, count: usize, clock: Clock) {
-    if clock.has(FIRST) {
-        let dials = wait::all((0..count).map(|_| tcp(clock.dial(&path.endpoint, FIRST)))).await;
+async fn dial_together(path: &mut Path, count: usize, allowance: Allowance) {
+    if allowance.has(FIRST) {
+        let dials = wait::all((0..count).map(|_| tcp(dial(&path.endpoint, FIRST, allowance)))).await;
         path.dials.extend(dials);
     }
 }

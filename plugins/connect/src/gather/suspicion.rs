@@ -5,9 +5,10 @@ use std::time::Duration;
 use sonde_sdk::dial::{TcpDial, tcp, tcp_repeat};
 use sonde_sdk::sockets::{CountersAnswer, counters};
 use sonde_sdk::system::{LinksAnswer, links};
-use sonde_sdk::{timer, wait};
+use sonde_sdk::timer::{self, Allowance};
+use sonde_sdk::wait;
 
-use super::{Clock, FIRST};
+use super::{FIRST, dial};
 use crate::observe::{Burst, Path, Span, answers_are_dropped_here, answers_are_reset_here, some_fail_here};
 
 /// Shorter than the time after which a peer repeats its answer.
@@ -26,18 +27,18 @@ pub(super) async fn since(before: (CountersAnswer, LinksAnswer)) -> Span {
 }
 
 /// One more dial in a quiet window, with the links around it.
-pub(super) async fn watch(path: &mut Path, clock: Clock) {
-    if !clock.has(FIRST) {
+pub(super) async fn watch(path: &mut Path, allowance: Allowance) {
+    if !allowance.has(FIRST) {
         return;
     }
     let before = snapshot().await;
-    let dial = tcp(clock.dial(&path.endpoint, FIRST).with_deltas()).await;
+    let dial = tcp(dial(&path.endpoint, FIRST, allowance).with_deltas()).await;
     path.beside.push((dial.evidence, since(before).await));
     path.dials.push(dial);
 }
 
 /// Looks again where the windows so far say that this host is the reason. True: they still do, and nothing else need be asked.
-pub(super) async fn follow(path: &mut Path, clock: Clock) -> bool {
+pub(super) async fn follow(path: &mut Path, allowance: Allowance) -> bool {
     let ipv6 = path.endpoint.is_ipv6();
     let fails = |d: &TcpDial| some_fail_here(d);
     let dropped = |d: &TcpDial| answers_are_dropped_here(d, ipv6);
@@ -46,7 +47,7 @@ pub(super) async fn follow(path: &mut Path, clock: Clock) -> bool {
     {
         return false;
     }
-    watch(path, clock).await;
+    watch(path, allowance).await;
     if path.is_open() || !path.is_silent() {
         return true;
     }
@@ -58,8 +59,8 @@ pub(super) async fn follow(path: &mut Path, clock: Clock) -> bool {
     if !here && !ends_before_ip(path) {
         return false;
     }
-    if !path.is_local() && clock.has(FIRST) {
-        path.burst = Some(burst(path, clock).await);
+    if !path.is_local() && allowance.has(FIRST) {
+        path.burst = Some(burst(path, allowance).await);
     }
     here || path.burst_ends_before_ip()
 }
@@ -71,9 +72,9 @@ fn ends_before_ip(path: &Path) -> bool {
 }
 
 /// Many SYNs at once, for a moment, and the same moment without.
-async fn burst(path: &Path, clock: Clock) -> Burst {
+async fn burst(path: &Path, allowance: Allowance) -> Burst {
     let before = snapshot().await;
-    let each = clock.dial(&path.endpoint, MOMENT).with_deltas();
+    let each = dial(&path.endpoint, MOMENT, allowance).with_deltas();
     let series = tcp_repeat(each.times(SYNS).at_once(SYNS).within(MOMENT * 2)).await;
     let span = since(before).await;
     let before = snapshot().await;
