@@ -10,6 +10,7 @@ mod choice;
 mod explained;
 mod hop;
 mod icmp;
+mod known;
 mod local;
 mod neighbour;
 mod no_route;
@@ -22,11 +23,9 @@ pub use self::choice::choose;
 pub use self::explained::Explained;
 pub use self::hop::{NextHop, next_hop, watched};
 pub use self::icmp::{Message, is_time_exceeded};
+pub use self::known::Known;
 pub use self::undelivered::undelivered;
-use crate::path::TraceResult;
-use crate::system::{
-    DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind,
-};
+use crate::system::{DefaultRoutesAnswer, Link, LinksAnswer, NeighbourEntry, Route};
 use crate::types::{Endpoint, EvidenceId, Failure, IcmpError, Measure};
 
 /// The causes that it supports or refutes, for the manifest of a check that asks it.
@@ -73,14 +72,8 @@ pub struct Way<'a> {
     pub attempts: Vec<Attempt<'a>>,
     /// At other ports of the address.
     pub elsewhere: Vec<Elsewhere<'a>>,
-    /// How the kernel would route there.
-    pub route: Option<&'a RouteAnswer>,
-    /// Of the gateway, or of the address itself where it is on-link; the last look.
-    pub neighbour: Option<&'a NeighbourAnswer>,
-    /// Of the default gateway, where the address is taken for on-link and does not answer.
-    pub gateway: Option<&'a NeighbourAnswer>,
-    /// How far packets to the port come, where they die of their age.
-    pub trace: Option<&'a TraceResult>,
+    /// What was read of the way.
+    pub known: &'a Known,
     /// The links of this host.
     pub links: Option<&'a LinksAnswer>,
     /// Its default routes.
@@ -136,7 +129,7 @@ impl Way<'_> {
 
     /// The address is one of this host.
     pub fn is_local(&self) -> bool {
-        self.route().is_some_and(|(_, route)| route.kind == RouteKind::Local)
+        self.known.is_local()
     }
 
     /// By how much a counter moved during the attempt that is to be explained.
@@ -179,13 +172,11 @@ impl<'a> Way<'a> {
     }
 
     fn route(&self) -> Option<(EvidenceId, &'a Route)> {
-        let answer = self.route?;
-        Some((answer.evidence, answer.outcome.as_ref().ok()?))
+        self.known.route()
     }
 
     fn neighbour(&self) -> Option<(EvidenceId, &'a NeighbourEntry)> {
-        let answer = self.neighbour?;
-        Some((answer.evidence, answer.outcome.as_ref().ok()?))
+        self.known.neighbour()
     }
 
     fn links(&self) -> Option<(EvidenceId, &'a [Link])> {

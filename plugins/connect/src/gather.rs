@@ -20,7 +20,7 @@ use sonde_sdk::system::{default_routes, links};
 use sonde_sdk::timer::{self, Allowance};
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait::{self, Either, select};
-use sonde_sdk::way::{NextHop, is_time_exceeded, next_hop, watched};
+use sonde_sdk::way::{is_time_exceeded, next_hop, watched};
 
 use crate::observe::{Control, Observations, Path, answered_by_host};
 
@@ -118,8 +118,7 @@ async fn first(endpoint: Endpoint, deltas: bool, allowance: Allowance) -> Path {
     let evidence = dial.evidence;
     let mut path = Path::new(endpoint, dial);
     if let Some((hop, early)) = seen {
-        path.route = Some(hop.route);
-        path.neighbour = hop.neighbour;
+        path.known.keep(hop);
         if path.windows().next().is_some() {
             // Of the answers to the SYN's repetition this sees what the whole window would.
             path.beside.push((evidence, suspicion::since(early).await));
@@ -156,22 +155,16 @@ async fn look_closer(path: &mut Path, elsewhere: bool, allowance: Allowance) {
                 .failures()
                 .any(|(_, f)| f.icmp.as_ref().is_some_and(|e| is_time_exceeded(e, path.endpoint.is_ipv6())))
             {
-                path.trace = Some(way(path).await);
+                path.known.trace = Some(way(path).await);
             }
         }
     }
     if path.is_open() {
         return sample::shares(path, allowance).await;
     }
-    let NextHop { route, neighbour: entry } = next_hop(&path.endpoint.address).await;
-    if route.outcome.is_ok() || path.route.is_none() {
-        path.route = Some(route);
-    }
-    if entry.is_some() {
-        path.neighbour = entry;
-    }
-    if path.neighbour_is_unresolved() && path.route().is_some_and(|(_, r)| r.gateway.is_none()) {
-        path.gateway = aside::gateway(path).await;
+    path.known.keep(next_hop(&path.endpoint.address).await);
+    if path.known.is_unresolved() && path.route().is_some_and(|(_, r)| r.gateway.is_none()) {
+        path.known.gateway = aside::gateway(path).await;
     }
     if path.is_local() {
         path.listeners = Some(listeners(Some(path.endpoint.port)).await);
@@ -219,7 +212,7 @@ async fn silence(path: &mut Path, elsewhere: bool, allowance: Allowance) {
     path.dials.push(again);
     path.dials.extend(long);
     path.controls = controls;
-    path.trace = Some(way);
+    path.known.trace = Some(way);
     path.echo = Some(echo);
     // A source that is answered on another port is the right one.
     if !path.is_open() && path.echoed().is_none() && path.answered_controls().next().is_none() {

@@ -5,13 +5,11 @@ mod window;
 use std::time::Duration;
 
 use sonde_sdk::dial::TcpDial;
-use sonde_sdk::path::{EchoResult, Hop, TraceResult};
+use sonde_sdk::path::{EchoResult, Hop};
 use sonde_sdk::sockets::{CensusAnswer, ConntrackAnswer, CountersAnswer, Listener, ListenersAnswer, TrackedFlow};
-use sonde_sdk::system::{
-    ArpAnswer, DefaultRoutesAnswer, Link, LinksAnswer, NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind,
-};
+use sonde_sdk::system::{ArpAnswer, DefaultRoutesAnswer, Link, LinksAnswer, NeighbourEntry, Route};
 use sonde_sdk::types::{Endpoint, EvidenceId, Failure, Reason};
-use sonde_sdk::way::{Attempt, Elsewhere, Transport, Way, is_unresolved};
+use sonde_sdk::way::{Attempt, Elsewhere, Known, Transport, Way};
 
 pub(crate) use self::window::{
     Burst, Span, answers_are_dropped_here, answers_are_reset_here, ours_fail_here, some_fail_here, syns, undelivered,
@@ -38,15 +36,10 @@ pub(crate) struct Path {
     pub(crate) endpoint: Endpoint,
     /// Dials of the endpoint, oldest first. Invariant: at least one.
     pub(crate) dials: Vec<TcpDial>,
-    pub(crate) route: Option<RouteAnswer>,
-    /// Of the gateway, or of the address itself where it is on-link; the last look.
-    pub(crate) neighbour: Option<NeighbourAnswer>,
-    /// Of the default gateway, where the address is taken for on-link and does not answer.
-    pub(crate) gateway: Option<NeighbourAnswer>,
+    /// What was read of the way.
+    pub(crate) known: Known,
     /// Dials of other ports of the same address.
     pub(crate) controls: Vec<Control>,
-    /// How far SYNs to the port come, where nothing answers them.
-    pub(crate) trace: Option<TraceResult>,
     /// Sockets towards this endpoint, by local address.
     pub(crate) census: Option<CensusAnswer>,
     /// Listeners of the port; read only where the address is one of this host.
@@ -93,11 +86,8 @@ impl Path {
         Self {
             endpoint,
             dials: vec![dial],
-            route: None,
-            neighbour: None,
-            gateway: None,
+            known: Known::default(),
             controls: vec![],
-            trace: None,
             census: None,
             listeners: None,
             half_open: None,
@@ -141,24 +131,17 @@ impl Path {
 
     /// The route the kernel chose, with its evidence.
     pub(crate) fn route(&self) -> Option<(EvidenceId, &Route)> {
-        let answer = self.route.as_ref()?;
-        Some((answer.evidence, answer.outcome.as_ref().ok()?))
+        self.known.route()
     }
 
     /// The address is one of this host.
     pub(crate) fn is_local(&self) -> bool {
-        self.route().is_some_and(|(_, r)| r.kind == RouteKind::Local)
+        self.known.is_local()
     }
 
     /// The neighbour entry of the next hop, with its evidence.
     pub(crate) fn neighbour(&self) -> Option<(EvidenceId, &NeighbourEntry)> {
-        let answer = self.neighbour.as_ref()?;
-        Some((answer.evidence, answer.outcome.as_ref().ok()?))
-    }
-
-    /// The next hop did not answer ARP or ND: `FAILED`, or still `INCOMPLETE`.
-    pub(crate) fn neighbour_is_unresolved(&self) -> bool {
-        self.neighbour().is_some_and(|(_, n)| is_unresolved(n))
+        self.known.neighbour()
     }
 
     /// Controls that the host at the address answered: it accepted or refused without any ICMP.
@@ -173,7 +156,7 @@ impl Path {
 
     /// The last router that let a SYN to the port pass, with its evidence; none where a SYN of the trace came to its end.
     pub(crate) fn last_hop(&self) -> Option<(EvidenceId, &Hop)> {
-        let trace = self.trace.as_ref()?;
+        let trace = self.known.trace.as_ref()?;
         let ended = trace.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut);
         if trace.reached.is_some() || !ended {
             return None;
@@ -218,10 +201,7 @@ impl Observations {
             failure,
             attempts: path.dials.iter().map(Attempt::from).collect(),
             elsewhere: path.controls.iter().map(elsewhere).collect(),
-            route: path.route.as_ref(),
-            neighbour: path.neighbour.as_ref(),
-            gateway: path.gateway.as_ref(),
-            trace: path.trace.as_ref(),
+            known: &path.known,
             links: self.links.as_ref(),
             defaults: self.defaults.as_ref(),
         }

@@ -9,10 +9,10 @@ use sonde_sdk::dial::{UdpRequest, udp};
 use sonde_sdk::path::{EchoRequest, PathMtuRequest, TraceRequest, echo, path_mtu, trace};
 use sonde_sdk::sockets::{CensusFilter, SocketOrder, SocketsAnswer, counters, find};
 use sonde_sdk::system::{default_routes, links, neighbour};
-use sonde_sdk::types::{Endpoint, Reason};
-use sonde_sdk::way::{NextHop, is_time_exceeded, next_hop, watched};
 use sonde_sdk::timer::{self, Allowance};
+use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait;
+use sonde_sdk::way::{is_time_exceeded, next_hop, watched};
 
 use crate::observe::{Control, Observations, Path};
 use crate::protocol::Protocol;
@@ -97,7 +97,7 @@ async fn first(endpoint: Endpoint, deltas: bool, allowance: Allowance) -> Path {
     };
     let mut path = Path::new(endpoint, number, dial);
     if let Some((hop, ())) = seen {
-        keep(&mut path, hop);
+        path.known.keep(hop);
     }
     path
 }
@@ -109,13 +109,6 @@ fn ask(endpoint: &Endpoint, number: u64) -> UdpRequest {
         None => UdpRequest::echo(endpoint.clone()),
     };
     request.times(DATAGRAMS).every(APART)
-}
-
-fn keep(path: &mut Path, NextHop { route, neighbour }: NextHop) {
-    if route.outcome.is_ok() || path.route.is_none() {
-        path.route = Some(route);
-    }
-    path.neighbour = neighbour.or(path.neighbour.take());
 }
 
 /// What tells the reasons of a failure apart, by the failure.
@@ -142,7 +135,7 @@ async fn look_closer(path: &mut Path, allowance: Allowance) {
             let dies = path.failure().and_then(|(_, f)| f.icmp.as_ref()).is_some_and(|e| is_time_exceeded(e, ipv6));
             if dies {
                 let request = TraceRequest::to(path.endpoint.clone()).over_udp().up_to(HOPS).probing(1).waiting(HOP);
-                path.trace = Some(trace(request.within(allowance.bound(LONG))).await);
+                path.known.trace = Some(trace(request.within(allowance.bound(LONG))).await);
             }
         }
     }
@@ -151,7 +144,7 @@ async fn look_closer(path: &mut Path, allowance: Allowance) {
     }
     let hop = next_hop(&path.endpoint.address).await;
     let unresolved = hop.is_unresolved();
-    keep(path, hop);
+    path.known.keep(hop);
     if path.is_local() && path.sockets.is_empty() {
         path.sockets = vec![sockets(path).await];
     }
@@ -160,7 +153,7 @@ async fn look_closer(path: &mut Path, allowance: Allowance) {
         let gateways = defaults.outcome.iter().flatten().filter_map(|route| route.gateway.clone());
         let gateway = gateways.into_iter().find(|gateway| gateway.contains(':') == path.endpoint.is_ipv6());
         if let Some(gateway) = gateway {
-            path.gateway = Some(neighbour(gateway).await);
+            path.known.gateway = Some(neighbour(gateway).await);
         }
     }
 }

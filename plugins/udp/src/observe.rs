@@ -1,11 +1,11 @@
 //! What was seen of the target's addresses: plain data, no judgement.
 
 use sonde_sdk::dial::UdpDial;
-use sonde_sdk::path::{EchoResult, PathMtuResult, TraceResult};
+use sonde_sdk::path::{EchoResult, PathMtuResult};
 use sonde_sdk::sockets::{CountersAnswer, Process, Socket, SocketsAnswer};
-use sonde_sdk::system::{DefaultRoutesAnswer, LinksAnswer, NeighbourAnswer, Route, RouteAnswer, RouteKind};
+use sonde_sdk::system::{DefaultRoutesAnswer, LinksAnswer, Route};
 use sonde_sdk::types::{Endpoint, EvidenceId, Failure, Reason};
-use sonde_sdk::way::{Attempt, Elsewhere, Transport, Way};
+use sonde_sdk::way::{Attempt, Elsewhere, Known, Transport, Way};
 
 use crate::protocol::{Protocol, Reading};
 
@@ -41,13 +41,8 @@ pub(crate) struct Path {
     pub(crate) controls: Vec<Control>,
     /// A few echo requests, where the port is silent.
     pub(crate) echo: Option<EchoResult>,
-    /// Where datagrams die of their age.
-    pub(crate) trace: Option<TraceResult>,
-    pub(crate) route: Option<RouteAnswer>,
-    /// Of the gateway, or of the address itself where it is on-link; the last look.
-    pub(crate) neighbour: Option<NeighbourAnswer>,
-    /// Of the default gateway, where the address is taken for on-link and does not answer.
-    pub(crate) gateway: Option<NeighbourAnswer>,
+    /// What was read of the way.
+    pub(crate) known: Known,
     /// The kernel's counters, where this host lets nothing out.
     pub(crate) counters: Option<CountersAnswer>,
     /// The sockets of the port, where the address is one of this host; of a silent one before and after the dials but the first.
@@ -75,10 +70,7 @@ impl Path {
             mtu: None,
             controls: vec![],
             echo: None,
-            trace: None,
-            route: None,
-            neighbour: None,
-            gateway: None,
+            known: Known::default(),
             counters: None,
             sockets: vec![],
         }
@@ -118,13 +110,12 @@ impl Path {
 
     /// The address is one of this host.
     pub(crate) fn is_local(&self) -> bool {
-        self.route().is_some_and(|(_, route)| route.kind == RouteKind::Local)
+        self.known.is_local()
     }
 
     /// The route the kernel chose, with its evidence.
     pub(crate) fn route(&self) -> Option<(EvidenceId, &Route)> {
-        let answer = self.route.as_ref()?;
-        Some((answer.evidence, answer.outcome.as_ref().ok()?))
+        self.known.route()
     }
 
     /// The evidence of every dial.
@@ -168,10 +159,7 @@ impl Observations {
             failure,
             attempts: path.dials.iter().map(Attempt::from).collect(),
             elsewhere: path.controls.iter().map(elsewhere).collect(),
-            route: path.route.as_ref(),
-            neighbour: path.neighbour.as_ref(),
-            gateway: path.gateway.as_ref(),
-            trace: path.trace.as_ref(),
+            known: &path.known,
             links: self.links.as_ref(),
             defaults: self.defaults.as_ref(),
         }

@@ -13,7 +13,7 @@ use crate::types::{EvidenceId, Measure};
 /// Judges the "time exceeded" that `sender` sent.
 pub(super) fn judge(way: &Way<'_>, sender: &str, code: &str, elapsed: Measure) -> Explained {
     let address = &way.endpoint.address;
-    let trace = way.trace;
+    let trace = way.known.trace.as_ref();
     let exceeded: Vec<(EvidenceId, &str)> = way
         .failures()
         .filter_map(|(id, f)| {

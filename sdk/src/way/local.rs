@@ -60,7 +60,7 @@ pub(super) fn judge(way: &Way<'_>) -> Explained {
 
 /// What the route lookup says of the destination; some kernels answer it with the very error.
 fn fate(way: &Way<'_>) -> Option<(EvidenceId, RouteKind)> {
-    let answer = way.route?;
+    let answer = way.known.route.as_ref()?;
     let kind = match &answer.outcome {
         Ok(route) => route.kind,
         Err(failure) => match failure.reason {

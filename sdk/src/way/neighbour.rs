@@ -161,7 +161,7 @@ fn far(way: &Way<'_>, sentence: &str, absent: Draft, (route_id, entry_id): (Evid
 
 /// The default gateway, where it answers and is close to this host's own address.
 fn near_gateway<'a>(way: &Way<'a>) -> Option<(EvidenceId, &'a str)> {
-    let answer = way.gateway?;
+    let answer = way.known.gateway.as_ref()?;
     let entry = answer.outcome.as_ref().ok().filter(|entry| is_resolved(entry))?;
     let gateway: IpAddr = entry.address.parse().ok()?;
     let (_, link) = device(way)?;

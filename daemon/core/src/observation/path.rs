@@ -178,6 +178,25 @@ pub struct PathMtu {
     pub outcome: Result<(), Failure>,
 }
 
+impl PathMtu {
+    /// Before the first rung.
+    pub fn begun(timing: Timing) -> Self {
+        Self {
+            timing,
+            method: None,
+            rungs: Vec::new(),
+            conclusion: MtuConclusion::Unanswered,
+            mtu: None,
+            lost_from: None,
+            link_mtu: None,
+            route_mtu: None,
+            mss: None,
+            tcp_pmtu: None,
+            outcome: Ok(()),
+        }
+    }
+}
+
 /// `path.echo`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EchoRequest {

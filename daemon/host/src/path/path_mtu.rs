@@ -64,19 +64,7 @@ fn parsed(request: &wit::PathMtuRequest, longest: Duration) -> Result<core::Path
 }
 
 fn failed(timing: Timing, failure: Failure) -> core::PathMtu {
-    core::PathMtu {
-        timing,
-        method: None,
-        rungs: Vec::new(),
-        conclusion: core::MtuConclusion::Unanswered,
-        mtu: None,
-        lost_from: None,
-        link_mtu: None,
-        route_mtu: None,
-        mss: None,
-        tcp_pmtu: None,
-        outcome: Err(failure),
-    }
+    core::PathMtu { outcome: Err(failure), ..core::PathMtu::begun(timing) }
 }
 
 impl HostCall for core::PathMtuRequest {

@@ -40,19 +40,7 @@ const TCP_SHARE: u32 = 4;
 pub async fn path_mtu(vantage: &Vantage, clock: &RunClock, request: &PathMtuRequest) -> PathMtu {
     let _announced = vantage.probing().await;
     let attempt = Attempt::begin(clock, request.timeout);
-    let mut found = PathMtu {
-        timing: attempt.timing(),
-        method: None,
-        rungs: Vec::new(),
-        conclusion: MtuConclusion::Unanswered,
-        mtu: None,
-        lost_from: None,
-        link_mtu: None,
-        route_mtu: None,
-        mss: None,
-        tcp_pmtu: None,
-        outcome: Ok(()),
-    };
+    let mut found = PathMtu::begun(attempt.timing());
     let climbed = match target(request.remote) {
         Err(fault) => Err(fault),
         Ok(remote) => {

@@ -47,11 +47,11 @@ pub(super) async fn gateway(path: &Path) -> Option<NeighbourAnswer> {
 
 /// Asks the segment, where the next hop answers at all: an address that two hosts claim fails as its winner does.
 pub(super) async fn claims(path: &mut Path) {
-    if path.endpoint.is_ipv6() || path.neighbour_is_unresolved() || path.arp.is_some() {
+    if path.endpoint.is_ipv6() || path.known.is_unresolved() || path.arp.is_some() {
         return;
     }
-    if path.route.is_none() {
-        path.route = Some(route_to(path.endpoint.address.clone()).await);
+    if path.known.route.is_none() {
+        path.known.route = Some(route_to(path.endpoint.address.clone()).await);
     }
     if path.route().is_some_and(|(_, route)| route.kind == RouteKind::Unicast) {
         path.arp = Some(arp(Some(path.endpoint.address.clone())).await);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use sonde_sdk::dial::{TcpDial, tcp};
 use sonde_sdk::sockets::{Flow, conntrack, counters};
 use sonde_sdk::system::links;
-use sonde_sdk::types::{Endpoint, EvidenceId, Reason};
 use sonde_sdk::timer::{self, Allowance};
+use sonde_sdk::types::{Endpoint, EvidenceId, Reason};
 use sonde_sdk::wait;
 
 use super::{FIRST, aside, dial, is_loopback};

@@ -83,8 +83,8 @@ fn path_to(address: &str, dials: Vec<TcpDial>) -> Path {
     let mut dials = dials.into_iter();
     let mut path = Path::new(endpoint(address), dials.next().expect("a path has a dial"));
     path.dials.extend(dials);
-    path.route = Some(testkit::route_answer(80, testkit::route(Some("192.0.2.1"))));
-    path.neighbour = Some(testkit::neighbour_answer(81, "192.0.2.1", "REACHABLE"));
+    path.known.route = Some(testkit::route_answer(80, testkit::route(Some("192.0.2.1"))));
+    path.known.neighbour = Some(testkit::neighbour_answer(81, "192.0.2.1", "REACHABLE"));
     path
 }
 
@@ -94,8 +94,8 @@ fn control(n: u64, port: u16, dial: TcpDial) -> Control {
 
 fn with_route(mut path: Path, kind: RouteKind) -> Path {
     let route = sonde_sdk::system::Route { kind, device: None, source: None, ..testkit::route(None) };
-    path.route = Some(testkit::route_answer(80, route));
-    path.neighbour = None;
+    path.known.route = Some(testkit::route_answer(80, route));
+    path.known.neighbour = None;
     path
 }
 

@@ -30,8 +30,8 @@ fn path(port: u16, dials: Vec<UdpDial>) -> Path {
     let mut dials = dials.into_iter();
     let mut path = Path::new(endpoint(port), 7, dials.next().expect("a path has a dial"));
     path.dials.extend(dials);
-    path.route = Some(testkit::route_answer(80, testkit::route(Some("192.0.2.1"))));
-    path.neighbour = Some(testkit::neighbour_answer(81, "192.0.2.1", "REACHABLE"));
+    path.known.route = Some(testkit::route_answer(80, testkit::route(Some("192.0.2.1"))));
+    path.known.neighbour = Some(testkit::neighbour_answer(81, "192.0.2.1", "REACHABLE"));
     path
 }
 
@@ -39,8 +39,8 @@ fn path(port: u16, dials: Vec<UdpDial>) -> Path {
 fn local(port: u16, dials: Vec<UdpDial>) -> Path {
     let mut path = path(port, dials);
     let route = sonde_sdk::system::Route { kind: sonde_sdk::system::RouteKind::Local, ..testkit::route(None) };
-    path.route = Some(testkit::route_answer(80, route));
-    path.neighbour = None;
+    path.known.route = Some(testkit::route_answer(80, route));
+    path.known.neighbour = None;
     path
 }
 

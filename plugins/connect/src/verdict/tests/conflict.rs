@@ -6,8 +6,8 @@ const OTHERS: &[&str] = &["02:00:00:00:00:01", "02:00:00:00:00:66"];
 
 fn on_link(dials: Vec<TcpDial>, claims: &[&str]) -> Path {
     let mut path = path(dials);
-    path.route = Some(testkit::route_answer(80, testkit::route(None)));
-    path.neighbour = Some(testkit::neighbour_answer(81, V4, "REACHABLE"));
+    path.known.route = Some(testkit::route_answer(80, testkit::route(None)));
+    path.known.neighbour = Some(testkit::neighbour_answer(81, V4, "REACHABLE"));
     path.arp = Some(testkit::arp_answer(70, &[(V4, false, claims), ("192.0.2.100", true, &[])]));
     path
 }

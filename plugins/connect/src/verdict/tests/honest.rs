@@ -28,8 +28,8 @@ fn what_was_not_granted_or_possible_is_undecided_and_accuses_nobody() {
 #[test]
 fn an_unreadable_host_still_gets_a_judgement() {
     let mut path = path(silent_twice());
-    path.route = None;
-    path.neighbour = None;
+    path.known.route = None;
+    path.known.neighbour = None;
     let mut observed = seen(vec![path]);
     observed.links = None;
     assert_undecided(&judge(&observed));

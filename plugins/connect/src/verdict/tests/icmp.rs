@@ -60,7 +60,7 @@ fn aged() -> Path {
 fn time_exceeded_on_a_way_whose_hops_repeat_is_a_loop() {
     let mut path = aged();
     let routers = ["192.0.2.1", "198.51.100.1", "192.0.2.1", "198.51.100.1"];
-    path.trace =
+    path.known.trace =
         Some(testkit::trace_result(9, routers.into_iter().zip(1..).map(|(r, n)| testkit::exceeded(n, r)).collect()));
     assert_proven(&judge(&seen(vec![path])), "l3.routing_loop", "l3.icmp_unreachable");
 }
@@ -70,7 +70,7 @@ fn time_exceeded_on_a_way_without_repetition_is_no_loop() {
     assert_undecided(&judge(&seen(vec![aged()])));
     let mut path = aged();
     let hops = [testkit::exceeded(1, "198.51.100.1"), testkit::hop(2, &sonde_sdk::path::ProbeAnswer::Answered)];
-    path.trace = Some(testkit::trace_result(9, hops.to_vec()));
+    path.known.trace = Some(testkit::trace_result(9, hops.to_vec()));
     assert_undecided(&judge(&seen(vec![path])));
 }
 

@@ -37,8 +37,8 @@ fn a_route_lookup_that_fails_with_the_same_error_says_no_route_too() {
     let mut path = path(vec![failing(1, Reason::NetworkUnreachable), failing(2, Reason::NetworkUnreachable)]);
     let mut answer = testkit::route_answer(80, testkit::route(None));
     answer.outcome = Err(testkit::failure(sonde_sdk::types::Phase::Inspect, Reason::NetworkUnreachable, 0));
-    path.route = Some(answer);
-    path.neighbour = None;
+    path.known.route = Some(answer);
+    path.known.neighbour = None;
     assert_proven(&judge(&seen(vec![path])), "l3.no_route", "l3.icmp_unreachable");
 }
 

@@ -4,8 +4,8 @@ use super::*;
 
 fn unresolved(gateway: Option<&str>, hop: &str, state: &str) -> Path {
     let mut path = path(vec![after(failing(1, Reason::HostUnreachable), 3050)]);
-    path.route = Some(testkit::route_answer(80, testkit::route(gateway)));
-    path.neighbour = Some(testkit::neighbour_answer(81, hop, state));
+    path.known.route = Some(testkit::route_answer(80, testkit::route(gateway)));
+    path.known.neighbour = Some(testkit::neighbour_answer(81, hop, state));
     path
 }
 
@@ -34,7 +34,7 @@ fn an_absent_peer_far_off_in_a_wide_prefix_is_undecided() {
 fn a_gateway_that_answers_nearby_makes_a_wide_prefix_the_better_guess_and_no_proof() {
     let guess = |own: &str, gateway: &str| {
         let mut path = unresolved(None, V4, "FAILED");
-        path.gateway = Some(testkit::neighbour_answer(82, gateway, "REACHABLE"));
+        path.known.gateway = Some(testkit::neighbour_answer(82, gateway, "REACHABLE"));
         let mut observed = seen(vec![path]);
         observed.links = Some(testkit::links_answer(90, vec![testkit::link("eth0", &[own])]));
         judge(&observed)
@@ -66,6 +66,6 @@ fn a_link_without_carrier_explains_the_silent_gateway() {
 #[test]
 fn a_neighbour_still_being_asked_is_undecided() {
     let mut path = path(vec![failing(1, Reason::TimedOut)]);
-    path.neighbour = Some(testkit::neighbour_answer(81, "192.0.2.1", "INCOMPLETE"));
+    path.known.neighbour = Some(testkit::neighbour_answer(81, "192.0.2.1", "INCOMPLETE"));
     assert_undecided(&judge(&seen(vec![path])));
 }

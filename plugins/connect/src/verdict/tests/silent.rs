@@ -17,7 +17,7 @@ fn the_last_router_that_lets_the_syn_pass_is_named_and_cited() {
     let mut path = path(silent_twice());
     path.controls = vec![control(3, 80, failing(3, Reason::Refused))];
     let hops = [testkit::exceeded(1, "192.0.2.1"), testkit::exceeded(2, "198.51.100.1"), testkit::silent_hop(3)];
-    path.trace = Some(testkit::trace_result(9, hops.to_vec()));
+    path.known.trace = Some(testkit::trace_result(9, hops.to_vec()));
     let judgement = judge(&seen(vec![path.clone()]));
     assert_proven(&judgement, "fw.drop_remote", "l3.host_down");
     assert!(judgement.outcome.summary.contains("pass hop 2 (198.51.100.1)"), "{}", judgement.outcome.summary);
@@ -32,7 +32,7 @@ fn the_last_router_that_lets_the_syn_pass_is_named_and_cited() {
 fn a_trace_that_came_to_an_end_names_no_last_router() {
     let mut path = path(silent_twice());
     let hops = [testkit::exceeded(1, "192.0.2.1"), testkit::hop(2, &sonde_sdk::path::ProbeAnswer::Answered)];
-    path.trace = Some(testkit::trace_result(9, hops.to_vec()));
+    path.known.trace = Some(testkit::trace_result(9, hops.to_vec()));
     assert!(!judge(&seen(vec![path])).outcome.summary.contains("hop"));
 }
 

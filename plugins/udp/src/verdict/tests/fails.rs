@@ -80,7 +80,7 @@ fn eperm_beside_a_full_table_that_counts_drops_is_connection_tracking() {
 fn a_blackhole_route_is_named_by_the_lookup() {
     let mut path = path(9, vec![failing(1, Reason::InvalidArgument), failing(2, Reason::InvalidArgument)]);
     let route = sonde_sdk::system::Route { kind: RouteKind::Blackhole, ..testkit::route(None) };
-    path.route = Some(testkit::route_answer(80, route));
+    path.known.route = Some(testkit::route_answer(80, route));
     assert_proven(&judge(&seen(path)), "l3.route_blackhole", "l3.no_route");
 }
 
@@ -88,15 +88,15 @@ fn a_blackhole_route_is_named_by_the_lookup() {
 fn no_route_is_no_route() {
     let mut path = path(9, vec![failing(1, Reason::NetworkUnreachable), failing(2, Reason::NetworkUnreachable)]);
     let route = sonde_sdk::system::Route { kind: RouteKind::None, device: None, source: None, ..testkit::route(None) };
-    path.route = Some(testkit::route_answer(80, route));
-    path.neighbour = None;
+    path.known.route = Some(testkit::route_answer(80, route));
+    path.known.neighbour = None;
     assert_proven(&judge(&seen(path)), "l3.no_route", "l3.icmp_unreachable");
 }
 
 #[test]
 fn a_gateway_that_does_not_answer_is_on_this_segment() {
     let mut path = path(9, vec![silent(1)]);
-    path.neighbour = Some(testkit::neighbour_answer(81, "192.0.2.1", "FAILED"));
+    path.known.neighbour = Some(testkit::neighbour_answer(81, "192.0.2.1", "FAILED"));
     assert_proven(&judge(&seen(path)), "l2.gateway_unresolved", "l2.neighbor_unresolved");
 }
 
