@@ -14,6 +14,7 @@
 //! ```
 
 use crate::check::Outcome;
+use crate::finding::Draft;
 use crate::report::{self, Finding};
 
 /// Findings, and the check's own word.
@@ -56,6 +57,19 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Something is wrong: what proves its cause, and what speaks against each look-alike.
+    pub fn prove(&mut self, sentence: String, proof: Draft, against: impl IntoIterator<Item = Draft>) {
+        self.findings.push(proof.proof().build());
+        self.findings.extend(against.into_iter().map(Draft::build));
+        self.faults.push(sentence);
+    }
+
+    /// Something may be wrong, and this is the likely cause.
+    pub fn doubt(&mut self, sentence: String, likely: Draft) {
+        self.findings.push(likely.strong().build());
+        self.doubts.push(sentence);
+    }
+
     /// What it all comes to; `in_order` is asked where nothing is wrong and nothing suspected.
     pub fn end(self, in_order: impl FnOnce() -> Outcome) -> Judgement {
         let mut outcome = if !self.faults.is_empty() {
@@ -75,6 +89,8 @@ impl Verdict {
 mod tests {
     use super::*;
     use crate::check::Conclusion;
+    use crate::finding::{refutes, supports};
+    use crate::report::Strength;
 
     fn verdict(faults: &[&str], doubts: &[&str]) -> Verdict {
         let owned = |sentences: &[&str]| sentences.iter().map(|&sentence| sentence.to_owned()).collect();
@@ -101,6 +117,21 @@ mod tests {
         let found = Verdict { next: Some("ask it".to_owned()), ..Verdict::default() };
         assert_eq!(found.end(in_order).outcome.next_step.as_deref(), Some("ask it"));
         assert_eq!(Verdict::default().end(in_order).outcome.next_step.as_deref(), Some("look again"));
+    }
+
+    #[test]
+    fn what_is_proven_is_a_fault_and_what_is_likely_a_doubt() {
+        let mut found = Verdict::default();
+        found.prove("a".to_owned(), supports("tcp.port_closed"), [refutes("fw.reject_icmp").strong()]);
+        found.doubt("b".to_owned(), supports("fw.drop_remote").proof());
+        let said: Vec<_> = found.findings.iter().map(|finding| (finding.cause.as_str(), finding.strength)).collect();
+        let expected = [
+            ("tcp.port_closed", Strength::Proof),
+            ("fw.reject_icmp", Strength::Strong),
+            ("fw.drop_remote", Strength::Strong),
+        ];
+        assert_eq!(said, expected);
+        assert_eq!((found.faults, found.doubts), (vec!["a".to_owned()], vec!["b".to_owned()]));
     }
 
     #[test]

@@ -136,6 +136,15 @@ impl Observations {
             .collect()
     }
 
+    /// The process holds connections in every look that it has accepted: those that wait to be are connections as well.
+    pub(crate) fn serves_somebody(&self) -> bool {
+        (0..3).all(|n| {
+            let of = |state| self.sockets(n, state).values().map(|group| group.count).sum::<u64>();
+            let waiting = self.looks[n].listeners.outcome.iter().flatten().map(|listener| u64::from(listener.queued));
+            of("ESTAB") + of("CLOSE-WAIT") > waiting.sum()
+        })
+    }
+
     /// Every look listed every socket: absence from it means something.
     pub(crate) fn sees_all_sockets(&self) -> bool {
         self.looks.iter().all(|look| {

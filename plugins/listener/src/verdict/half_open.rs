@@ -42,7 +42,7 @@ fn pile(observed: &Observations, listener: &Watched, verdict: &mut Verdict) -> b
     }
     let name = listener.name();
     let networks = networks(observed);
-    let flood = networks >= NETWORKS;
+    let flood = networks >= NETWORKS && !are_completed(observed);
     let [first, second, third] = observed.snapshots();
     let half = Measure::count("SYN-RECV", half_open[2].into());
     let looks: Vec<_> = observed.socket_look(1).into_iter().chain(observed.socket_look(2)).collect();
@@ -97,6 +97,13 @@ fn pile(observed: &Observations, listener: &Watched, verdict: &mut Verdict) -> b
             .build(),
     );
     true
+}
+
+/// Most of those that are half open in the first look are so no more in the last: a second is enough for an honest handshake.
+fn are_completed(observed: &Observations) -> bool {
+    let [early, late] = [0, 2].map(|n| observed.sockets(n, "SYN-RECV"));
+    let left = early.keys().filter(|peer| late.contains_key(*peer)).count();
+    observed.sees_all_sockets() && left * 2 < early.len()
 }
 
 /// How many networks the half-open connections come from.

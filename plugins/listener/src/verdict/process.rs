@@ -141,7 +141,8 @@ fn overflow(observed: &Observations, listener: &Watched, verdict: &mut Verdict) 
     verdict.faults.push(sentence);
 }
 
-/// The process sleeps, has descriptors, and takes nothing: not even our own connection.
+/// The process sleeps, has descriptors, and takes nothing: not even our own connection. Beside connections that it has taken, it may
+/// take one at a time, and be waiting for what one of them asked for.
 fn idle(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
     let [first, second, _] = listener.queued();
     let own = u32::try_from(observed.own_connections(listener.now())).unwrap_or(u32::MAX);
@@ -154,15 +155,16 @@ fn idle(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
         listener.name(),
         listener.now().queued
     );
-    verdict.findings.push(
-        supports("app.not_responding")
-            .proof()
-            .about(listener.name())
-            .because(&sentence)
-            .citing([observed.look(1), observed.look(2)])
-            .measuring(waiting(listener))
-            .build(),
-    );
+    let finding = supports("app.not_responding")
+        .about(listener.name())
+        .because(&sentence)
+        .citing([observed.look(1), observed.look(2)])
+        .measuring(waiting(listener));
+    if observed.serves_somebody() {
+        verdict.doubt(sentence, finding);
+        return;
+    }
+    verdict.findings.push(finding.proof().build());
     verdict.findings.push(
         refutes("host.process_stopped")
             .proof()

@@ -37,6 +37,10 @@ fn silence(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
     if untouched < CONNECTIONS || untouched < unread.len() {
         return;
     }
+    // Who reads others may be at work for them, and these wait for their turn: a worker is free for them later, or never.
+    let at_work = early.iter().any(|(peer, group)| {
+        group.receive_queue_bytes == 0 && [middle, late].iter().all(|look| look.contains_key(peer))
+    });
     let runs = matches!(listener.steady_state(), Some("S" | "R" | "D"));
     let name = listener.name();
     let sentence = format!("{name} accepted {untouched} connections and reads none of their requests");
@@ -45,27 +49,21 @@ fn silence(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
         .because(&sentence)
         .citing([first, last])
         .measuring(Measure::count("unread connections", i64::try_from(untouched).unwrap_or(i64::MAX)));
-    if !runs {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+    if !runs || at_work {
+        verdict.doubt(sentence, finding);
         return;
     }
-    verdict.findings.push(finding.proof().build());
-    verdict.findings.push(
+    let against = [
         refutes("host.process_stopped")
             .proof()
             .about(&name)
             .because("its process is not stopped in any look")
-            .citing([observed.look(0), observed.look(2)])
-            .build(),
-    );
-    verdict.findings.push(
+            .citing([observed.look(0), observed.look(2)]),
         refutes("app.dependency_hung")
             .strong()
             .about(&name)
             .because("the requests were not even read")
-            .citing([second])
-            .build(),
-    );
-    verdict.faults.push(sentence);
+            .citing([second]),
+    ];
+    verdict.prove(sentence, finding, against);
 }

@@ -28,3 +28,15 @@ fn requests_that_are_read_between_looks_are_healthy() {
         Some(census(32, &[("ESTAB", "198.51.100.1", "40001", 70), ("ESTAB", "198.51.100.1", "40002", 0)]));
     assert_healthy(&judge(&observed));
 }
+
+#[test]
+fn requests_that_wait_while_others_may_be_worked_on_are_a_doubt() {
+    let sockets = [
+        ("ESTAB", "198.51.100.1", "40001", 70),
+        ("ESTAB", "198.51.100.1", "40002", 70),
+        ("ESTAB", "198.51.100.2", "40003", 0),
+    ];
+    let judgement = judge(&steady(&[queue(0, 128)], &[], &sockets));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["app.not_responding"]);
+}

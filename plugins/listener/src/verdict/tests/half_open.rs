@@ -110,3 +110,12 @@ fn a_truncated_socket_list_proves_no_broken_way_back() {
     }
     assert_healthy(&judge(&observed));
 }
+
+#[test]
+fn half_open_connections_of_many_clients_that_are_completed_in_time_are_no_flood() {
+    let mut observed = flooded(&half_open(65, true), &QUEUE_FULL);
+    let later: Vec<String> = (0..65).map(|n| format!("203.{n}.113.9")).collect();
+    let later: Vec<Socket> = later.iter().map(|peer| ("SYN-RECV", peer.as_str(), "50000", 0)).collect();
+    observed.looks[2].sockets = Some(census(32, &later));
+    assert_proven(&judge(&observed), "tcp.syn_queue_full", "tcp.accept_queue_overflow");
+}

@@ -64,3 +64,24 @@ fn a_queue_that_did_not_grow_by_our_connection_is_being_served() {
 fn a_running_process_with_a_queue_is_busy_and_not_hung() {
     assert_healthy(&judge(&growing_queue([2, 3, 3], "R")));
 }
+
+#[test]
+fn a_process_that_takes_one_connection_at_a_time_may_be_at_work_on_it() {
+    let mut observed = growing_queue([2, 3, 3], "S");
+    for (look, count) in observed.looks.iter_mut().zip([3, 4, 4]) {
+        let sockets: Vec<Socket> = ["40001", "40002", "40003", "40004"]
+            .into_iter()
+            .take(count)
+            .map(|p| ("ESTAB", "198.51.100.1", p, 0))
+            .collect();
+        look.sockets = Some(census(30, &sockets));
+    }
+    let judgement = judge(&observed);
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["app.not_responding"]);
+    for look in &mut observed.looks {
+        look.sockets =
+            Some(census(30, &[("ESTAB", "198.51.100.1", "40001", 0), ("ESTAB", "198.51.100.1", "40002", 0)]));
+    }
+    assert_proven(&judge(&observed), "app.not_responding", "host.process_stopped");
+}
