@@ -69,19 +69,14 @@ pub(super) fn of_machine(observed: &Observations, verdict: &mut Verdict) {
     let finding =
         supports("host.fd_system_limit").about("the machine").because(&sentence).citing(observed.machine_looks());
     if let Some((who, evidence)) = with_files_left(observed) {
-        verdict.findings.push(finding.proof().build());
-        verdict.findings.push(
-            refutes("host.fd_process_limit")
-                .proof()
-                .about("the machine")
-                .because(format!("{who} is below its own limit"))
-                .citing([evidence])
-                .build(),
-        );
-        verdict.faults.push(sentence);
+        let its_own = refutes("host.fd_process_limit")
+            .proof()
+            .about("the machine")
+            .because(format!("{who} is below its own limit"))
+            .citing([evidence]);
+        verdict.prove(sentence, finding, [its_own]);
     } else {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
     }
 }
 

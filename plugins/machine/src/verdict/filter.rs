@@ -54,20 +54,15 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
         .next
         .get_or_insert_with(|| "compare `ip route get` for the senders with the link that they come by".to_owned());
     if !is_most(observed) {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
         return;
     }
-    verdict.findings.push(finding.proof().build());
-    verdict.findings.push(
-        refutes("fw.drop_local_input")
-            .proof()
-            .about(strict.join(", "))
-            .because("they are dropped at the route lookup, before any rule for input sees them; the setting says so")
-            .citing([settings.evidence, links.evidence])
-            .build(),
-    );
-    verdict.faults.push(sentence);
+    let by_a_rule = refutes("fw.drop_local_input")
+        .proof()
+        .about(strict.join(", "))
+        .because("they are dropped at the route lookup, before any rule for input sees them; the setting says so")
+        .citing([settings.evidence, links.evidence]);
+    verdict.prove(sentence, finding, [by_a_rule]);
 }
 
 /// In one half of the window at least it drops half of all that comes in. Its own packets count as received first (`ip_rcv`), and so

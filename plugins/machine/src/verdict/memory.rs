@@ -37,19 +37,14 @@ fn pressed(observed: &Observations, looks: [&HostFacts; 2], verdict: &mut Verdic
         .because(&sentence)
         .citing([observed.machine_looks()[1], last]);
     if suffered > 0 || is_critical {
-        verdict.findings.push(finding.proof().build());
-        verdict.findings.push(
-            refutes("tcp.rcvbuf_prune")
-                .proof()
-                .about("the machine's TCP memory")
-                .because("it is the sum over all sockets that is too large, in the first look as well, not one application's buffer")
-                .citing([observed.machine_looks()[0]])
-                .build(),
-        );
-        verdict.faults.push(sentence);
+        let one_buffer = refutes("tcp.rcvbuf_prune")
+            .proof()
+            .about("the machine's TCP memory")
+            .because("it is the sum over all sockets that is too large, in the first look as well, not one application's buffer")
+            .citing([observed.machine_looks()[0]]);
+        verdict.prove(sentence, finding, [one_buffer]);
     } else {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
     }
     true
 }
@@ -71,18 +66,13 @@ fn orphans(observed: &Observations, looks: [&HostFacts; 2], verdict: &mut Verdic
     let finding = finding.citing([observed.machine_looks()[1], first, last]);
     let below = looks[0].tcp_memory_pages.zip(looks[0].tcp_memory_limits_pages);
     if let Some((pages, (_, pressure, _))) = below.filter(|(pages, (_, pressure, _))| pages < pressure && killed > 0) {
-        verdict.findings.push(finding.proof().build());
-        verdict.findings.push(
-            refutes("host.tcp_mem_pressure")
-                .proof()
-                .about("orphaned sockets")
-                .because(format!("TCP holds {pages} pages, and pressure begins at {pressure}"))
-                .citing([observed.machine_looks()[0]])
-                .build(),
-        );
-        verdict.faults.push(sentence);
+        let memory = refutes("host.tcp_mem_pressure")
+            .proof()
+            .about("orphaned sockets")
+            .because(format!("TCP holds {pages} pages, and pressure begins at {pressure}"))
+            .citing([observed.machine_looks()[0]]);
+        verdict.prove(sentence, finding, [memory]);
     } else {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
     }
 }

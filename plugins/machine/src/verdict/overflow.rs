@@ -34,22 +34,17 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     // What is being collected at this very moment is no longer an entry.
     let is_full = table.limit.is_some_and(|limit| table.entries.saturating_mul(10) >= limit.saturating_mul(9));
     if let Some(listed) = observed.neighbours.as_ref().filter(|_| is_full) {
-        verdict.findings.push(finding.proof().build());
         let failed = listed.outcome.iter().flatten().filter(|entry| entry.state == "FAILED").count();
-        verdict.findings.push(
-                refutes("l2.neighbor_unresolved")
-                    .strong()
-                    .about(format!("{protocol} table"))
-                    .because(format!(
-                        "no single neighbour is what fails: of the {} of this namespace {failed} are FAILED, and none can be added",
-                        listed.total
-                    ))
-                    .citing([listed.evidence])
-                    .build(),
-            );
-        verdict.faults.push(sentence);
+        let one_of_them = refutes("l2.neighbor_unresolved")
+            .strong()
+            .about(format!("{protocol} table"))
+            .because(format!(
+                "no single neighbour is what fails: of the {} of this namespace {failed} are FAILED, and none can be added",
+                listed.total
+            ))
+            .citing([listed.evidence]);
+        verdict.prove(sentence, finding, [one_of_them]);
     } else {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
     }
 }

@@ -28,31 +28,27 @@ pub(super) fn judge(observed: &Observations, watched: &Watched, verdict: &mut Ve
     if !matches!(observed.subject, Subject::Process(_)) {
         return true;
     }
+    let finding = supports("host.process_stopped").about(name(second)).citing([looks[1]]);
+    let used_ms = second.cpu_us.saturating_sub(first.cpu_us) / 1000;
+    if used_ms > 0 {
+        // Whoever traces it or limits it so lets it go on again and again.
+        let sentence = format!("{} is {how} in both looks, and ran for {used_ms} ms between them", name(second));
+        verdict.doubt(sentence.clone(), finding.because(sentence));
+        return true;
+    }
     let sentence = format!("{} is {how}", name(second));
-    let finding = supports("host.process_stopped").proof().about(name(second)).because(&sentence);
-    verdict.findings.push(finding.citing([looks[1]]).build());
-    verdict.findings.push(
-        refutes("app.not_responding")
-            .proof()
-            .about(name(second))
-            .because(format!(
-                "it did not run in either look, and used {} ms of CPU between them",
-                used_ms(first.cpu_us, second.cpu_us)
-            ))
-            .citing([looks[0]])
-            .build(),
-    );
+    let hung = refutes("app.not_responding")
+        .proof()
+        .about(name(second))
+        .because("it did not run in either look, nor between them")
+        .citing([looks[0]]);
     verdict.next.get_or_insert_with(|| {
         if frozen.is_some() { "thaw its cgroup" } else { "send it SIGCONT, or detach its debugger" }.to_owned()
     });
-    verdict.faults.push(sentence);
+    verdict.prove(sentence.clone(), finding.because(sentence), [hung]);
     true
 }
 
 fn by_whom(state: &str) -> &'static str {
     if state == "t" { "by a debugger" } else { "by a signal" }
-}
-
-fn used_ms(before_us: u64, after_us: u64) -> u64 {
-    after_us.saturating_sub(before_us) / 1000
 }

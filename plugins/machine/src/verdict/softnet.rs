@@ -8,6 +8,8 @@ use super::Verdict;
 use crate::observe::Observations;
 
 const COUNTER: &str = "softnet.dropped";
+/// A machine that handles many more packets for each that it drops has had a burst.
+const HANDLED: i64 = 1_000;
 /// Of a device, what it loses itself.
 const LOSSES: [&str; 3] = [".rx_errors", ".rx_fifo", ".rx_frame"];
 
@@ -17,6 +19,10 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     let dropped: i64 = halves.iter().sum();
     let sentence =
         format!("the kernel of this machine dropped {dropped} packets before its network stack in the window");
+    if observed.grew("softnet.processed").is_some_and(|handled| handled / HANDLED > dropped) {
+        verdict.notes.push(sentence);
+        return;
+    }
     let [first, between, last] = observed.snapshots();
     let finding = supports("host.softnet_drop")
         .about("the packet backlog of the machine")
@@ -24,20 +30,15 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
         .citing([first, last])
         .measuring(Measure::count(COUNTER, dropped));
     if device_losses(observed) > 0 {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
         return;
     }
-    verdict.findings.push(finding.proof().build());
-    verdict.findings.push(
-        refutes("l2.nic_errors")
-            .strong()
-            .about("the packet backlog of the machine")
-            .because("no device here counted an error of its own up to the middle of the window, when packets had been dropped already")
-            .citing([first, between])
-            .build(),
-    );
-    verdict.faults.push(sentence);
+    let device = refutes("l2.nic_errors")
+        .strong()
+        .about("the packet backlog of the machine")
+        .because("no device here counted an error of its own up to the middle of the window, when packets had been dropped already")
+        .citing([first, between]);
+    verdict.prove(sentence, finding, [device]);
 }
 
 /// What the devices of this namespace lost in the window.

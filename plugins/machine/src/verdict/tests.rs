@@ -93,6 +93,11 @@ fn a_process_stopped_in_both_looks_is_stopped_and_one_that_was_only_once_is_not(
     );
 
     let mut observed = of_process(&stopped, &testkit::cgroup_facts());
+    let ran = ProcessFacts { cpu_us: stopped.cpu_us + 40_000, ..stopped.clone() };
+    observed.processes[0].process[1] = testkit::process_answer(33, ran);
+    assert_doubted(&judge(&observed), "host.process_stopped");
+
+    let mut observed = of_process(&stopped, &testkit::cgroup_facts());
     observed.processes[0].process[0] = testkit::process_answer(30, testkit::process_facts(42));
     assert_healthy(&judge(&observed));
 }
@@ -284,6 +289,12 @@ fn packets_dropped_before_the_stack_all_the_time_are_a_fault_unless_the_device_l
     assert_doubted(&judge(&before_the_stack([5, 8, 11], 4)), "host.softnet_drop");
     assert_healthy(&judge(&before_the_stack([5, 9, 9], 0)));
     assert_healthy(&judge(&before_the_stack([900, 900, 900], 0)));
+    let mut busy = before_the_stack([5, 8, 11], 0);
+    for (look, (dropped, processed)) in busy.looks.iter_mut().zip([(5, 4_000_000), (11, 4_900_000)]) {
+        let counters = [("softnet.dropped", dropped), ("softnet.processed", processed)];
+        look.counters = testkit::counters_answer(20, &counters);
+    }
+    assert_healthy(&judge(&busy));
 }
 
 /// Strict on `eth0` where said, with this many packets dropped at each look, and hardly any others received.

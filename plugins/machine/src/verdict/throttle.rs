@@ -46,26 +46,21 @@ pub(super) fn judge(watched: &Watched, verdict: &mut Verdict) {
     // Others of its cgroup may be the ones that use it up: then it is only in their way when it wants to run.
     let used_us = after.cpu_us.saturating_sub(before.cpu_us);
     if used_us > 0 || before.state == "R" || after.state == "R" || watched.is_waited_for {
-        verdict.findings.push(finding.proof().build());
-        for cause in ["http.server_slow", "l3.high_latency"] {
-            verdict.findings.push(
-                refutes(cause)
-                    .strong()
-                    .about(name(after))
-                    .because(format!(
-                        "it wants to run (state {}, {} ms of CPU in the window) and is not let: neither its work nor the way to it is what \
-                         takes the time",
-                        after.state,
-                        used_us / 1000
-                    ))
-                    .citing(watched.looks())
-                    .build(),
-            );
-        }
-        verdict.faults.push(sentence);
+        let against = ["http.server_slow", "l3.high_latency"].map(|cause| {
+            refutes(cause)
+                .strong()
+                .about(name(after))
+                .because(format!(
+                    "it wants to run (state {}, {} ms of CPU in the window) and is not let: neither its work nor the way to it is what \
+                     takes the time",
+                    after.state,
+                    used_us / 1000
+                ))
+                .citing(watched.looks())
+        });
+        verdict.prove(sentence, finding, against);
     } else {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
     }
 }
 

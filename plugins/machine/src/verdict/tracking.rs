@@ -26,22 +26,17 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
         .citing([first, last])
         .measuring(Measure::count("conntrack.entries", entries[1]));
     if let Some([early, late]) = halves(observed).filter(|halves| halves.iter().sum::<i64>() > 0) {
-        verdict.findings.push(finding.proof().build());
-        verdict.findings.push(
-            refutes("fw.drop_remote")
-                .proof()
-                .about("conntrack")
-                .because(format!(
-                    "what is lost is lost on this very host: its own table counts {early} drops up to the middle of the window and {late} \
-                     after it"
-                ))
-                .citing([between])
-                .build(),
-        );
-        verdict.faults.push(sentence);
+        let elsewhere = refutes("fw.drop_remote")
+            .proof()
+            .about("conntrack")
+            .because(format!(
+                "what is lost is lost on this very host: its own table counts {early} drops up to the middle of the window and {late} after \
+                 it"
+            ))
+            .citing([between]);
+        verdict.prove(sentence, finding, [elsewhere]);
     } else {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
     }
 }
 
