@@ -102,6 +102,13 @@ impl Socket {
     }
 }
 
+impl SocketMemory {
+    /// What has arrived and was not read takes nine tenths of the receive buffer or more.
+    pub fn is_receive_full(&self) -> bool {
+        u64::from(self.receive_allocated_bytes) * 10 >= u64::from(self.receive_buffer_bytes) * 9
+    }
+}
+
 impl CountersAnswer {
     /// The counter of this name, `TcpExt.ListenOverflows`; none where it or the snapshot is missing.
     pub fn value(&self, name: &str) -> Option<i64> {

@@ -1,7 +1,7 @@
 //! What arrived and was thrown away for lack of room.
 
 use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::sockets::Socket;
+use sonde_sdk::sockets::{Socket, SocketMemory};
 use sonde_sdk::types::{EvidenceId, Measure};
 
 use super::Verdict;
@@ -9,6 +9,8 @@ use crate::observe::{Observations, Scope, Watched, name, owner};
 
 /// Datagrams dropped between the looks, below which it is a burst.
 const DATAGRAMS: i64 = 10;
+/// Whoever reads so many more than it loses has had a burst.
+const READ: i64 = 1_000;
 /// Segments thrown away between the looks, below which it is a burst.
 const SEGMENTS: i64 = 10;
 /// Counters of data that a TCP receiver discards (`linux/snmp.h`).
@@ -47,6 +49,15 @@ fn datagrams(observed: &Observations, verdict: &mut Verdict) {
         return;
     };
     let whose = owner(watched.now).map(|owner| format!(" of {owner}")).unwrap_or_default();
+    let is_full_throughout =
+        [watched.before, watched.now].iter().all(|s| s.memory.as_ref().is_some_and(SocketMemory::is_receive_full));
+    let read: i64 = ["Udp.InDatagrams", "Udp6.InDatagrams"].iter().filter_map(|name| observed.grew(name)).sum();
+    if !is_full_throughout && read / READ > lost {
+        verdict
+            .notes
+            .push(format!("{lost} datagrams to {}{whose} were dropped, of {read} that UDP took", watched.now.local));
+        return;
+    }
     let subject = format!("udp://{}{whose}", watched.now.local);
     let room = watched.now.memory.as_ref().map_or(0, |memory| memory.receive_buffer_bytes);
     let sentence = format!(
@@ -119,8 +130,5 @@ fn without_pressure(observed: &Observations) -> Option<(EvidenceId, u64, u64)> {
 
 /// Its memory is used up by what nobody reads.
 fn is_full(socket: &Socket) -> bool {
-    let full = |memory: &sonde_sdk::sockets::SocketMemory| {
-        u64::from(memory.receive_allocated_bytes) * 10 >= u64::from(memory.receive_buffer_bytes) * 9
-    };
-    socket.receive_queue_bytes > 0 && socket.memory.as_ref().is_some_and(full)
+    socket.receive_queue_bytes > 0 && socket.memory.as_ref().is_some_and(SocketMemory::is_receive_full)
 }

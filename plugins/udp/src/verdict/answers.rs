@@ -1,6 +1,7 @@
 //! Something answers. Of a service that echoes the datagrams are counted: what is lost, and by size or at all?
 
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::path::EchoResult;
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{EvidenceId, Measure};
 
@@ -10,6 +11,8 @@ use crate::protocol::Reading;
 
 /// Percent of datagrams; fewer are worth a word only.
 const LOSS_PERCENT: u32 = 1;
+/// A path that loses datagrams loses echo requests alike, give or take as many times.
+const ALIKE: u32 = 4;
 /// Losses in each series below which they are an accident.
 const LOST: u32 = 2;
 
@@ -68,9 +71,12 @@ fn loss(path: &Path, answering: &mut Answering) {
     let both = [first.evidence, second.evidence];
     let share = Measure::new("loss", f64::from(gone) * 100.0 / f64::from(sent.max(1)), "%");
     let by_path = supports("l3.packet_loss").about(at).measuring(share.clone());
-    let pings = path.pings.as_ref().filter(|pings| pings.received > 0);
+    let lost_as_well = |pings: &EchoResult| pings.sent.saturating_sub(pings.received);
+    // Many hosts answer only some echo requests a second: that is no loss of the path.
+    let is_limited = |pings: &EchoResult| lost_as_well(pings) * sent > ALIKE * gone * pings.sent;
+    let pings = path.pings.as_ref().filter(|pings| pings.received > 0 && !is_limited(pings));
     answering.sentence = format!("{}: {sentence}", answering.sentence);
-    match pings.map(|pings| (pings, pings.sent.saturating_sub(pings.received))) {
+    match pings.map(|pings| (pings, lost_as_well(pings))) {
         Some((pings, away)) if away >= LOST => {
             let sentence = format!(
                 "{sentence}, and neither were {away} of {} echo requests to the host: the path loses packets",

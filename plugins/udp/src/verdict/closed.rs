@@ -25,7 +25,7 @@ pub(super) fn judge(path: &Path, sender: &str, error: &IcmpError) -> Explained {
         return unclear(path, sentence.clone()).with(finding().strong().because(sentence));
     };
     if path.is_local() {
-        return own(path, first, *again);
+        return own(path, &said, first, *again);
     }
     let code = format!("ICMP type {} code {}", error.icmp_type, error.code);
     let sentence = format!(
@@ -48,17 +48,25 @@ pub(super) fn judge(path: &Path, sender: &str, error: &IcmpError) -> Explained {
 }
 
 /// On this host the kernel counts what no socket takes.
-fn own(path: &Path, first: EvidenceId, again: EvidenceId) -> Explained {
+fn own(path: &Path, said: &[EvidenceId], first: EvidenceId, again: EvidenceId) -> Explained {
     let counter = if path.endpoint.is_ipv6() { "Udp6.NoPorts" } else { "Udp.NoPorts" };
+    let refused = path.dials.iter().filter(|dial| said.contains(&dial.evidence));
     let windows: Vec<(EvidenceId, i64)> =
-        path.dials.iter().filter_map(|dial| Some((dial.evidence, moved(dial, counter)?))).collect();
+        refused.filter_map(|dial| Some((dial.evidence, moved(dial, counter)?))).collect();
     let at = &path.endpoint;
-    let Some((window, more)) = windows.iter().max_by_key(|(_, n)| *n).copied() else {
+    // What others send to closed ports is counted alike, but need not be in each window.
+    let Some((window, more)) = windows.iter().min_by_key(|(_, n)| *n).copied() else {
         return unclear(path, format!("this host says that nothing receives on {at}, or a filter of it says so"))
             .with(supports("udp.port_closed").strong().because("port unreachable comes from this host").citing([first]))
             .with(supports("fw.reject_icmp").because("a filter of this host may have sent it").citing([again]));
     };
     let other = if window == first { again } else { first };
+    if let Some(socket) = path.receivers(true).next().filter(|_| more > 0) {
+        let sentence = format!("{} receives on {at}, and yet this host says that nothing does", holder(socket));
+        let cited = path.sockets.last().map(|sockets| sockets.evidence).into_iter().chain([first]);
+        let because = "a filter of this host may have sent it, or the socket is bound to a link or a family";
+        return unclear(path, sentence).with(supports("fw.reject_icmp").strong().because(because).citing(cited));
+    }
     if more > 0 {
         let mut case = proven(
             path,

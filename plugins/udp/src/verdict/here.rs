@@ -2,7 +2,6 @@
 //! receive buffer without room.
 
 use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::sockets::Socket;
 use sonde_sdk::types::{EvidenceId, Measure};
 use sonde_sdk::way::{self, Explained};
 
@@ -90,15 +89,17 @@ pub(super) fn silence(path: &Path) -> Explained {
         .next("send what the service's own client sends")
 }
 
-/// The socket that takes the datagrams has dropped as many as were sent meanwhile.
+/// The socket that takes the datagrams has dropped as many as were sent meanwhile, and is full before and after: one that is read now
+/// and then drops what others send.
 fn overflow(path: &Path) -> Option<Explained> {
     let [before, after] = path.sockets.as_slice() else { return None };
     let meanwhile = path.dials.get(1..).unwrap_or_default();
     let sent: u32 = meanwhile.iter().map(|dial| dial.sent).sum();
-    let drops = |socket: &Socket| socket.memory.as_ref().map(|memory| memory.drops);
     let (socket, dropped) = path.receivers(true).find_map(|socket| {
         let earlier = before.sockets().iter().find(|earlier| earlier.cookie == socket.cookie)?;
-        Some((socket, drops(socket)?.wrapping_sub(drops(earlier)?)))
+        let (then, now) = (earlier.memory.as_ref()?, socket.memory.as_ref()?);
+        let is_full = then.is_receive_full() && now.is_receive_full();
+        is_full.then(|| (socket, now.drops.wrapping_sub(then.drops)))
     })?;
     if sent == 0 || dropped < sent {
         return None;

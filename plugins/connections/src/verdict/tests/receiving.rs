@@ -34,6 +34,22 @@ fn drops_of_a_socket_that_udp_counts_too_are_an_overflow() {
 }
 
 #[test]
+fn a_few_drops_of_many_datagrams_that_are_read_are_a_burst() {
+    let mut observed = nothing(Scope::Host);
+    datagrams(&mut observed, [100, 112], [120, 132]);
+    proves(&judge(&observed), "udp.rcvbuf_overflow");
+    let read = |errors, datagrams| [("Udp.RcvbufErrors", errors), ("Udp.InDatagrams", datagrams)];
+    counters(&mut observed, &read(120, 0), &read(132, 90_000));
+    is_healthy(&judge(&observed));
+    for look in &mut observed.looks {
+        for memory in look.datagrams.outcome.iter_mut().flatten().filter_map(|socket| socket.memory.as_mut()) {
+            memory.receive_allocated_bytes = memory.receive_buffer_bytes;
+        }
+    }
+    proves(&judge(&observed), "udp.rcvbuf_overflow");
+}
+
+#[test]
 fn old_drops_prove_nothing() {
     let mut observed = nothing(Scope::Host);
     datagrams(&mut observed, [600, 600], [640, 640]);

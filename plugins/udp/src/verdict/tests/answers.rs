@@ -31,6 +31,15 @@ fn what_is_lost_of_echo_requests_too_is_lost_on_the_path() {
 }
 
 #[test]
+fn a_host_that_answers_only_some_echo_requests_says_nothing_of_the_path() {
+    let mut path = echoing(50, 46);
+    path.pings = Some(testkit::echo_result(4, 50, 10));
+    let judgement = judge(&seen(path));
+    assert_undecided(&judgement);
+    assert!(supported(&judgement.findings, Strength::Proof).is_empty(), "{judgement:#?}");
+}
+
+#[test]
 fn what_no_echo_request_shares_is_lost_at_the_service() {
     let mut path = echoing(50, 40);
     path.pings = Some(testkit::echo_result(4, 50, 50));

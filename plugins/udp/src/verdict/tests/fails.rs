@@ -55,6 +55,21 @@ fn a_port_of_this_host_that_a_filter_rejects_is_not_counted() {
 }
 
 #[test]
+fn what_others_send_to_closed_ports_of_this_host_does_not_close_one_that_a_filter_rejects() {
+    let window = |n, ports| moving(refused(n, HOST), &[("Udp.NoPorts", ports)]);
+    let noisy = local(9, vec![window(1, 4), window(2, 0)]);
+    assert_proven(&judge(&seen(noisy)), "fw.reject_icmp", "udp.port_closed");
+
+    let mut received = local(9, vec![window(1, 4), window(2, 3)]);
+    let mut socket = testkit::socket(Endpoint::new("0.0.0.0", 9), Endpoint::new("0.0.0.0", 0));
+    socket.peer = None;
+    received.sockets = vec![testkit::sockets_answer(40, vec![socket])];
+    let judgement = judge(&seen(received));
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["fw.reject_icmp"]);
+}
+
+#[test]
 fn this_hosts_own_refusal_without_counters_is_undecided() {
     assert_undecided(&judge(&seen(local(9, vec![refused(1, HOST), refused(2, HOST)]))));
 }

@@ -126,5 +126,11 @@ fn a_socket_that_drops_what_is_sent_has_a_full_buffer() {
     assert_proven(&judge(&seen(path.clone())), "udp.rcvbuf_overflow", "l3.packet_loss");
 
     path.sockets = vec![receiving(30, 100), receiving(31, 100)];
+    assert_undecided(&judge(&seen(path.clone())));
+
+    path.sockets = vec![receiving(30, 100), receiving(31, 104)];
+    for socket in path.sockets.iter_mut().take(1).flat_map(|answer| answer.outcome.iter_mut().flatten()) {
+        socket.memory.iter_mut().for_each(|memory| memory.receive_allocated_bytes = 768);
+    }
     assert_undecided(&judge(&seen(path)));
 }
