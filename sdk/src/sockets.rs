@@ -102,6 +102,17 @@ impl Socket {
     }
 }
 
+impl Listener {
+    /// It takes connections to this address.
+    pub fn serves(&self, address: &str) -> bool {
+        match self.address.as_str() {
+            "0.0.0.0" => !address.contains(':'),
+            "::" => address.contains(':') || !self.v6only,
+            bound => bound == address,
+        }
+    }
+}
+
 impl SocketMemory {
     /// What has arrived and was not read takes nine tenths of the receive buffer or more.
     pub fn is_receive_full(&self) -> bool {

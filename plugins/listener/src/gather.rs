@@ -9,7 +9,7 @@ use sonde_sdk::system::{arp, cgroup, links};
 use sonde_sdk::types::Endpoint;
 use sonde_sdk::{timer, wait};
 
-use crate::observe::{Dial, Look, Observations, UNREAD, is_silent, is_turned_away, serves};
+use crate::observe::{Dial, Look, Observations, UNREAD, is_silent, is_turned_away};
 
 /// Between two looks. Together more than a second: what is unread or unclosed for so long is not in flight.
 const INTERVAL: Duration = Duration::from_millis(550);
@@ -120,14 +120,14 @@ async fn look(port: Option<u16>) -> Look {
 fn silent(observed: &Observations) -> Option<String> {
     let listeners = observed.looks[0].listeners.outcome.as_ref().ok()?;
     let silent = observed.dials.iter().filter(|d| is_silent(&d.dial));
-    let has_room = |d: &&Dial| listeners.iter().any(|l| serves(l, &d.address) && l.queued <= l.backlog);
+    let has_room = |d: &&Dial| listeners.iter().any(|l| l.serves(&d.address) && l.queued <= l.backlog);
     silent.filter(has_room).map(|d| d.address.clone()).next()
 }
 
 /// A bound address that turned us away.
 fn turned_away(observed: &Observations) -> Option<String> {
     let listeners = observed.looks[0].listeners.outcome.as_ref().ok()?;
-    let served = |d: &&Dial| listeners.iter().any(|l| serves(l, &d.address));
+    let served = |d: &&Dial| listeners.iter().any(|l| l.serves(&d.address));
     observed.dials.iter().filter(|d| is_turned_away(&d.dial)).find(served).map(|d| d.address.clone())
 }
 
@@ -138,7 +138,7 @@ fn addresses(observed: &Observations) -> Vec<String> {
     // Of each family one that nobody listens on, where there is one: is it refused?
     let listeners = || observed.looks[0].listeners.outcome.iter().flatten();
     let mut outside: Vec<String> = observed.reachable_addresses().iter().map(ToString::to_string).collect();
-    outside.sort_by_key(|address| listeners().any(|l| serves(l, address)));
+    outside.sort_by_key(|address| listeners().any(|l| l.serves(address)));
     let outside = [false, true].into_iter().filter_map(|v6| outside.iter().find(|a| a.contains(':') == v6).cloned());
     let fallback =
         observed.looks[0].listeners.outcome.as_ref().is_ok_and(Vec::is_empty).then(|| "127.0.0.1".to_owned());

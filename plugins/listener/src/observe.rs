@@ -120,7 +120,7 @@ impl Observations {
 
     /// Our own connections to this address that were established.
     pub(crate) fn own_connections(&self, listener: &Listener) -> usize {
-        self.dials.iter().filter(|d| d.dial.outcome.is_ok() && serves(listener, &d.address)).count()
+        self.dials.iter().filter(|d| d.dial.outcome.is_ok() && listener.serves(&d.address)).count()
     }
 
     /// The sockets of the port in a state, by peer, in one look.
@@ -245,15 +245,6 @@ pub(crate) fn endpoint(address: &str, port: u16) -> String {
 
 fn same(a: &Listener, b: &Listener) -> bool {
     a.inode == b.inode && a.address == b.address && a.port == b.port
-}
-
-/// The listener takes connections to this address.
-pub(crate) fn serves(listener: &Listener, address: &str) -> bool {
-    match listener.address.as_str() {
-        "0.0.0.0" => !address.contains(':'),
-        "::" => address.contains(':') || !listener.v6only,
-        bound => bound == address,
-    }
 }
 
 /// Nothing came back.

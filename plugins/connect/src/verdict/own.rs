@@ -12,7 +12,7 @@ pub(super) fn judge(path: &Path) -> Case<'_> {
     let moved = |name: &str| path.dials.iter().filter_map(|d| d.deltas.as_ref()?.moved(name)).max();
     let case = Case::unclear(path, format!("{} is this host, and yet it does not answer", path.endpoint));
     let Some((table, listeners)) = path.listeners() else { return case };
-    if let Some(full) = listeners.iter().find(|l| l.queued > l.backlog)
+    if let Some(full) = listeners.iter().find(|l| l.serves(&path.endpoint.address) && l.queued > l.backlog)
         && moved("TcpExt.ListenOverflows").is_some_and(|n| n > 0)
     {
         let sentence =

@@ -103,7 +103,7 @@ fn own<'a>(path: &'a Path, dial: &TcpDial, again: &[EvidenceId]) -> Case<'a> {
             );
         return not_icmp(case, again);
     }
-    if on_port.iter().any(|l| serves(l, &path.endpoint.address)) {
+    if on_port.iter().any(|l| l.serves(&path.endpoint.address)) {
         return despite_listener(path, dial, table);
     }
     let bound: Vec<String> = on_port.iter().map(|l| l.address.clone()).collect();
@@ -136,15 +136,6 @@ fn despite_listener<'a>(path: &'a Path, dial: &TcpDial, table: EvidenceId) -> Ca
     case.with(finding)
         .with(refutes("tcp.port_closed").proof().because("a socket listens on this address and port").citing([table]))
         .next("list this host's packet filter rules: nft list ruleset, iptables -S")
-}
-
-/// The listener takes connections to this address.
-fn serves(listener: &Listener, address: &str) -> bool {
-    match listener.address.as_str() {
-        "0.0.0.0" => !address.contains(':'),
-        "::" => address.contains(':') || !listener.v6only,
-        bound => bound == address,
-    }
 }
 
 fn not_icmp<'a>(case: Case<'a>, again: &[EvidenceId]) -> Case<'a> {

@@ -7,11 +7,11 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
 
 use super::Verdict;
-use crate::observe::{Dial, Observations, Watched, endpoint, is_silent, serves, undelivered};
+use crate::observe::{Dial, Observations, Watched, endpoint, is_silent, undelivered};
 
 /// Judges the silent dial that was watched in a quiet window.
 pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
-    let silent = |d: &&Dial| is_silent(&d.dial) && watched.iter().any(|w| serves(w.now(), &d.address));
+    let silent = |d: &&Dial| is_silent(&d.dial) && watched.iter().any(|w| w.now().serves(&d.address));
     let silent: Vec<&Dial> = observed.dials.iter().filter(silent).collect();
     let Some(last) = silent.iter().rev().find(|d| d.dial.deltas.is_some()) else { return };
     let Some(look) = arrived(observed, last) else { return };

@@ -4,14 +4,14 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
 
 use super::Verdict;
-use crate::observe::{Observations, Watched, serves};
+use crate::observe::{Observations, Watched};
 
 /// Judges what ARP said of this host's own addresses.
 pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
     let Some((evidence, question)) = observed.arp.as_ref().and_then(|arp| Some((arp.evidence, arp.stolen()?))) else {
         return;
     };
-    let Some(listener) = watched.iter().find(|w| serves(w.now(), &question.address)) else { return };
+    let Some(listener) = watched.iter().find(|w| w.now().serves(&question.address)) else { return };
     let claims: Vec<&str> = question.claims.iter().map(|claim| claim.link_address.as_str()).collect();
     let claims = claims.join(" and ");
     let sentence = format!(

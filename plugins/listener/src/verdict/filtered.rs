@@ -4,7 +4,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
 
 use super::Verdict;
-use crate::observe::{Dial, Observations, Watched, endpoint, is_silent, serves};
+use crate::observe::{Dial, Observations, Watched, endpoint, is_silent};
 
 /// Counters of what else drops a SYN on arrival.
 const OTHERS: [&str; 4] =
@@ -14,7 +14,7 @@ const OTHERS: [&str; 4] =
 pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
     let to_room = |d: &&Dial| {
         is_silent(&d.dial)
-            && watched.iter().any(|w| serves(w.now(), &d.address) && w.looks.iter().all(|l| l.queued <= l.backlog))
+            && watched.iter().any(|w| w.now().serves(&d.address) && w.looks.iter().all(|l| l.queued <= l.backlog))
     };
     let silent: Vec<&Dial> = observed.dials.iter().filter(to_room).collect();
     let Some(last) = silent.iter().rev().find(|d| d.dial.deltas.is_some()) else { return };

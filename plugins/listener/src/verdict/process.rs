@@ -5,7 +5,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure, Reason};
 
 use super::Verdict;
-use crate::observe::{Observations, Watched, serves};
+use crate::observe::{Observations, Watched};
 
 /// Judges one listener. A process that cannot run or has no descriptors explains its full queue.
 pub(super) fn judge(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
@@ -106,7 +106,7 @@ fn overflow(observed: &Observations, listener: &Watched, verdict: &mut Verdict) 
     let ignored: Vec<&TcpDial> = observed
         .dials
         .iter()
-        .filter(|d| serves(now, &d.address) && d.dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut))
+        .filter(|d| now.serves(&d.address) && d.dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::TimedOut))
         .map(|d| &d.dial)
         .collect();
     let sentence = format!("the accept queue of {} is full: {} wait, {} may", listener.name(), now.queued, now.backlog);

@@ -7,11 +7,11 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Reason};
 
 use super::Verdict;
-use crate::observe::{Dial, Observations, Watched, endpoint, is_turned_away, serves, undelivered};
+use crate::observe::{Dial, Observations, Watched, endpoint, is_turned_away, undelivered};
 
 /// Judges the dials that were turned away, the last of which was watched in a quiet window.
 pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
-    let of_listener = |d: &&Dial| is_turned_away(&d.dial) && watched.iter().any(|w| serves(w.now(), &d.address));
+    let of_listener = |d: &&Dial| is_turned_away(&d.dial) && watched.iter().any(|w| w.now().serves(&d.address));
     let turned: Vec<&Dial> = observed.dials.iter().filter(of_listener).collect();
     let Some(last) = turned.iter().rev().find(|d| d.dial.deltas.is_some()) else { return };
     let same: Vec<&Dial> = observed.dials.iter().filter(|d| d.address == last.address).collect();

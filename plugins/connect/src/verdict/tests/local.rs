@@ -290,8 +290,13 @@ fn a_silent_port_of_this_host_with_a_full_queue_is_that_queue() {
     );
     let mut full = testkit::listener("0.0.0.0", 443);
     (full.queued, full.backlog) = (5, 4);
-    path.listeners = Some(testkit::listeners_answer(5, vec![full]));
-    assert_proven(&judge(&seen(vec![path])), "tcp.accept_queue_overflow", "tcp.syn_queue_full");
+    path.listeners = Some(testkit::listeners_answer(5, vec![full.clone()]));
+    assert_proven(&judge(&seen(vec![path.clone()])), "tcp.accept_queue_overflow", "tcp.syn_queue_full");
+
+    // That of another address of this host is none of ours.
+    full.address = "127.0.0.1".to_owned();
+    path.listeners = Some(testkit::listeners_answer(5, vec![full, testkit::listener("0.0.0.0", 443)]));
+    assert_undecided(&judge(&seen(vec![path])));
 }
 
 /// The SYNs are half open at the own listener.

@@ -4,7 +4,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure, Reason};
 
 use super::Verdict;
-use crate::observe::{Dial, Observations, Watched, serves};
+use crate::observe::{Dial, Observations, Watched};
 
 /// RSTs that this host's TCP sends for other reasons than a closed port.
 const ABORTS: [&str; 5] = [
@@ -20,7 +20,7 @@ const REFUSALS: i64 = 2;
 /// Others are refused all the time, nobody gets through, and another address of this host refuses us.
 pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
     let Some(first) = watched.first() else { return };
-    let unserved = |d: &&Dial| !watched.iter().any(|w| serves(w.now(), &d.address));
+    let unserved = |d: &&Dial| !watched.iter().any(|w| w.now().serves(&d.address));
     let refused = |d: &&Dial| d.dial.outcome.as_ref().is_err_and(|f| f.reason == Reason::Refused && f.icmp.is_none());
     let ours: Vec<&Dial> = observed.dials.iter().filter(refused).collect();
     let Some(example) = ours.iter().copied().find(|d| unserved(d) && !is_loopback(d)) else { return };
