@@ -1,10 +1,12 @@
-//! What requests have in common: a timeout, and of a series how many there are and how far apart.
+//! What requests have in common: a timeout, of a series how many there are and how far apart, and of sockets which.
 
 use std::time::Duration;
 
 use crate::dial::{HttpRequest, TcpRequest, TcpSeriesRequest, TlsHelloRequest, TlsRequest, UdpRequest};
 use crate::dns::{Query, ResolveRequest, WalkRequest};
+use crate::history::GroupFilter;
 use crate::path::{EchoRequest, PathMtuRequest, TraceRequest};
+use crate::sockets::CensusFilter;
 use crate::wait::microseconds;
 
 macro_rules! bounded {
@@ -88,3 +90,25 @@ counted! {
     /// How many at most, from 1 to 1000.
     UdpRequest;
 }
+
+macro_rules! filtered {
+    ($($filter:ty),+ $(,)?) => {$(
+        impl $filter {
+            /// Those in one of these states, as in ss: `ESTAB`, `TIME-WAIT`.
+            #[must_use]
+            pub fn in_states<'a>(mut self, states: impl IntoIterator<Item = &'a str>) -> Self {
+                self.states.extend(states.into_iter().map(str::to_owned));
+                self
+            }
+
+            /// Those of this local port.
+            #[must_use]
+            pub fn local_port(mut self, port: u16) -> Self {
+                self.local_port = Some(port);
+                self
+            }
+        }
+    )+};
+}
+
+filtered!(CensusFilter, GroupFilter);

@@ -11,13 +11,6 @@ impl GroupFilter {
         Self { states: vec![], peer_address: None, peer_port: None, local_port: None }
     }
 
-    /// Those in one of these states, as in ss: `ESTAB`, `TIME-WAIT`.
-    #[must_use]
-    pub fn in_states<'a>(mut self, states: impl IntoIterator<Item = &'a str>) -> Self {
-        self.states.extend(states.into_iter().map(str::to_owned));
-        self
-    }
-
     /// Those towards this address, at any port.
     #[must_use]
     pub fn peer_address(mut self, address: &str) -> Self {
@@ -29,13 +22,6 @@ impl GroupFilter {
     #[must_use]
     pub fn peer_port(mut self, port: u16) -> Self {
         self.peer_port = Some(port);
-        self
-    }
-
-    /// Those that came to this local port.
-    #[must_use]
-    pub fn local_port(mut self, port: u16) -> Self {
-        self.local_port = Some(port);
         self
     }
 }

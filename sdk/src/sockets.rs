@@ -45,20 +45,6 @@ impl CensusFilter {
         Self { protocols: vec![FlowProtocol::Udp], ..Self::all() }
     }
 
-    /// Those in one of these states, as in ss: `ESTAB`, `TIME-WAIT`.
-    #[must_use]
-    pub fn in_states<'a>(mut self, states: impl IntoIterator<Item = &'a str>) -> Self {
-        self.states.extend(states.into_iter().map(str::to_owned));
-        self
-    }
-
-    /// Those of one local port.
-    #[must_use]
-    pub fn local_port(mut self, port: u16) -> Self {
-        self.local_port = Some(port);
-        self
-    }
-
     /// Those of this process.
     #[must_use]
     pub fn of_process(mut self, pid: u32) -> Self {

@@ -38,9 +38,7 @@ impl Check for AuthorityCheck {
         let Some(case) = ask::gather(&name, target.qtype.unwrap_or(qtype::A), &resolvers, allowance).await else {
             return Ok(Outcome::skipped("no resolver tells which zone the name is in"));
         };
-        let judgement = verdict::judge(&case);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&case).report())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use sonde_sdk::dns::{Exchange, HeaderFlags, qtype, rcode};
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::prelude::*;
 use sonde_sdk::report::{Finding, Stance, Strength};
 use sonde_sdk::types::Reason;
@@ -22,13 +23,6 @@ pub(crate) const CAUSES: &[&str] = &[
     "dns.server_unreachable",
     "dns.servfail_upstream",
 ];
-
-/// Findings and the check's own word.
-#[derive(Debug)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
-}
 
 /// The zone's servers have something else to say of the name than the resolver.
 pub(crate) fn contradicts(case: &Case) -> bool {

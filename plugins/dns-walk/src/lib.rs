@@ -44,9 +44,7 @@ impl Check for DnsWalk {
             timeout_us: microseconds(budget.remaining().saturating_sub(RESERVE)),
         })
         .await;
-        let judgement = verdict::judge(&target.text, &walk);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&target.text, &walk).report())
     }
 }
 

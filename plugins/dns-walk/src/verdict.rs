@@ -2,6 +2,7 @@
 
 use sonde_sdk::dns::{Lameness, Security, WalkResult, WalkServer, Zone};
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::prelude::*;
 use sonde_sdk::report::Finding;
 
@@ -18,12 +19,6 @@ pub(crate) const CAUSES: &[&str] = &[
     "dns.dnssec_anchor_mismatch",
     "dns.resolver_disagreement",
 ];
-
-/// Findings and the check's own word.
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
-}
 
 /// Judges one walk of `subject`.
 ///

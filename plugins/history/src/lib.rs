@@ -33,9 +33,7 @@ impl Check for HistoryCheck {
             Ok(past) => past,
             Err(outcome) => return Ok(outcome),
         };
-        let judgement = verdict::judge(&past);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&past).report())
     }
 }
 

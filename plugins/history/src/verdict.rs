@@ -12,6 +12,7 @@ mod tests;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::report::{Finding, Strength};
 use sonde_sdk::types::{EvidenceId, Measure};
 
@@ -62,13 +63,6 @@ pub(crate) struct Trouble {
     pub(crate) measures: Vec<Measure>,
     /// When it was last seen, in Unix microseconds.
     pub(crate) last_us: i64,
-}
-
-/// Findings and the check's own word.
-#[derive(Debug)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
 }
 
 /// The judgement.

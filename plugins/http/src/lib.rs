@@ -97,9 +97,7 @@ impl Check for Http {
                 }
             }
         }
-        let judgement = verdict::judge(&case);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&case).report())
     }
 }
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 use sonde_sdk::check::{Conclusion, Outcome};
 use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::report::{Finding, Stance, Strength};
 
 use crate::case::{self, Case, End, Get, Walk};
@@ -29,16 +30,9 @@ pub(crate) const NO_CONNECTION: &str = "no TCP connection, so no request";
 /// How long a server that was silent is waited for when it is asked again.
 pub(crate) const LAST: Duration = Duration::from_secs(8);
 
-/// What the run says.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
-}
-
 /// Judges everything that was seen.
 pub(crate) fn judge(case: &Case) -> Judgement {
-    let silent = |outcome| Judgement { findings: Vec::new(), outcome };
+    let silent = Judgement::from;
     let (get, exchange, works) = match case.walk() {
         None => {
             let judged = status::refusing_backend(case).or_else(|| connecting::silent(case));
@@ -123,7 +117,7 @@ fn unreached(case: &Case) -> Outcome {
 /// The redirects lead back to where they have been.
 fn circles(case: &Case, passed: &[(&Get, &HttpExchange)]) -> Judgement {
     let Some((first_get, first)) = passed.first() else {
-        return Judgement { findings: Vec::new(), outcome: Outcome::unclear("the redirects were not followed") };
+        return Outcome::unclear("the redirects were not followed").into();
     };
     let path = &first_get.path;
     let again: Vec<u64> = case

@@ -43,13 +43,8 @@ impl Check for PathCheck {
         }
         let pace = pace(asked.count, time)?;
         let measured = endpoints.into_iter().take(MOST).map(|endpoint| measure(endpoint, &asked, pace, time));
-        let judgement = verdict::judge(&wait::all(measured).await);
-        report::all(&judgement.findings);
-        Ok(if known > MOST {
-            judgement.outcome.noting("addresses", format!("{MOST} of {known} were measured"))
-        } else {
-            judgement.outcome
-        })
+        let outcome = verdict::judge(&wait::all(measured).await).report();
+        Ok(if known > MOST { outcome.noting("addresses", format!("{MOST} of {known} were measured")) } else { outcome })
     }
 }
 

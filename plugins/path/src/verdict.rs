@@ -4,8 +4,9 @@ mod reach;
 mod size;
 
 use sonde_sdk::check::Outcome;
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::path::{EchoResult, MtuConclusion, PathMtuResult, TraceResult};
-use sonde_sdk::report::{Finding, Stance, Strength};
+use sonde_sdk::report::{Stance, Strength};
 use sonde_sdk::types::{Endpoint, Reason};
 
 /// What it can support or refute.
@@ -38,13 +39,6 @@ impl Path {
     fn is_alive(&self) -> bool {
         self.echo.received > 0 || self.datagrams.as_ref().is_some_and(|trace| trace.reached.is_some())
     }
-}
-
-/// Findings, and one sentence.
-#[derive(Clone, Debug)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
 }
 
 /// The probes die on the way: nobody says why.

@@ -61,9 +61,7 @@ impl Check for PersonalityCheck {
                 break;
             }
         }
-        let judgement = verdict::judge(&Case { name, config, rounds });
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&Case { name, config, rounds }).report())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use sonde_sdk::dns::{Personality, Resolution, ResolverConfig, StepOutcome};
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::prelude::*;
 use sonde_sdk::report::{Finding, Strength};
 
@@ -18,12 +19,6 @@ pub(crate) struct Case {
     pub(crate) config: ResolverConfig,
     /// In the order made; the next one only because the one before it differed.
     pub(crate) rounds: Vec<Round>,
-}
-
-/// Findings and the check's own word.
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
 }
 
 /// Whether two of them come to different results. One that was cut off has none.
@@ -61,7 +56,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
 }
 
 fn silent(outcome: Outcome) -> Judgement {
-    Judgement { findings: Vec::new(), outcome }
+    outcome.into()
 }
 
 /// Those of one personality that came to an end.

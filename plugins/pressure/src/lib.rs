@@ -55,9 +55,7 @@ impl Check for Pressure {
                 break;
             }
         }
-        let judgement = verdict::judge(&server, &cached, &fresh);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&server, &cached, &fresh).report())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use sonde_sdk::dns::{Exchange, rcode};
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::prelude::*;
 use sonde_sdk::report::Finding;
 
@@ -62,13 +63,6 @@ impl Rung {
     }
 }
 
-/// Findings and the check's own word.
-#[derive(Debug)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
-}
-
 /// Judges both ladders, which have the same rungs.
 pub(crate) fn judge(server: &str, cached: &[Rung], fresh: &[Rung]) -> Judgement {
     let [(low, low_fresh), .., (high, high_fresh)] = &cached.iter().zip(fresh).collect::<Vec<_>>()[..] else {
@@ -105,7 +99,7 @@ pub(crate) fn judge(server: &str, cached: &[Rung], fresh: &[Rung]) -> Judgement 
 }
 
 fn silent(outcome: Outcome) -> Judgement {
-    Judgement { findings: Vec::new(), outcome }
+    outcome.into()
 }
 
 /// Whole at the bottom, failing at the top.

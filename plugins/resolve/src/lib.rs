@@ -64,9 +64,7 @@ impl Check for Resolve {
                 seen.put(&mut case);
             }
         }
-        let judgement = verdict::judge(&case);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&case).report())
     }
 }
 

@@ -16,17 +16,11 @@ mod stub;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::dns::qtype;
-use sonde_sdk::report::{Finding, Stance, Strength};
+use sonde_sdk::judgement::Judgement;
+use sonde_sdk::report::{Stance, Strength};
 
 use crate::case::{Asked, Case, Wish};
 use crate::reading::{self, Reach, Says};
-
-/// What the run says.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
-}
 
 /// Judges everything that was seen.
 pub(crate) fn judge(case: &Case) -> Judgement {
@@ -99,7 +93,7 @@ fn alive_sentence(case: &Case) -> String {
 }
 
 fn silent(outcome: Outcome) -> Judgement {
-    Judgement { findings: Vec::new(), outcome }
+    outcome.into()
 }
 
 /// The ids of some exchanges.

@@ -57,9 +57,7 @@ impl Check for Tls {
                 seen.put(&mut case);
             }
         }
-        let judgement = verdict::judge(&case);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&case).report())
     }
 }
 

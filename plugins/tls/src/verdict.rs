@@ -12,7 +12,8 @@ mod version;
 use sonde_sdk::check::{Conclusion, Outcome};
 use sonde_sdk::dial::TlsDial;
 use sonde_sdk::finding::supports;
-use sonde_sdk::report::{Finding, Stance, Strength};
+use sonde_sdk::judgement::Judgement;
+use sonde_sdk::report::{Stance, Strength};
 
 use crate::case::{self, Case, End};
 use crate::plan;
@@ -21,16 +22,9 @@ use sonde_sdk::date;
 /// What `connect` judges.
 pub(crate) const NO_CONNECTION: &str = "no TCP connection, so no handshake";
 
-/// What the run says.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
-}
-
 /// Judges everything that was seen.
 pub(crate) fn judge(case: &Case) -> Judgement {
-    let silent = |outcome| Judgement { findings: Vec::new(), outcome };
+    let silent = Judgement::from;
     if case.addresses.is_empty() {
         return silent(Outcome::skipped(format!("{} has no address to shake hands with", case.host)));
     }

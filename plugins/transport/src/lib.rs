@@ -47,9 +47,7 @@ impl Check for TransportCheck {
             climb(question, &encrypted, server_name.as_deref())
         });
         let ladders = wait::all(ladders).await;
-        let judgement = verdict::judge(&name, &ladders);
-        report::all(&judgement.findings);
-        Ok(judgement.outcome)
+        Ok(verdict::judge(&name, &ladders).report())
     }
 }
 

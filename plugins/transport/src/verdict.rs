@@ -3,6 +3,7 @@
 use sonde_sdk::connection::Verification;
 use sonde_sdk::dns::{Exchange, HeaderFlags, Transport};
 use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::judgement::Judgement;
 use sonde_sdk::prelude::*;
 use sonde_sdk::report::{Finding, Stance, Strength};
 use sonde_sdk::types::{Phase, Reason};
@@ -20,12 +21,6 @@ pub(crate) struct Ladder {
     pub(crate) large: Vec<Exchange>,
     /// And once more where it failed or its certificate was not accepted.
     pub(crate) encrypted: Vec<(Transport, Exchange, Option<Exchange>)>,
-}
-
-/// Findings and the check's own word.
-pub(crate) struct Judgement {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) outcome: Outcome,
 }
 
 pub(crate) fn is_truncated(exchange: &Exchange) -> bool {
