@@ -34,8 +34,8 @@
 //!   a host call never ends the check.
 //! - Host calls are futures. [`wait`] joins, races and times them out; dropping one cancels it at the host at once. The host
 //!   takes a few dozen at a time.
-//! - Gather first, then judge: put the judgement into a function of plain data that returns a [`judgement`], and test it natively with [`testkit`]. Outside
-//!   of a host the functions that call one panic.
+//! - Gather first, then judge: put the judgement into a function of plain data that returns a [`judgement`], and test it natively
+//!   with [`testkit`]. Outside of a host the functions that call one panic.
 //! - A panic is logged with its place before the guest ends.
 
 pub mod arguments;
