@@ -104,20 +104,15 @@ fn pruned(observed: &Observations, verdict: &mut Verdict) {
     }
     // Under pressure the kernel takes from every buffer, and a full one is nobody's fault.
     let Some((evidence, pages, pressure)) = without_pressure(observed) else {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
         return;
     };
-    verdict.findings.push(finding.proof().build());
-    verdict.findings.push(
-        refutes("host.tcp_mem_pressure")
-            .proof()
-            .about(&subject)
-            .because(format!("all of TCP on this machine holds {pages} pages, and pressure begins at {pressure}"))
-            .citing([evidence])
-            .build(),
-    );
-    verdict.faults.push(sentence);
+    let against = refutes("host.tcp_mem_pressure")
+        .proof()
+        .about(&subject)
+        .because(format!("all of TCP on this machine holds {pages} pages, and pressure begins at {pressure}"))
+        .citing([evidence]);
+    verdict.prove(sentence, finding, [against]);
 }
 
 /// The pages of TCP's memory and where pressure begins, with the evidence; none where it has, or where nobody can tell.

@@ -80,9 +80,8 @@ fn pile(observed: &Observations, listener: &Watched, verdict: &mut Verdict) -> b
             format!("{drops} SYNs to {name} were dropped, with {} connections half open: {why}", half_open[2]);
         let finding =
             supports(id).about(&name).because(&sentence).citing([observed.look(2), first, second]).measuring(half);
-        verdict.findings.push(finding.proof().build());
-        verdict.findings.push(refutes(other).proof().about(&name).because(why).citing([second, third]).build());
-        verdict.faults.push(sentence);
+        let against = refutes(other).proof().about(&name).because(why).citing([second, third]);
+        verdict.prove(sentence, finding, [against]);
     }
     verdict.findings.push(
         refutes("tcp.accept_queue_overflow")
@@ -190,18 +189,13 @@ fn reverse_path(observed: &Observations, listener: &Watched, verdict: &mut Verdi
         .citing([first, second])
         .measuring(Measure::count("TcpExt.IPReversePathFilter", dropped));
     if works.is_empty() {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
         return;
     }
-    verdict.findings.push(finding.proof().build());
-    verdict.findings.push(
-        refutes("fw.drop_local_input")
-            .strong()
-            .about(&name)
-            .because("the packets end in the reverse path filter, before any input rule; locally the listener answers")
-            .citing([third].into_iter().chain(works))
-            .build(),
-    );
-    verdict.faults.push(sentence);
+    let against = refutes("fw.drop_local_input")
+        .strong()
+        .about(&name)
+        .because("the packets end in the reverse path filter, before any input rule; locally the listener answers")
+        .citing([third].into_iter().chain(works));
+    verdict.prove(sentence, finding, [against]);
 }

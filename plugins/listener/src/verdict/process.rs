@@ -117,8 +117,7 @@ fn overflow(observed: &Observations, listener: &Watched, verdict: &mut Verdict) 
         .measuring(waiting(listener))
         .measuring(Measure::count("TcpExt.ListenOverflows", overflows));
     if overflows <= 0 {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
         return;
     }
     verdict.findings.push(finding.proof().build());

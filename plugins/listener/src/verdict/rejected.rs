@@ -41,18 +41,13 @@ pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut 
     let unseen = cause == "fw.reject_rst" && own_rsts.is_none();
     verdict.next.get_or_insert_with(|| "list this host's rules: nft list ruleset, iptables -S".to_owned());
     if !on_its_way_in || unseen || observed.is_reached_from_outside() {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
         return;
     }
-    verdict.findings.push(finding.proof().build());
-    verdict.findings.push(
-        refutes("tcp.port_closed")
-            .proof()
-            .about(&name)
-            .because("a socket listens on this address and port in every look")
-            .citing([observed.look(0), observed.look(2)])
-            .build(),
-    );
-    verdict.faults.push(sentence);
+    let against = refutes("tcp.port_closed")
+        .proof()
+        .about(&name)
+        .because("a socket listens on this address and port in every look")
+        .citing([observed.look(0), observed.look(2)]);
+    verdict.prove(sentence, finding, [against]);
 }

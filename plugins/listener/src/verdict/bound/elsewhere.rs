@@ -45,8 +45,7 @@ pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut 
     verdict.next =
         Some(format!("bind it to {} or to every address, if others are meant to reach it there", example.address));
     if early < REFUSALS || late < REFUSALS {
-        verdict.findings.push(finding.strong().build());
-        verdict.doubts.push(sentence);
+        verdict.doubt(sentence, finding);
         return;
     }
     verdict.findings.push(finding.proof().build());
