@@ -101,6 +101,12 @@ impl Observations {
         Some(self.grew("Tcp.PassiveOpens")? - i64::try_from(ours).ok()?)
     }
 
+    /// Somebody from outside this host opened a connection to it, to whichever port: there were more than began here.
+    pub(crate) fn is_opened_from_outside(&self) -> bool {
+        let here = self.begun_by_others().map_or(0, |begun| begun.max(0));
+        self.opened_by_others().is_some_and(|opened| opened > here)
+    }
+
     /// The listeners that were there in every look.
     pub(crate) fn watched(&self) -> Result<Vec<Watched<'_>>, &Failure> {
         let [a, b, c] = &self.looks;

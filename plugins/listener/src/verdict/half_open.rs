@@ -142,7 +142,8 @@ fn unanswered(observed: &Observations, listener: &Watched, verdict: &mut Verdict
     let sentence =
         format!("{peer} never completes a handshake with {name}: {count} are half open and our SYN-ACKs are repeated");
     let looks: Vec<_> = observed.socket_look(0).into_iter().chain(observed.socket_look(2)).collect();
-    if observed.is_reached_from_outside() {
+    // Short connections are over between the looks: only the counter has seen them.
+    if observed.is_reached_from_outside() || observed.is_opened_from_outside() {
         // The way back works for others: a client that asks and does not listen is a scanner.
         verdict.findings.push(supports("l3.return_path_drop").about(&name).because(&sentence).citing(looks).build());
         return false;

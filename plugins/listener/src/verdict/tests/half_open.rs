@@ -92,6 +92,25 @@ fn a_scanner_that_does_not_listen_to_us_is_no_broken_way_back_while_others_get_t
 }
 
 #[test]
+fn short_connections_of_others_show_that_the_way_back_works() {
+    let opened = |passive: i64, active: i64| {
+        let mut observed = deaf(false);
+        for (n, look) in (0..).zip(observed.looks.iter_mut()) {
+            let counters = [
+                ("TcpExt.TCPSynRetrans", 5 + 3 * n),
+                ("Tcp.PassiveOpens", n * passive),
+                ("Tcp.ActiveOpens", n * active),
+            ];
+            look.counters = testkit::counters_answer(20 + n.unsigned_abs(), &counters);
+        }
+        judge(&observed)
+    };
+    assert_healthy(&opened(4, 1));
+    // Our own connection, and those of others on this host.
+    assert_proven(&opened(4, 4), "l3.return_path_drop", "fw.drop_remote");
+}
+
+#[test]
 fn half_open_connections_of_this_host_to_itself_are_no_broken_way_back() {
     let mut observed = deaf(false);
     for (look, n) in observed.looks.iter_mut().zip(30..) {
