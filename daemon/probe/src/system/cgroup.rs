@@ -39,8 +39,9 @@ pub(super) fn read(procfs: &Procfs, pid: u32) -> Result<CgroupFacts, Problem> {
     if cpu.is_some()
         && let Some((root, path)) = place(cgroup_tree::controller(procfs, "cpuacct"), places.account.as_deref())
     {
-        // What it used is counted in a tree of its own, which is the same one as a rule.
-        let usage = directory(&root, &path).and_then(|folder| text(&folder, "cpuacct.usage"));
+        // What it used is counted in a tree of its own, which is the same one as a rule: there of the cgroup that limits.
+        let path = if places.account == places.cpu { &facts.path } else { &path };
+        let usage = directory(&root, path).and_then(|folder| text(&folder, "cpuacct.usage"));
         facts.usage = usage.and_then(|usage| usage.trim().parse().ok()).map(Duration::from_nanos).unwrap_or_default();
     }
     let frozen = |place: &Option<(OwnedFd, String)>, file: &str, is_frozen: fn(&str) -> bool| {
