@@ -100,15 +100,45 @@ impl Listener {
 }
 
 impl SocketMemory {
-    /// What has arrived and was not read takes nine tenths of the receive buffer or more.
+    /// What has arrived and was not read leaves less of the receive buffer than a tenth, or than one more packet takes.
     pub fn is_receive_full(&self) -> bool {
-        u64::from(self.receive_allocated_bytes) * 10 >= u64::from(self.receive_buffer_bytes) * 9
+        let (held, room) = (u64::from(self.receive_allocated_bytes), u64::from(self.receive_buffer_bytes));
+        held * 2 >= room && held + PACKET_BYTES.max(room / 10) >= room
     }
 }
+
+/// What the kernel counts for a packet that fills an Ethernet frame (`SKB_TRUESIZE`).
+const PACKET_BYTES: u64 = 2_304;
 
 impl CountersAnswer {
     /// The counter of this name, `TcpExt.ListenOverflows`; none where it or the snapshot is missing.
     pub fn value(&self, name: &str) -> Option<i64> {
         value_of(self.outcome.as_ref().ok()?, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_full_that_takes_no_further_packet() {
+        let is_full = |held, room| {
+            SocketMemory {
+                receive_allocated_bytes: held,
+                receive_buffer_bytes: room,
+                send_allocated_bytes: 0,
+                send_buffer_bytes: 0,
+                drops: 0,
+            }
+            .is_receive_full()
+        };
+        // As the kernel leaves them, by the size of the datagrams.
+        for (held, room) in [(7_680, 8_192), (6_912, 8_192), (2_304, 4_096), (129_024, 131_072), (5_000, 4_608)] {
+            assert!(is_full(held, room), "{held} of {room}");
+        }
+        for (held, room) in [(0, 2_304), (768, 2_304), (4_608, 8_192), (100_000, 131_072)] {
+            assert!(!is_full(held, room), "{held} of {room}");
+        }
     }
 }
