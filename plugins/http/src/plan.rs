@@ -77,7 +77,7 @@ fn fallback(case: &Case) -> Vec<Step> {
     let answers = |address: &&String| opened(address).is_some_and(|e| matches!(case::end(e), End::Answered(_)));
     let Some(answering) = case.addresses.iter().find(answers) else { return Vec::new() };
     let other = |address: &&String| address.contains(':') != answering.contains(':');
-    if silent.len() > MOST_SILENT || !silent.iter().any(|address| other(address)) {
+    if silent.len() > MOST_SILENT || !silent.iter().any(other) {
         return Vec::new();
     }
     let again = |address: &&String| u8::from(opened(address).is_some_and(drops));

@@ -78,6 +78,8 @@ pub fn read_chunk(bytes: &[u8]) -> Vec<Step> {
 /// The chunk of these steps.
 pub fn write_chunk(steps: &[Step]) -> Vec<u8> {
     let mut writer = Writer::default();
-    steps.iter().for_each(|step| writer.push(step));
+    for step in steps {
+        writer.push(step);
+    }
     writer.seal().into_bytes()
 }

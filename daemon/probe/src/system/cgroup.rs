@@ -248,7 +248,7 @@ mod tests {
     fn a_looser_limit_that_is_used_up_counts_before_a_tighter_one_that_is_not() {
         let limited = |quota, throttled_periods| CgroupFacts {
             quota: Some(Duration::from_micros(quota)),
-            period: Some(Duration::from_micros(100_000)),
+            period: Some(Duration::from_millis(100)),
             periods: 1000,
             throttled_periods,
             ..CgroupFacts::default()
