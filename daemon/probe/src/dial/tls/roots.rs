@@ -15,6 +15,7 @@ use std::time::Duration;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::vantage::{Vantage, read_bounded};
@@ -45,13 +46,16 @@ const REMEMBERED: Duration = Duration::from_secs(5);
 /// Mount namespaces that are diagnosed at one time; the oldest is forgotten.
 const STORES: usize = 8;
 
-static STORE: Mutex<Vec<Remembered>> = Mutex::new(Vec::new());
+static STORES_READ: Mutex<Vec<Remembered>> = Mutex::new(Vec::new());
 
 struct Remembered {
     place: Place,
-    read_at: Instant,
-    store: Arc<RootCertStore>,
+    asked_at: Instant,
+    store: Arc<Reading>,
 }
+
+/// A store that is read once, however many dials wait for it; empty until then.
+type Reading = OnceCell<Result<Arc<RootCertStore>, String>>;
 
 /// What decides which store is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,16 +69,12 @@ struct Place {
 /// The trusted roots, or why there are none.
 pub(super) async fn load(vantage: &Vantage) -> Result<Arc<RootCertStore>, String> {
     let place = Place::of(vantage)?;
-    // Most dials find it remembered; a thread for reading is asked only for reading.
-    if let Some(store) = recall(&place) {
-        return Ok(store);
+    let store = recall(&place);
+    // Most dials find it read; a thread for reading is asked only for reading. Whoever gives up meanwhile leaves that to the next.
+    match store.get_or_try_init(|| vantage.inspect(move || place.read())).await {
+        Ok(read) => read.clone(),
+        Err(error) => Err(format!("the trust store cannot be read: {error}")),
     }
-    // Another dial may have read it meanwhile.
-    let loaded = vantage.inspect(move || match recall(&place) {
-        Some(store) => Ok(store),
-        None => place.read().inspect(|store| remember(place.clone(), store)),
-    });
-    loaded.await.unwrap_or_else(|error| Err(format!("the trust store cannot be read: {error}")))
 }
 
 /// The roots whose subject is this name in DER. Anchors hold its contents only, without the outer header of 2 to 4 bytes.
@@ -194,18 +194,19 @@ impl Found {
     }
 }
 
-fn recall(place: &Place) -> Option<Arc<RootCertStore>> {
-    let mut stores = STORE.lock().unwrap_or_else(PoisonError::into_inner);
-    stores.retain(|remembered| remembered.read_at.elapsed() < REMEMBERED);
-    stores.iter().find(|remembered| remembered.place == *place).map(|remembered| Arc::clone(&remembered.store))
-}
-
-fn remember(place: Place, store: &Arc<RootCertStore>) {
-    let mut stores = STORE.lock().unwrap_or_else(PoisonError::into_inner);
+/// The store of this place as it is remembered, or begun to be. One that could not be read is tried again.
+fn recall(place: &Place) -> Arc<Reading> {
+    let mut stores = STORES_READ.lock().unwrap_or_else(PoisonError::into_inner);
+    stores.retain(|known| known.asked_at.elapsed() < REMEMBERED && !matches!(known.store.get(), Some(Err(_))));
+    if let Some(known) = stores.iter().find(|known| known.place == *place) {
+        return Arc::clone(&known.store);
+    }
     if stores.len() >= STORES {
         stores.remove(0);
     }
-    stores.push(Remembered { place, read_at: Instant::now(), store: Arc::clone(store) });
+    let store = Arc::<Reading>::default();
+    stores.push(Remembered { place: place.clone(), asked_at: Instant::now(), store: Arc::clone(&store) });
+    store
 }
 
 #[cfg(test)]
@@ -300,7 +301,7 @@ mod tests {
     #[tokio::test]
     async fn a_store_is_read_once_for_a_diagnosis() {
         let vantage = Vantage::open(&Selector::Own).expect("it opens");
-        let (first, second) = (load(&vantage).await, load(&vantage).await);
+        let (first, second) = tokio::join!(load(&vantage), load(&vantage));
         let same = match (&first, &second) {
             (Ok(first), Ok(second)) => Arc::ptr_eq(first, second),
             // A machine without a trust store.
