@@ -1,6 +1,6 @@
 //! Streams that a protocol library may own while the dial keeps the socket, and a record of what passed through them.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +32,29 @@ impl Lent {
     }
 }
 
+impl Lent {
+    /// Sends `length` bytes, or discards them where nothing more can be sent.
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        length: usize,
+        send: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        while self.broken.is_none() {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match send(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => match error.raw_os_error() {
+                    Some(errno @ (libc::EPIPE | libc::ECONNRESET)) => self.broken = Some(errno),
+                    _ => return Poll::Ready(Err(error)),
+                },
+                written => return Poll::Ready(written),
+            }
+        }
+        Poll::Ready(Ok(length))
+    }
+}
+
 impl AsyncRead for Lent {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
@@ -51,19 +74,21 @@ impl AsyncRead for Lent {
 }
 
 impl AsyncWrite for Lent {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        while self.broken.is_none() {
-            ready!(self.stream.poll_write_ready(cx))?;
-            match self.stream.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => match error.raw_os_error() {
-                    Some(errno @ (libc::EPIPE | libc::ECONNRESET)) => self.broken = Some(errno),
-                    _ => return Poll::Ready(Err(error)),
-                },
-                written => return Poll::Ready(written),
-            }
-        }
-        Poll::Ready(Ok(bytes.len()))
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_send(cx, bytes.len(), |stream| stream.try_write(bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length = slices.iter().map(|slice| slice.len()).sum();
+        self.get_mut().poll_send(cx, length, |stream| stream.try_write_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -144,18 +169,37 @@ impl<S: AsyncRead + Unpin> AsyncRead for Taped<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Taped<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+impl<S: AsyncWrite + Unpin> Taped<S> {
+    fn poll_send(&mut self, send: impl FnOnce(Pin<&mut S>) -> Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.tape.note(|record, now| {
             record.first_write.get_or_insert(now);
         });
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        let written = ready!(send(Pin::new(&mut self.stream)))?;
         self.tape.note(|record, now| {
             if record.first_read.is_none() {
                 record.last_write = Some(now);
             }
         });
         Poll::Ready(Ok(written))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Taped<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_send(|stream| stream.poll_write(cx, bytes))
+    }
+
+    /// The last two messages of a handshake leave in one piece, as every client sends them.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_send(|stream| stream.poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -164,5 +208,33 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Taped<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn slices_leave_in_one_piece_and_are_on_the_tape() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let (stream, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let tape = Tape::new(&RunClock::start());
+        let mut taped = Taped::new(Lent::new(&Arc::new(stream.expect("connected"))), &tape);
+        assert!(taped.is_write_vectored());
+
+        let slices = [IoSlice::new(b"one "), IoSlice::new(b"two")];
+        assert_eq!(taped.write_vectored(&slices).await.expect("sent"), 7);
+        drop(taped);
+
+        let mut text = String::new();
+        accepted.expect("accepted").0.read_to_string(&mut text).await.expect("all of it");
+        assert_eq!(text, "one two");
+        let record = tape.record();
+        assert!(record.first_write.is_some() && record.first_write <= record.last_write, "{record:?}");
     }
 }
