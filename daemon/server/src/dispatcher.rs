@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sonde_host::Host;
+use sonde_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -157,13 +158,14 @@ fn outcome(ended: Result<(Id, Arc<Sum>), JoinError>) -> (Id, Option<Arc<Sum>>) {
     match ended {
         Ok((id, sum)) => {
             let diagnosis = sum.diagnosis();
-            info!(
-                run = diagnosis.run_id,
-                target = loggable(&diagnosis.target),
-                state = diagnosis.state().as_str_name(),
-                cause = diagnosis.verdict.as_ref().and_then(|verdict| verdict.causes.first()).map(|cause| &cause.cause),
-                "diagnosis ended"
-            );
+            let (run, target, state) =
+                (&diagnosis.run_id, loggable(&diagnosis.target), diagnosis.state().as_str_name());
+            let cause = diagnosis.verdict.as_ref().and_then(|verdict| verdict.causes.first()).map(|cause| &cause.cause);
+            match diagnosis.trigger() {
+                // A program that asks for one check may ask a thousand times in a second.
+                v1::Trigger::RunCheck => debug!(run, target, state, cause, "check ended"),
+                _ => info!(run, target, state, cause, "diagnosis ended"),
+            }
             (id, Some(sum))
         }
         Err(error) => {
