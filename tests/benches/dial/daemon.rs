@@ -36,9 +36,13 @@ impl Sonde {
         // One run for each of the client's requests in flight; else as it comes.
         let config =
             format!("checks_directory = \"{}\"\n[runs]\nconcurrent = {}\n", checks.path().display(), 2 * AT_ONCE);
-        // Not the backtraces that a developer's shell may ask for.
         let authority = servers.authority();
-        let variables = [("SSL_CERT_FILE", authority.as_os_str()), ("RUST_LIB_BACKTRACE", OsStr::new("0"))];
+        // No backtraces that a developer's shell may ask for, and no other roots than the floor trusts.
+        let variables = [
+            ("SSL_CERT_FILE", authority.as_os_str()),
+            ("SSL_CERT_DIR", OsStr::new("")),
+            ("RUST_LIB_BACKTRACE", OsStr::new("0")),
+        ];
         let mut daemon = Daemon::start_with(&config, &variables)?;
         let pid = daemon.process().pid();
         Ok(Self { daemon, pid, _checks: checks })
