@@ -6,7 +6,7 @@
 //! Every server and every client measured is a process of its own; what it spent is user and system time of that process alone. Prints
 //! medians and ratios of one run, rounds interleaved; asserts nothing, since machines are noisy.
 //!
-//! `cargo build --release --workspace && cargo bench -p sonde-tests --bench dial`; the exporter is fetched with `apt-get download` and
+//! `cargo build --release --workspace && cargo bench --workspace --bench dial`; the exporter is fetched with `apt-get download` and
 //! unpacked below `target/tools`, never installed, so that no service of it starts.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
