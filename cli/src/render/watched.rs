@@ -14,30 +14,27 @@ pub(crate) fn table(watched: &ListWatchedResponse, width: usize) -> String {
     if watched.namespaces.is_empty() {
         return faint("nothing is recorded here: this daemon has no recorder, or has not begun");
     }
-    let header = ["NAMESPACE", "WATCHED SINCE", "FINE FROM", "ALL FROM", "STEPS", "MEMORY", "CPU", "COUNTED EVERY"];
+    let header = ["NAMESPACE", "SINCE", "FINE", "ALL", "STEPS", "MEMORY", "CPU", "COUNTED"];
     let text = table_of(&header, watched.namespaces.iter().map(row), width);
     let bounds = format!(
         "fine steps of {}, coarse ones of {}, at most {} of both",
         round(watched.step.as_ref()),
         round(watched.coarse_step.as_ref()),
-        mebibytes(watched.limit_bytes)
+        bytes(watched.limit_bytes)
     );
     text + &faint(&bounds)
 }
 
 fn row(namespace: &WatchedNamespace) -> Vec<Cell> {
-    let begin = |period: Option<&Period>| {
-        Cell::new(period.and_then(|period| period.from.as_ref()).map_or_else(|| "-".to_owned(), moment))
-    };
     vec![
         Cell::new(namespace.network_namespace),
         Cell::new(namespace.since.as_ref().map(moment).unwrap_or_default()),
-        begin(namespace.fine.as_ref()),
-        begin(namespace.kept.as_ref()),
+        right(reach(namespace.fine.as_ref())),
+        right(reach(namespace.kept.as_ref())),
         right(format!("{} + {}", namespace.fine_steps, namespace.coarse_steps)),
-        right(mebibytes(namespace.bytes)),
+        right(bytes(namespace.bytes)),
         right(elapsed(micros(namespace.cpu.as_ref()))),
-        right(round(namespace.count_every.as_ref())),
+        right(format!("every {}", round(namespace.count_every.as_ref()))),
     ]
 }
 
@@ -46,9 +43,25 @@ fn round(duration: Option<&prost_types::Duration>) -> String {
     humantime::format_duration(Duration::from_micros(micros(duration))).to_string()
 }
 
-/// `1.2 MiB`.
-fn mebibytes(bytes: u64) -> String {
+/// From the begin of what is kept to its end, in whole seconds.
+fn reach(period: Option<&Period>) -> String {
+    let ends = period.and_then(|period| Some((period.from.as_ref()?.seconds, period.to.as_ref()?.seconds)));
+    ends.map_or_else(
+        || "-".to_owned(),
+        |(from, to)| {
+            let seconds = u64::try_from(to.saturating_sub(from)).unwrap_or(0);
+            humantime::format_duration(Duration::from_secs(seconds)).to_string()
+        },
+    )
+}
+
+/// `340 KiB`, `1.2 MiB`.
+fn bytes(bytes: u64) -> String {
+    const KIBIBYTE: u64 = 1 << 10;
     const MEBIBYTE: u64 = 1 << 20;
+    if bytes < MEBIBYTE {
+        return format!("{} KiB", bytes.div_ceil(KIBIBYTE));
+    }
     format!("{}.{} MiB", bytes / MEBIBYTE, bytes % MEBIBYTE * 10 / MEBIBYTE)
 }
 
@@ -100,7 +113,7 @@ mod tests {
     }
 
     fn shown(watched: &ListWatchedResponse) -> String {
-        anstream::adapter::strip_str(&table(watched, 140)).to_string()
+        anstream::adapter::strip_str(&table(watched, 100)).to_string()
     }
 
     #[test]

@@ -16,9 +16,9 @@ use crate::render::watched as render;
 /// List the network namespaces whose past the daemon keeps.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "FINE FROM and ALL FROM are the begin of what is kept in fine steps and in steps of any length, STEPS how many of both. CPU is what
-recording took since the namespace is watched; its sockets are counted as often as the recorder's share of the processor allows.
-Without a daemon nothing is recorded, which it says.
+    after_help = "FINE and ALL are how far what is kept reaches back, in fine steps and in steps of any length; STEPS are the fine and the coarse ones.
+CPU is what recording took since the namespace is watched; its sockets are COUNTED as often as the recorder's share of the processor
+allows. Without a daemon nothing is recorded, which it says.
 
 JSON: the ListWatchedResponse message."
 )]
