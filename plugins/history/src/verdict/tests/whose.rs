@@ -39,7 +39,7 @@ fn what_others_own_in_its_namespace_is_not_proven_of_a_process() {
 }
 
 #[test]
-fn what_all_in_its_namespace_share_is_a_processs_too() {
+fn what_all_in_its_namespace_share_holds_for_a_process_too() {
     let full = Past {
         limits: with(
             quiet().limits,

@@ -46,7 +46,7 @@ fn about<'a>(findings: &'a [Finding], cause: &str) -> &'a Finding {
 }
 
 #[test]
-fn a_dial_that_ends_before_the_second_familys_turn_is_the_budgets() {
+fn the_budget_is_to_blame_for_a_dial_that_ends_before_the_second_family_has_its_turn() {
     for timeouts in ["go,dial=250ms", "go,total=300ms", "curl,connect=200ms", "happy-eyeballs,dial=100ms"] {
         let judgement = dual(timeouts).run();
         names(&judgement, "l3.fallback_budget", "app.deadline_budget");
