@@ -158,7 +158,11 @@ async fn a_connection_that_is_held_tells_who_ended_it() {
     });
     let failure = dialled(&held(greeting)).await.outcome.unwrap_err();
     assert_eq!((failure.phase, failure.reason), (Phase::Wait, Reason::Closed));
-    let resetting = peer::tcp(|stream| socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap());
+    let resetting = peer::tcp(|stream| {
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        // Not before the handshake has been seen to end.
+        std::thread::sleep(SECOND / 20);
+    });
     let failure = dialled(&held(resetting)).await.outcome.unwrap_err();
     assert_eq!((failure.phase, failure.reason, failure.errno), (Phase::Wait, Reason::Reset, Some(libc::ECONNRESET)));
 }
