@@ -161,10 +161,11 @@ fn outcome(ended: Result<(Id, Arc<Sum>), JoinError>) -> (Id, Option<Arc<Sum>>) {
             let (run, target, state) =
                 (&diagnosis.run_id, loggable(&diagnosis.target), diagnosis.state().as_str_name());
             let cause = diagnosis.verdict.as_ref().and_then(|verdict| verdict.causes.first()).map(|cause| &cause.cause);
-            match diagnosis.trigger() {
-                // A program that asks for one check may ask a thousand times in a second.
-                v1::Trigger::RunCheck => debug!(run, target, state, cause, "check ended"),
-                _ => info!(run, target, state, cause, "diagnosis ended"),
+            // A program that asks for one check may ask a thousand times in a second.
+            if diagnosis.trigger() == v1::Trigger::RunCheck {
+                debug!(run, target, state, cause, "check ended");
+            } else {
+                info!(run, target, state, cause, "diagnosis ended");
             }
             (id, Some(sum))
         }
