@@ -1,6 +1,8 @@
 //! Socket tables: a floor that asks `sock_diag` and looks at every record once, sonde's reader in one process, and the whole
 //! command with its daemon beside ss. Populations are made by helper processes on loopback in a namespace of their own.
 //!
+//! The floor asks for one family after the other, as ss and others do; sonde asks for both in one walk, and may be below it.
+//!
 //! CPU is user and system time: of this process for the readers, of the command and of the daemon for `sonde`. Ratios are of one run,
 //! interleaved, medians; nothing is asserted, since machines are noisy.
 //!

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use sonde_core::observation::sockets::{FlowProtocol, SocketFilter};
 
 use super::bytecode::{End, Program};
-use super::reader::Reader;
+use super::reader::{Reader, SOCK_DIAG_BY_FAMILY, TCPDIAG_GETSOCK};
 use super::row::{Protocol, Row};
 use super::states::{self, States};
 use super::table::Listing;
@@ -49,12 +49,16 @@ pub enum Family {
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) protocol: Protocol,
+    /// The type of its message.
+    pub(super) kind: u16,
     /// The body of the request.
     pub(super) bytes: Vec<u8>,
     /// The kernel may not know the table.
     pub(super) optional: bool,
     /// One socket, looked up by its endpoints: the answer is it, or that there is none (or no such table).
     pub(super) exact: bool,
+    /// What to ask where the kernel does not know this question.
+    pub(super) instead: Vec<Question>,
 }
 
 impl Filter {
@@ -111,12 +115,8 @@ impl Filter {
     /// The dumps that answer it. Inside the vantage only, where devices have their numbers.
     pub(super) fn questions(&self, listing: &Listing) -> Result<Vec<Question>, Problem> {
         if let Some((local, peer)) = self.one() {
-            return Ok(vec![Question {
-                protocol: Protocol::Tcp,
-                bytes: self.lookup(local, peer, listing),
-                optional: true,
-                exact: true,
-            }]);
+            let bytes = self.lookup(local, peer, listing);
+            return Ok(vec![Question { exact: true, ..Question::new(Protocol::Tcp, bytes, true) }]);
         }
         let program = self.program()?.assemble();
         let asked = if self.protocols.is_empty() { &[Protocol::Tcp, Protocol::Udp][..] } else { &self.protocols };
@@ -129,14 +129,24 @@ impl Filter {
             let optional = asked.len() > 1 && protocol != Protocol::Tcp;
             if protocol == Protocol::Unix {
                 if !self.needs_addresses() {
-                    questions.push(Question { protocol, bytes: unix(states, listing), optional, exact: false });
+                    questions.push(Question::new(protocol, unix(states, listing), optional));
                 }
                 continue;
             }
-            for family in self.families() {
-                let bytes = self.inet(protocol, family, states, listing, &program);
-                let optional = optional || family == libc::AF_INET6;
-                questions.push(Question { protocol, bytes, optional, exact: false });
+            let by_family: Vec<Question> = self
+                .families()
+                .map(|family| {
+                    let bytes = self.inet(protocol, family, states, listing, &program);
+                    Question::new(protocol, bytes, optional || family == libc::AF_INET6)
+                })
+                .collect();
+            if protocol == Protocol::Tcp && by_family.len() > 1 {
+                // A walk over the connections is what a filtered dump costs: one for both families.
+                let bytes = self.both_families(states, listing, &program);
+                let both = Question::new(protocol, bytes, optional);
+                questions.push(Question { kind: TCPDIAG_GETSOCK, instead: by_family, ..both });
+            } else {
+                questions.extend(by_family);
             }
         }
         Ok(questions)
@@ -202,28 +212,61 @@ impl Filter {
 
     fn inet(&self, protocol: Protocol, family: i32, states: u32, listing: &Listing, program: &[u8]) -> Vec<u8> {
         let number = if protocol == Protocol::Tcp { libc::IPPROTO_TCP } else { libc::IPPROTO_UDP };
-        let mut extensions = 0;
-        if listing.info && protocol == Protocol::Tcp {
-            extensions |= INET_DIAG_INFO | INET_DIAG_CONG;
-        }
-        if listing.memory {
-            extensions |= INET_DIAG_SKMEMINFO;
-        }
-        let mut bytes = Vec::with_capacity(INET_REQUEST_BYTES + 4 + program.len());
         let byte = |number: i32| u8::try_from(number).unwrap_or_default();
-        bytes.extend_from_slice(&[byte(family), byte(number), extensions, 0]);
+        let mut bytes = vec![byte(family), byte(number), extensions(protocol, listing), 0];
         bytes.extend_from_slice(&states.to_ne_bytes());
-        bytes.extend_from_slice(&self.local_port.to_be_bytes());
-        bytes.extend_from_slice(&self.peer_port.to_be_bytes());
+        bytes.extend_from_slice(&self.ports());
         // Addresses, device and cookie are of no use in a dump.
         bytes.resize(INET_REQUEST_BYTES, 0);
-        if !program.is_empty() {
-            let length = u16::try_from(4 + program.len()).unwrap_or(u16::MAX);
-            bytes.extend_from_slice(&length.to_ne_bytes());
-            bytes.extend_from_slice(&INET_DIAG_REQ_BYTECODE.to_ne_bytes());
-            bytes.extend_from_slice(program);
-        }
+        attach(&mut bytes, program);
         bytes
+    }
+
+    /// struct `inet_diag_req`, of TCP.
+    fn both_families(&self, states: u32, listing: &Listing, program: &[u8]) -> Vec<u8> {
+        // The kernel looks at none of family, source length and destination length.
+        let mut bytes = vec![0, 0, 0, extensions(Protocol::Tcp, listing)];
+        bytes.extend_from_slice(&self.ports());
+        bytes.resize(OLD_STATES_AT, 0);
+        bytes.extend_from_slice(&states.to_ne_bytes());
+        // `idiag_dbs`, which it looks at neither.
+        bytes.extend_from_slice(&0_u32.to_ne_bytes());
+        attach(&mut bytes, program);
+        bytes
+    }
+
+    /// The begin of struct `inet_diag_sockid`.
+    fn ports(&self) -> [u8; 4] {
+        let ([a, b], [c, d]) = (self.local_port.to_be_bytes(), self.peer_port.to_be_bytes());
+        [a, b, c, d]
+    }
+}
+
+impl Question {
+    fn new(protocol: Protocol, bytes: Vec<u8>, optional: bool) -> Self {
+        Self { protocol, kind: SOCK_DIAG_BY_FAMILY, bytes, optional, exact: false, instead: Vec::new() }
+    }
+}
+
+/// `idiag_ext`.
+fn extensions(protocol: Protocol, listing: &Listing) -> u8 {
+    let mut extensions = 0;
+    if listing.info && protocol == Protocol::Tcp {
+        extensions |= INET_DIAG_INFO | INET_DIAG_CONG;
+    }
+    if listing.memory {
+        extensions |= INET_DIAG_SKMEMINFO;
+    }
+    extensions
+}
+
+/// The kernel's filter, behind the request.
+fn attach(bytes: &mut Vec<u8>, program: &[u8]) {
+    if !program.is_empty() {
+        let length = u16::try_from(4 + program.len()).unwrap_or(u16::MAX);
+        bytes.extend_from_slice(&length.to_ne_bytes());
+        bytes.extend_from_slice(&INET_DIAG_REQ_BYTECODE.to_ne_bytes());
+        bytes.extend_from_slice(program);
     }
 }
 
@@ -255,6 +298,9 @@ const INET_REQUEST_BYTES: usize = 56;
 /// Where the addresses lie in it, behind the two ports.
 const ADDRESSES_AT: usize = 12;
 
+/// Where the states lie in struct `inet_diag_req`, behind struct `inet_diag_sockid`.
+const OLD_STATES_AT: usize = 52;
+
 /// Bits of `idiag_ext`: 1 << (attribute - 1).
 const INET_DIAG_INFO: u8 = 1 << 1;
 const INET_DIAG_CONG: u8 = 1 << 3;
@@ -274,6 +320,7 @@ const UDIAG_SHOW_UID: u32 = 0x40;
 mod tests {
     use super::*;
 
+    /// Protocol and family, 0 for both in one dump.
     fn questions(filter: Filter) -> Vec<(Protocol, u8)> {
         let listing = Listing { filter, ..Listing::default() };
         let questions = listing.filter.questions(&listing).expect("questions");
@@ -281,13 +328,33 @@ mod tests {
     }
 
     #[test]
+    fn the_question_for_both_families_says_what_the_two_say() {
+        let states = States::named(&["ESTAB"]).expect("a state");
+        let filter = Filter { protocols: vec![Protocol::Tcp], states, local_port: 443, ..Filter::default() };
+        let listing = Listing { filter, info: true, memory: true, ..Listing::default() };
+        let questions = listing.filter.questions(&listing).expect("questions");
+        let [both] = questions.as_slice() else { panic!("{questions:?}") };
+        let [four, six] = both.instead.as_slice() else { panic!("{:?}", both.instead) };
+        assert_eq!((both.kind, four.kind, six.kind), (TCPDIAG_GETSOCK, SOCK_DIAG_BY_FAMILY, SOCK_DIAG_BY_FAMILY));
+        assert_eq!((four.optional, six.optional), (false, true));
+        // Extensions, states, ports, and the program behind the request.
+        assert_eq!(both.bytes[3], four.bytes[2]);
+        assert_eq!(both.bytes[52..56], four.bytes[4..8]);
+        assert_eq!(both.bytes[4..8], four.bytes[8..12]);
+        assert_eq!(both.bytes[60..], four.bytes[INET_REQUEST_BYTES..]);
+        assert_eq!(four.bytes[INET_REQUEST_BYTES..], six.bytes[INET_REQUEST_BYTES..]);
+    }
+
+    #[test]
     fn only_tables_that_can_hold_an_answer_are_asked() {
         let four = u8::try_from(libc::AF_INET).expect("small");
         let six = u8::try_from(libc::AF_INET6).expect("small");
-        let all = [(Protocol::Tcp, four), (Protocol::Tcp, six), (Protocol::Udp, four), (Protocol::Udp, six)];
+        let all = [(Protocol::Tcp, 0), (Protocol::Udp, four), (Protocol::Udp, six)];
         assert_eq!(questions(Filter::default()), all);
         let listeners = Filter { states: States::named(&["LISTEN"]).expect("a state"), ..Filter::default() };
-        assert_eq!(questions(listeners), all[..2]);
+        assert_eq!(questions(listeners), all[..1]);
+        let of_one = Filter { family: Some(Family::Ipv4), protocols: vec![Protocol::Tcp], ..Filter::default() };
+        assert_eq!(questions(of_one), [(Protocol::Tcp, four)]);
         let near = Filter { peer: "fd00::/8".parse().ok(), protocols: vec![Protocol::Tcp], ..Filter::default() };
         assert_eq!(questions(near), [(Protocol::Tcp, six)]);
         let of_unix = Filter { protocols: vec![Protocol::Unix], ..Filter::default() };

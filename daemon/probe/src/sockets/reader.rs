@@ -18,7 +18,9 @@ use crate::inspection::Problem;
 const BUFFER_BYTES: usize = 64 << 10;
 const HEADER_BYTES: usize = 16;
 /// `SOCK_DIAG_BY_FAMILY` of `linux/sock_diag.h`.
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
+pub(super) const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// `TCPDIAG_GETSOCK` of `linux/inet_diag.h`: the older question, which has no protocol, and whose dump is of both families in one walk.
+pub(super) const TCPDIAG_GETSOCK: u16 = 18;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
 const NLM_F_DUMP: u16 = 0x300;
@@ -62,13 +64,14 @@ impl Reader {
         Self { buffer: vec![0; BUFFER_BYTES].into_boxed_slice(), attempt, allowed, deadline }
     }
 
-    /// Asks, and visits every record.
+    /// Asks by a message of this type, and visits every record.
     pub(super) fn dump(
         &mut self,
+        kind: u16,
         request: &[u8],
         visit: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<Dumped, Broken> {
-        self.ask(request, NLM_F_DUMP, visit)
+        self.ask(kind, request, NLM_F_DUMP, visit)
     }
 
     /// Asks for one socket by its endpoints. The acknowledgement that follows it ends the answer, as the last message ends a dump.
@@ -77,18 +80,19 @@ impl Reader {
         request: &[u8],
         visit: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<Dumped, Broken> {
-        self.ask(request, NLM_F_ACK, visit)
+        self.ask(SOCK_DIAG_BY_FAMILY, request, NLM_F_ACK, visit)
     }
 
     fn ask(
         &mut self,
+        kind: u16,
         request: &[u8],
         flags: u16,
         mut visit: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<Dumped, Broken> {
         // A dump that the visitor left would stand in the way of the next one.
         let socket = open().map_err(|error| Broken::Failed(self.problem(&error)))?;
-        socket.send(&message(request, flags), 0).map_err(|error| Broken::Failed(self.problem(&error)))?;
+        socket.send(&message(kind, request, flags), 0).map_err(|error| Broken::Failed(self.problem(&error)))?;
         let mut dumped = Dumped::default();
         loop {
             let length = self.receive(&socket)?;
@@ -97,7 +101,7 @@ impl Reader {
                 let Some(frame) = next(&mut rest) else { return Err(Broken::Failed(self.malformed())) };
                 dumped.changed |= frame.flags & NLM_F_DUMP_INTR != 0;
                 match frame.kind {
-                    SOCK_DIAG_BY_FAMILY if visit(frame.payload).is_break() => {
+                    record if record == kind && visit(frame.payload).is_break() => {
                         return Ok(Dumped { stopped: true, ..dumped });
                     }
                     NLMSG_DONE | NLMSG_ERROR => {
@@ -174,7 +178,7 @@ impl Reader {
 pub fn each_record<'a>(mut datagram: &'a [u8], mut each: impl FnMut(&'a [u8])) -> bool {
     while !datagram.is_empty() {
         let Some(frame) = next(&mut datagram) else { return false };
-        if frame.kind == SOCK_DIAG_BY_FAMILY {
+        if matches!(frame.kind, SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK) {
             each(frame.payload);
         }
     }
@@ -216,11 +220,11 @@ fn open() -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn message(request: &[u8], flags: u16) -> Vec<u8> {
+fn message(kind: u16, request: &[u8], flags: u16) -> Vec<u8> {
     let length = u32::try_from(HEADER_BYTES + request.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEADER_BYTES + request.len());
     bytes.extend_from_slice(&length.to_ne_bytes());
-    bytes.extend_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    bytes.extend_from_slice(&kind.to_ne_bytes());
     bytes.extend_from_slice(&(NLM_F_REQUEST | flags).to_ne_bytes());
     // Sequence and port.
     bytes.extend_from_slice(&1_u32.to_ne_bytes());
@@ -237,12 +241,11 @@ mod tests {
 
     #[test]
     fn records_are_found_among_other_messages() {
-        let mut bytes = message(&[1, 2, 3], NLM_F_DUMP);
+        const NLMSG_NOOP: u16 = 1;
+        let mut bytes = message(SOCK_DIAG_BY_FAMILY, &[1, 2, 3], NLM_F_DUMP);
         bytes.push(0);
-        let mut noop = message(&[], NLM_F_DUMP);
-        noop[4] = 1;
-        bytes.extend(noop);
-        bytes.extend(message(&[4], NLM_F_DUMP));
+        bytes.extend(message(NLMSG_NOOP, &[], NLM_F_DUMP));
+        bytes.extend(message(TCPDIAG_GETSOCK, &[4], NLM_F_DUMP));
         let mut found = Vec::new();
         assert!(each_record(&bytes, |record| found.push(record.to_vec())));
         assert_eq!(found, [vec![1, 2, 3], vec![4]]);
@@ -250,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_message_that_is_cut_short_is_malformed() {
-        let bytes = message(&[1, 2, 3, 4], NLM_F_DUMP);
+        let bytes = message(SOCK_DIAG_BY_FAMILY, &[1, 2, 3, 4], NLM_F_DUMP);
         for cut in 1..bytes.len() {
             assert!(!each_record(&bytes[..cut], |_| {}), "{cut}");
         }
@@ -268,7 +271,7 @@ mod tests {
     fn a_question_that_the_kernel_does_not_know_is_refused() {
         let mut reader = Reader::new("ask nonsense", Duration::from_secs(1));
         // A family that nobody has.
-        let outcome = reader.dump(&[250; 56], |_| ControlFlow::Continue(()));
+        let outcome = reader.dump(SOCK_DIAG_BY_FAMILY, &[250; 56], |_| ControlFlow::Continue(()));
         assert!(matches!(outcome, Err(Broken::Refused(errno)) if errno > 0), "{outcome:?}");
     }
 

@@ -1,13 +1,13 @@
 //! A walk over the socket tables: what the kernel can filter by never leaves it, what it cannot (the process) is filtered here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::cgroups::Cgroups;
 use super::filter::Filter;
 use super::owners::{Owner, Owners};
-use super::reader::{Broken, Dumped, Reader};
+use super::reader::{Broken, Dumped, Reader, SOCK_DIAG_BY_FAMILY};
 use super::row::{Protocol, Row};
 use crate::inspection::Problem;
 use crate::vantage::Procfs;
@@ -86,7 +86,8 @@ pub(super) fn walk(
     let mut reader = Reader::new(attempt, allowed);
     let cut = all.iter().chain(&of_process).any(Owners::cut);
     let mut walked = Walked { owners_cut: cut, ..Walked::default() };
-    for question in filter.questions(listing)? {
+    let mut questions = VecDeque::from(filter.questions(listing)?);
+    while let Some(question) = questions.pop_front() {
         let protocol = question.protocol;
         let each = |record: &[u8]| {
             let Some(row) = Row::parse(protocol, record) else { return ControlFlow::Continue(()) };
@@ -108,8 +109,11 @@ pub(super) fn walk(
                 row,
             })
         };
-        let outcome =
-            if question.exact { reader.look_up(&question.bytes, each) } else { reader.dump(&question.bytes, each) };
+        let outcome = if question.exact {
+            reader.look_up(&question.bytes, each)
+        } else {
+            reader.dump(question.kind, &question.bytes, each)
+        };
         match outcome {
             Ok(Dumped { changed, stopped }) => {
                 walked.changed |= changed;
@@ -117,9 +121,14 @@ pub(super) fn walk(
                     return Ok(Walked { stopped, ..walked });
                 }
             }
+            Err(Broken::Refused(_)) if !question.instead.is_empty() => {
+                for each in question.instead.into_iter().rev() {
+                    questions.push_front(each);
+                }
+            }
             // No such socket; or no such table, which any dump tells.
             Err(Broken::Refused(libc::ENOENT)) if question.exact => {
-                let asked = reader.dump(&Filter::any(listing), |_| ControlFlow::Break(()));
+                let asked = reader.dump(SOCK_DIAG_BY_FAMILY, &Filter::any(listing), |_| ControlFlow::Break(()));
                 asked.map_err(|broken| reader.failure(broken))?;
             }
             // A kernel without IPv6, or without the module of a table that is asked for among others, has no sockets of it.
