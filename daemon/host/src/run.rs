@@ -1,5 +1,7 @@
 //! One run: what its checks share. The target, the vantage, the clock, the grants, the ledger, the findings and the events.
 
+mod silence;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +10,7 @@ use std::time::Duration;
 use sonde_core::finding::Finding;
 use sonde_core::grant::Grants;
 use sonde_core::observation::history::Period;
-use sonde_core::observation::{Call, Endpoint, EvidenceId, Failure, Observation, Phase, Reason, Timing};
+use sonde_core::observation::{Call, Endpoint, EvidenceId, Observation, Timing};
 use sonde_core::target::{Port, Target};
 use sonde_probe::clock::RunClock;
 use sonde_probe::history::Archive;
@@ -84,22 +86,6 @@ pub struct Run {
 /// How long the end of a check waits for a reader that has stopped reading.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Dials without an answer, from which on an endpoint is silent.
-const SILENT: usize = 2;
-
-/// None where the dial tells nothing of it: it was not made, or not waited for.
-fn is_unanswered(outcome: &Result<(), Failure>) -> Option<bool> {
-    let Err(failure) = outcome else { return Some(false) };
-    match failure.reason {
-        Reason::Denied(_)
-        | Reason::Unavailable(_)
-        | Reason::InvalidRequest(_)
-        | Reason::BudgetExhausted(_)
-        | Reason::Other(_) => None,
-        ref reason => Some(failure.phase == Phase::Connect && *reason == Reason::TimedOut),
-    }
-}
-
 impl Run {
     /// A run that begins at `clock`'s begin. `probe_timeout` is the bound of a single probe; `cancel` ends all its guests.
     #[expect(clippy::too_many_arguments, reason = "it is made of all these")]
@@ -148,7 +134,7 @@ impl Run {
         self.with_grants(|grants| grants.targets().collect())
     }
 
-    /// The target's endpoints that at least two TCP dials got no answer from, and never one.
+    /// The target's endpoints that TCP dials got no answer from, and never one, or none of late.
     pub(crate) fn silent(&self) -> Vec<Endpoint> {
         let Some(port) = self.target.port().map(Port::number) else { return Vec::new() };
         let ledger = self.ledger.observations();
@@ -158,10 +144,7 @@ impl Run {
                 _ => None,
             })
         };
-        let is_silent = |remote: &Endpoint| {
-            let told: Vec<bool> = dials(*remote).filter_map(is_unanswered).collect();
-            told.len() >= SILENT && told.into_iter().all(|unanswered| unanswered)
-        };
+        let is_silent = |remote: &Endpoint| silence::is_silent(dials(*remote));
         self.addresses().into_iter().map(|address| Endpoint { address, port }).filter(is_silent).collect()
     }
 
