@@ -1,14 +1,22 @@
 //! What different results prove. Pure: a function of the lookups.
 
-use sonde_sdk::dns::{Personality, Resolution, ResolverConfig, StepOutcome};
+mod loss;
+
+use sonde_sdk::dns::{Personality, Resolution, ResolverConfig, StepOutcome, Transport};
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::judgement::Judgement;
 use sonde_sdk::prelude::*;
-use sonde_sdk::report::{Finding, Strength};
+use sonde_sdk::report::{Finding, Stance, Strength};
 
 /// Causes that this check can support or refute.
-pub(crate) const CAUSES: &[&str] =
-    &["dns.musl_semantics", "dns.resolver_mode", "dns.resolver_disagreement", "dns.servfail_upstream"];
+pub(crate) const CAUSES: &[&str] = &[
+    "dns.musl_semantics",
+    "dns.resolver_mode",
+    "dns.resolver_disagreement",
+    "dns.servfail_upstream",
+    "dns.packet_loss",
+    "dns.server_unreachable",
+];
 
 /// Each personality once.
 pub(crate) type Round = Vec<(Personality, Resolution)>;
@@ -36,6 +44,10 @@ pub(crate) fn judge(case: &Case) -> Judgement {
     if [&glibc, &musl, &go].iter().all(|results| results.is_empty()) {
         return silent(Outcome::unclear("no lookup came to an end in time"));
     }
+    if let Some(findings) = loss::judge(case) {
+        let outcome = Outcome::broken(findings[0].summary.clone());
+        return Judgement { findings, outcome };
+    }
     if !case.rounds.iter().all(differs) {
         let found = [&glibc, &musl, &go].iter().any(|results| results.iter().any(|resolution| resolution.succeeded()));
         let sentence = if found { "find the same" } else { "fail alike" };
@@ -52,7 +64,12 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         return silent(Outcome::unclear(format!("lookups of {} differ, but not in the same way twice", case.name)));
     }
     let first = case.rounds.first().map(|round| round.iter().map(told).collect::<Vec<_>>().join("; "));
-    Judgement { findings, outcome: Outcome::unclear(first.unwrap_or_default()) }
+    let first = first.unwrap_or_default();
+    // What only programs with another C library than this host's would meet is no fault here.
+    let hints_only = findings.iter().filter(|f| f.stance == Stance::Supports).all(|f| f.strength == Strength::Weak);
+    let ours_works = glibc.iter().all(|resolution| resolution.succeeded());
+    let outcome = if hints_only && ours_works { Outcome::works(first) } else { Outcome::unclear(first) };
+    Judgement { findings, outcome }
 }
 
 fn silent(outcome: Outcome) -> Judgement {
@@ -82,9 +99,14 @@ fn alike(one: &Resolution, other: &Resolution) -> bool {
     }
 }
 
-/// Each result of the one differs from each of the other, and there are at least two of both.
+/// Each result of the one differs from each of the other, and there are at least two of both. A query that got no answer may
+/// have been lost: what came of it is chance, and no difference of the resolvers.
 fn steadily_differ(one: &[&Resolution], other: &[&Resolution]) -> bool {
-    one.len() > 1 && other.len() > 1 && one.iter().all(|mine| other.iter().all(|theirs| !alike(mine, theirs)))
+    let unlucky = |resolution: &&Resolution| !resolution.succeeded() && loss::waited(resolution);
+    one.len() > 1
+        && other.len() > 1
+        && !one.iter().chain(other).any(unlucky)
+        && one.iter().all(|mine| other.iter().all(|theirs| !alike(mine, theirs)))
 }
 
 /// musl took the answer of another server than glibc, or ended its search where glibc went on.
@@ -94,6 +116,7 @@ fn musl_differs(case: &Case, glibc: &[&Resolution], musl: &[&Resolution]) -> Vec
         (Some(first), Some(fastest)) if first != fastest => {
             format!("musl asks all servers at once and took the answer of {fastest}, glibc that of {first}")
         }
+        _ if truncated(theirs) => "the answer is truncated, and musl before 1.2.4 asks no one over TCP".to_owned(),
         _ => "the search list is walked differently".to_owned(),
     };
     let support = supports("dns.musl_semantics")
@@ -126,7 +149,11 @@ fn go_differs(case: &Case, glibc: &[&Resolution], go: &[&Resolution]) -> Vec<Fin
             says("glibc", mine),
             choice.because
         ))
-        .strength(weight(case, "glibc", Strength::Proof))
+        .strength(if case.config.c_libraries.iter().any(|known| known == "glibc") {
+            Strength::Proof
+        } else {
+            Strength::Weak
+        })
         .citing(ids(fails))
         .citing([case.config.evidence]);
     vec![
@@ -140,9 +167,14 @@ fn go_differs(case: &Case, glibc: &[&Resolution], go: &[&Resolution]) -> Vec<Fin
     ]
 }
 
-/// What is certain of a C library that is here is only likely of one that is not.
+/// Certain of the one C library of this host: beside another one, nothing says which a program uses.
 fn weight(case: &Case, library: &str, most: Strength) -> Strength {
-    if case.config.c_libraries.iter().any(|known| known == library) { most } else { Strength::Weak }
+    if case.config.c_libraries.iter().eq([library]) { most } else { Strength::Weak }
+}
+
+/// The answer over UDP was cut short, and nothing was asked over TCP.
+fn truncated(resolution: &Resolution) -> bool {
+    resolution.steps.iter().all(|step| step.transport == Transport::Udp) && resolution.addresses.is_empty()
 }
 
 /// The server whose answer ended the lookup.
@@ -170,6 +202,7 @@ fn ids(resolutions: &[&Resolution]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use sonde_sdk::check::Conclusion;
+    use sonde_sdk::dns::Step;
     use sonde_sdk::testkit;
     use sonde_sdk::types::{Phase, Reason};
 
@@ -218,6 +251,32 @@ mod tests {
 
         assert_eq!(testkit::supported(&judgement.findings, Strength::Strong), [""; 0]);
         assert_eq!(testkit::supported(&judgement.findings, Strength::Weak), ["dns.musl_semantics"]);
+    }
+
+    #[test]
+    fn on_a_host_with_both_c_libraries_the_one_that_works_may_be_the_programs() {
+        let judgement = judge(&case(&["glibc", "musl"], vec![musl_misses(10), musl_misses(20)]));
+
+        assert_eq!(testkit::supported(&judgement.findings, Strength::Strong), [""; 0]);
+        assert_eq!(judgement.outcome.conclusion, Conclusion::Works);
+    }
+
+    #[test]
+    fn a_lookup_that_failed_after_waiting_in_vain_is_chance() {
+        let unlucky = |n| {
+            let step = testkit::step("192.0.2.1", "orders.example.", StepOutcome::TimedOut);
+            let step = Step { elapsed_us: 2_000_000, ..step };
+            Resolution { steps: vec![step], ..testkit::failed_resolution(n, "EAI_AGAIN", "Try again") }
+        };
+        let once = |n: u64| {
+            let good = || found(n, "192.0.2.1", &["10.0.0.5"]);
+            round([good(), unlucky(n + 1), Resolution { evidence: testkit::evidence(n + 2), ..good() }])
+        };
+        let judgement = judge(&case(&["musl"], vec![once(10), once(20)]));
+
+        assert!(!testkit::is_proven(&judgement.findings, "dns.musl_semantics"), "{:?}", judgement.findings);
+        assert!(testkit::is_proven(&judgement.findings, "dns.packet_loss"), "{:?}", judgement.findings);
+        assert_eq!(testkit::refuted(&judgement.findings), ["dns.server_unreachable"]);
     }
 
     #[test]
