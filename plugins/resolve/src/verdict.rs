@@ -38,7 +38,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
     };
     let mut findings = Vec::new();
     for server in 0..case.servers.len() {
-        if server < reference && reading::reach(case, server) == Reach::Silent {
+        if server < reference && is_waited_for(case, server) {
             findings.extend(server::first_dead(case, server, reference));
             let failed: Vec<&Asked> = case.of_server(server).filter(|asked| asked.failure().is_some()).collect();
             findings.extend(cluster::node_local(case, server, &failed));
@@ -60,6 +60,15 @@ pub(crate) fn judge(case: &Case) -> Judgement {
     }
     judgement.findings = findings;
     judgement
+}
+
+/// It gives no answer, or somebody on the way says only late that there is none.
+fn is_waited_for(case: &Case, server: usize) -> bool {
+    match reading::reach(case, server) {
+        Reach::Silent => true,
+        Reach::Unroutable => case.of_server(server).any(Asked::silent),
+        _ => false,
+    }
 }
 
 /// No server says anything final of the name.

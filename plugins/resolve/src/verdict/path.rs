@@ -92,7 +92,7 @@ pub(super) fn unroutable(case: &Case, server: usize) -> Vec<Finding> {
     let first = vec![failed[0].0.evidence()];
     let mut others = ids(failed.iter().skip(1).map(|(asked, _)| *asked));
     if let Some(icmp) = failure.icmp.as_ref().filter(|icmp| icmp.sender.is_some()) {
-        return from_router(case, server, failure, icmp, first, others);
+        return from_router(case, server, icmp, first, others);
     }
     others.extend(case.route(address).map(|answer| answer.evidence));
     let pair = |cause: &str, sentence: String, look_alike: &str, why: &str| {
@@ -106,14 +106,12 @@ pub(super) fn unroutable(case: &Case, server: usize) -> Vec<Finding> {
     };
     let v6 = address.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6());
     match failure.reason {
-        Reason::InvalidArgument => vec![
-            supports("l3.route_blackhole")
-                .proof()
-                .about(address)
-                .because(format!("a blackhole route of this host discards packets to {address}"))
-                .citing(first.into_iter().chain(others))
-                .build(),
-        ],
+        Reason::InvalidArgument => pair(
+            "l3.route_blackhole",
+            format!("a blackhole route of this host discards packets to {address}"),
+            "l3.route_policy_reject",
+            "asked again, the kernel says EINVAL at once: it discards, where a route that refuses says so",
+        ),
         Reason::NetworkUnreachable => pair(
             if v6 { "l3.ipv6_no_route" } else { "l3.no_route" },
             format!("this host has no route to {}", called(case, server)),
@@ -130,20 +128,13 @@ pub(super) fn unroutable(case: &Case, server: usize) -> Vec<Finding> {
     }
 }
 
-fn from_router(
-    case: &Case,
-    server: usize,
-    failure: &Failure,
-    icmp: &IcmpError,
-    first: Vec<u64>,
-    again: Vec<u64>,
-) -> Vec<Finding> {
+fn from_router(case: &Case, server: usize, icmp: &IcmpError, first: Vec<u64>, again: Vec<u64>) -> Vec<Finding> {
     let address = &case.servers[server];
     let sender = icmp.sender.as_deref().unwrap_or("?");
     let v6 = address.contains(':');
     let exceeded = icmp.icmp_type == if v6 { 3 } else { 11 };
     let prohibited = matches!((v6, icmp.code), (false, 9 | 10 | 13) | (true, 1 | 5 | 6));
-    let late = failure.elapsed_us > LATE_US;
+    let late = waited(case, server) > LATE_US;
     let (id, sentence, look_alike, why) = if exceeded {
         (
             "l3.routing_loop",
@@ -182,6 +173,14 @@ fn from_router(
         );
     }
     findings
+}
+
+/// How long the server was asked until the first error came: a router that waits for it errs about every query at once then.
+fn waited(case: &Case, server: usize) -> u64 {
+    let times = |asked: &Asked| (asked.exchange.timing.at_us, asked.exchange.timing.at_us + asked.elapsed_us());
+    let begin = case.of_server(server).map(|asked| times(asked).0).min().unwrap_or(0);
+    let told = case.of_server(server).filter(|asked| asked.failure().is_some_and(|failure| failure.icmp.is_some()));
+    told.map(|asked| times(asked).1).min().map_or(0, |end| end.saturating_sub(begin))
 }
 
 /// A port-unreachable that another host than the server sent: a filter.

@@ -101,6 +101,32 @@ fn a_router_without_a_route_is_named_by_its_message() {
     names(&net.run(), "l3.icmp_unreachable", "l3.host_down");
 }
 
+/// The first query waits in vain, and then the last router gives up on all of them.
+fn given_up(question: &Question) -> Reply {
+    if question.attempt == 0 && question.qtype == A && question.variant == Variant::Udp {
+        return dead(question);
+    }
+    let mut failure = testkit::failure(Phase::Wait, Reason::HostUnreachable, 2400);
+    failure.icmp = Some(testkit::icmp("192.0.2.1", 3, 1));
+    (Err(failure), 1)
+}
+
+#[test]
+fn a_router_that_gives_up_after_seconds_has_looked_for_the_server_in_vain() {
+    names(&Net::new("www.example", given_up).run(), "l3.host_down", "l3.icmp_unreachable");
+}
+
+#[test]
+fn a_first_server_that_a_router_gives_up_on_late_makes_every_lookup_wait() {
+    names(&Net::two("www.example", given_up, zone(WWW)).run(), "dns.first_server_dead", "dns.slow_server");
+}
+
+#[test]
+fn a_blackhole_route_to_the_server_is_told_from_one_that_refuses() {
+    let net = Net::new("www.example", failing(Reason::InvalidArgument));
+    names(&net.run(), "l3.route_blackhole", "l3.route_policy_reject");
+}
+
 #[test]
 fn a_dead_first_server_is_named_although_the_second_answers() {
     names(&Net::two("www.example", dead, zone(WWW)).run(), "dns.first_server_dead", "dns.slow_server");
