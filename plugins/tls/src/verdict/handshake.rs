@@ -1,6 +1,6 @@
 //! The handshake did not complete: the peer, the path, or what the two could not agree on.
 
-use sonde_sdk::dial::{HttpExchange, TlsDial};
+use sonde_sdk::dial::{HttpExchange, HttpResponse, TlsDial};
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{Endpoint, Reason};
@@ -28,21 +28,28 @@ pub(super) fn judge(case: &Case, address: &str, first: &TlsDial) -> Vec<Finding>
 pub(super) fn client_certificate_later(case: &Case, address: &str, first: &TlsDial) -> Vec<Finding> {
     let demanded = first.session.as_ref().is_some_and(|session| session.client_certificate_requested);
     let Some(http) = case.http(address).filter(|_| demanded) else { return Vec::new() };
-    let Err(failure) = &http.outcome else { return Vec::new() };
     let at = case.endpoint(address);
-    let by_alert =
-        matches!(failure.reason, Reason::TlsAlert(code) if case::is_client_certificate_alert(code) || code == 40);
-    // A server of another protocol may close on an HTTP request for reasons of its own.
-    let by_end = case.https && http.response.is_none() && matches!(failure.reason, Reason::Closed | Reason::Reset);
-    if !by_alert && !by_end {
-        return Vec::new();
-    }
-    let how = if by_alert { "by a TLS alert" } else { "by closing the connection" };
+    let how = match &http.outcome {
+        Err(failure) => match failure.reason {
+            Reason::TlsAlert(code) if case::is_client_certificate_alert(code) || code == 40 => {
+                "ends the session by a TLS alert without one"
+            }
+            // A server of another protocol may close on an HTTP request for reasons of its own.
+            Reason::Closed | Reason::Reset if case.https && http.response.is_none() => {
+                "ends the session by closing the connection without one"
+            }
+            _ => return Vec::new(),
+        },
+        Ok(()) if http.response.as_ref().is_some_and(misses_certificate) => {
+            "answers a request that came without one so"
+        }
+        Ok(()) => return Vec::new(),
+    };
     vec![
         supports("tls.client_cert_required")
             .proof()
             .about(&at)
-            .because(format!("{at} demands a client certificate and ends the session {how} without one"))
+            .because(format!("{at} demands a client certificate and {how}"))
             .citing([first.evidence, http.evidence])
             .build(),
         refutes("tcp.rst_linger0")
@@ -55,6 +62,13 @@ pub(super) fn client_certificate_later(case: &Case, address: &str, first: &TlsDi
     .into_iter()
     .filter(|finding| !finding.evidence.is_empty())
     .collect()
+}
+
+/// nginx takes the handshake and answers 400 (its own 495 and 496 are turned into it); others answer 403. The page says why.
+fn misses_certificate(response: &HttpResponse) -> bool {
+    let page = String::from_utf8_lossy(&response.body_prefix).to_ascii_lowercase();
+    matches!(response.status, 400 | 403 | 495 | 496)
+        && ["ssl certificate", "client certificate"].iter().any(|words| page.contains(words))
 }
 
 fn client_certificate(case: &Case, at: &Endpoint, first: &TlsDial) -> Vec<Finding> {

@@ -114,3 +114,21 @@ fn a_server_of_another_protocol_that_closes_on_http_does_not_demand_a_certificat
     net.http = Box::new(|| unanswered(Reason::Closed));
     is_healthy(&net.run());
 }
+
+#[test]
+fn a_page_that_asks_for_a_certificate_after_a_demand_is_a_missing_client_certificate() {
+    let page = |text: &'static str| {
+        let mut net = Net::new(|_, _, _| demanding(None));
+        net.http = Box::new(move || {
+            let mut exchange = testkit::http_exchange(0, 400);
+            if let Some(response) = &mut exchange.response {
+                response.body_prefix = text.as_bytes().to_vec();
+            }
+            exchange
+        });
+        net
+    };
+    let named = page("<center>No required SSL certificate was sent</center>").run();
+    names(&named, "tls.client_cert_required", "tcp.rst_linger0");
+    is_healthy(&page("<center>400 Bad Request</center>").run());
+}
