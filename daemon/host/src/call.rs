@@ -358,6 +358,7 @@ mod tests {
             headers: vec![Property { name: "x".to_owned(), value: "y".repeat(64 << 10) }],
             body: Vec::new(),
             again_after: Vec::new(),
+            segment_bytes: None,
             timeout: 30 * SECOND,
             body_limit_bytes: 0,
             deltas,

@@ -23,6 +23,7 @@ impl HttpRequest {
             headers: vec![],
             body: vec![],
             again_after_us: vec![],
+            segment_bytes: None,
             timeout_us: microseconds(DEFAULT_TIMEOUT),
             body_limit_bytes: 64 * 1024,
             deltas: false,
@@ -33,6 +34,13 @@ impl HttpRequest {
     #[must_use]
     pub fn from(mut self, address: &str) -> Self {
         self.local_address = Some(address.to_owned());
+        self
+    }
+
+    /// Neither side sends larger segments than this: 88 to 32767 bytes.
+    #[must_use]
+    pub fn in_segments_of(mut self, bytes: u16) -> Self {
+        self.segment_bytes = Some(bytes);
         self
     }
 

@@ -11,6 +11,10 @@ pub(super) fn requested(exchange: &HttpExchange) -> String {
         0 => String::new(),
         times => format!(", {times} times more"),
     };
+    let again = match exchange.segment_bytes {
+        0 => again,
+        bytes => format!("{again} in segments of {bytes} bytes"),
+    };
     match exchange.proxied.as_str() {
         "" => format!("{} {} @{remote}{again}", exchange.method, exchange.path),
         origin => format!("{} {} of {origin} by proxy @{remote}{again}", exchange.method, exchange.path),

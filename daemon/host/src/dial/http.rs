@@ -31,6 +31,8 @@ const SENT_BYTES: usize = 64 << 10;
 
 /// How often a request is sent again on one connection.
 const SEQUELS: usize = 16;
+/// What `TCP_MAXSEG` takes.
+const SEGMENT_BYTES: std::ops::RangeInclusive<u16> = 88..=32767;
 
 /// A name with a port.
 const HOST_BYTES: usize = super::SERVER_NAME_BYTES + ":65535".len();
@@ -90,10 +92,20 @@ fn parsed(request: &wit::HttpRequest, longest: Duration) -> Result<core::HttpReq
         headers: request.headers.iter().map(header).collect::<Result<_, _>>()?,
         body: request.body.clone(),
         again_after: pauses(&request.again_after_us, timeout)?,
+        segment_bytes: request.segment_bytes.map(segment).transpose()?,
         timeout,
         body_limit_bytes: request.body_limit_bytes.min(BODY_BYTES),
         deltas: request.deltas,
     })
+}
+
+/// The kernel takes no others.
+fn segment(bytes: u16) -> Result<u16, String> {
+    if SEGMENT_BYTES.contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(format!("segments of {bytes} bytes: write {} to {}", SEGMENT_BYTES.start(), SEGMENT_BYTES.end()))
+    }
 }
 
 /// They fit into the time of the call, with some left to ask in.
@@ -228,6 +240,7 @@ mod tests {
             headers: Vec::new(),
             body: Vec::new(),
             again_after_us: Vec::new(),
+            segment_bytes: None,
             timeout_us: 1,
             body_limit_bytes: u32::MAX,
             deltas: false,

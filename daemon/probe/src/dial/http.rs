@@ -48,6 +48,7 @@ pub async fn http(vantage: &Vantage, clock: &RunClock, request: &HttpRequest) ->
     let watch = Watch::open(vantage, clock, request.deltas).await;
     let attempt = Attempt::begin(clock, request.timeout);
     let options = Options::leaving(request.local_address, request.device.as_ref());
+    let options = Options { segment_bytes: request.segment_bytes, ..options };
     let (dialled, connected) = connect(vantage, &attempt, request.remote, options).await;
     let mut said = Said::default();
     said.phases.connect = dialled.handshake();

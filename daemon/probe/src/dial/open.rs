@@ -23,6 +23,7 @@ pub(crate) struct Options {
     pub(crate) device: Option<String>,
     pub(crate) keepalive: Option<Keepalive>,
     pub(crate) user_timeout: Option<Duration>,
+    pub(crate) segment_bytes: Option<u16>,
 }
 
 impl Options {
@@ -40,6 +41,7 @@ impl From<&TcpRequest> for Options {
             device: request.device.clone(),
             keepalive: request.keepalive,
             user_timeout: request.user_timeout,
+            segment_bytes: None,
         }
     }
 }
@@ -74,6 +76,9 @@ impl Opened {
         }
         if options.user_timeout.is_some() {
             socket.set_tcp_user_timeout(options.user_timeout).map_err(|error| failed("set a user timeout", error))?;
+        }
+        if let Some(bytes) = options.segment_bytes {
+            socket.set_tcp_mss(bytes.into()).map_err(|error| failed("set the size of segments", error))?;
         }
         if let Some(local) = local {
             let shown = if local.port() == 0 { local.ip().to_string() } else { local.to_string() };

@@ -30,6 +30,7 @@ pub(crate) fn request(remote: Endpoint) -> HttpRequest {
         headers: Vec::new(),
         body: Vec::new(),
         again_after: Vec::new(),
+        segment_bytes: None,
         timeout: SECOND,
         body_limit_bytes: 1 << 20,
         deltas: false,

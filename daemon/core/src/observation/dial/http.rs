@@ -56,6 +56,8 @@ pub struct HttpRequest {
     pub body: Vec<u8>,
     /// The request again on the same connection, each time after this pause.
     pub again_after: Vec<Duration>,
+    /// Neither side sends larger segments (`TCP_MAXSEG`).
+    pub segment_bytes: Option<u16>,
     /// Bound of the whole call, pauses included.
     pub timeout: Duration,
     /// Stop reading each body there.

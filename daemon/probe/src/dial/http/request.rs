@@ -195,6 +195,7 @@ mod tests {
             headers: Vec::new(),
             body: Vec::new(),
             again_after: Vec::new(),
+            segment_bytes: None,
             timeout: Duration::from_secs(1),
             body_limit_bytes: 10,
             deltas: false,

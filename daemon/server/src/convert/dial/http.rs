@@ -20,6 +20,7 @@ pub(in crate::convert) fn http(request: &core::HttpRequest, exchange: &core::Htt
         host: request.host.clone(),
         headers: headers(&request.headers),
         body: request.body.clone(),
+        segment_bytes: request.segment_bytes.map_or(0, u32::from),
         again_after: request.again_after.iter().copied().map(duration).collect(),
         timeout: Some(duration(request.timeout)),
         body_limit_bytes: request.body_limit_bytes,

@@ -152,6 +152,7 @@ fn asked(method: &str, host: &str, status: u16) -> Vec<Plan> {
         headers: vec![],
         body: vec![],
         again_after: vec![],
+        segment_bytes: None,
         timeout: Duration::from_secs(1),
         body_limit_bytes: 0,
         deltas: false,
