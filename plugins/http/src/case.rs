@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use sonde_sdk::dial::{HttpExchange, TlsDial};
 use sonde_sdk::dns::Resolution;
+use sonde_sdk::location::Place;
 use sonde_sdk::path::PathMtuResult;
 use sonde_sdk::proxy::{self, Client, Destination, Proxy};
 use sonde_sdk::system::ProxiesAnswer;
@@ -42,6 +43,8 @@ pub(crate) enum Form {
     Padded,
     /// In HTTP/1.1, whatever TLS would agree on.
     Http1,
+    /// In segments that pass any path: where the usual ones vanish, these do not.
+    Small,
     /// HEAD: the answer fits into one small packet, whatever the page.
     Head,
     /// With the kernel's counters before and after, while no other probe runs.
@@ -87,6 +90,8 @@ pub(crate) enum Step {
     Tls(String),
     /// A request, and the same again on the connection after this pause; the attempt tells equal ones apart.
     Idle(Get, Duration),
+    /// The page that a redirect leads to at this address, behind another scheme or port of the same host.
+    Beyond(String, Place),
     /// How large the packets are that come to this address and back.
     Mtu(String),
     /// The proxy variables of an environment.
@@ -111,6 +116,7 @@ pub(crate) struct Case {
     pub(crate) exchanges: Vec<(Get, HttpExchange)>,
     pub(crate) handshakes: Vec<(String, TlsDial)>,
     pub(crate) mtus: Vec<(String, PathMtuResult)>,
+    pub(crate) beyond: Vec<(Place, HttpExchange)>,
     pub(crate) idles: Vec<(Get, Duration, HttpExchange)>,
     pub(crate) proxies: Option<ProxiesAnswer>,
     pub(crate) detours: Vec<Detour>,
@@ -142,6 +148,7 @@ impl Case {
             exchanges: Vec::new(),
             handshakes: Vec::new(),
             mtus: Vec::new(),
+            beyond: Vec::new(),
             idles: Vec::new(),
             proxies: None,
             detours: Vec::new(),
@@ -158,6 +165,7 @@ impl Case {
             Step::Get(get) | Step::Later(get, _) => self.find(get).is_some(),
             Step::Tls(address) => self.handshake(address).is_some(),
             Step::Mtu(address) => self.mtu(address).is_some(),
+            Step::Beyond(_, place) => self.beyond.iter().any(|(done, _)| done == place),
             Step::Proxies(_) => self.proxies.is_some(),
             Step::Order => self.order.is_some(),
             Step::Via(get, proxy) => self.detours.iter().any(|done| done.get == *get && done.proxy == *proxy),

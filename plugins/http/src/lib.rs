@@ -12,6 +12,7 @@ mod verdict;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use sonde_sdk::location::Place;
 use sonde_sdk::prelude::*;
 use sonde_sdk::proxy::Proxy;
 use sonde_sdk::{deadline, grpc};
@@ -94,6 +95,7 @@ impl Check for Http {
                     Seen::Idled(get, pause, exchange) => case.idles.push((get, pause, *exchange)),
                     Seen::Handshake(address, dial) => case.handshakes.push((address, *dial)),
                     Seen::Mtu(address, result) => case.mtus.push((address, *result)),
+                    Seen::Beyond(place, exchange) => case.beyond.push((place, *exchange)),
                 }
             }
         }
@@ -137,6 +139,7 @@ enum Seen {
     Idled(Get, Duration, Box<dial::HttpExchange>),
     Handshake(String, Box<dial::TlsDial>),
     Mtu(String, Box<path::PathMtuResult>),
+    Beyond(Place, Box<dial::HttpExchange>),
 }
 
 /// How long a request is waited for: `usual`, less of the first, and much more of one that was silent before.
@@ -185,6 +188,11 @@ fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future
                 dial::TlsRequest::to(case.endpoint(&address), &case.origin.host).within(GREETING.min(longest));
             Call::Tls(address, request)
         }
+        Step::Beyond(address, place) => {
+            let request = page_of(Endpoint::new(&address, place.port), &place.authority(), &place.path);
+            let request = if place.https { request.over_tls(&place.host) } else { request };
+            Call::Beyond(place, request.within(FIRST.min(longest)))
+        }
         Step::Mtu(address) => {
             let request = path::PathMtuRequest::to(case.endpoint(&address))
                 .attempting(2)
@@ -205,6 +213,7 @@ fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future
             Call::Idle(get, pause, request) => Seen::Idled(get, pause, Box::new(dial::http(request).await)),
             Call::Tls(address, request) => Seen::Handshake(address, Box::new(dial::tls(request).await)),
             Call::Mtu(address, request) => Seen::Mtu(address, Box::new(path::path_mtu(request).await)),
+            Call::Beyond(place, request) => Seen::Beyond(place, Box::new(dial::http(request).await)),
         }
     }
 }
@@ -217,6 +226,7 @@ enum Call {
     Via(Get, Proxy, dial::HttpRequest),
     Tls(String, dial::TlsRequest),
     Mtu(String, path::PathMtuRequest),
+    Beyond(Place, dial::HttpRequest),
 }
 
 /// Looks the proxy up as a program here would, and asks by way of it.
@@ -241,9 +251,7 @@ fn request(case: &Case, get: &Get) -> dial::HttpRequest {
     let mut request = if case.origin.grpc {
         grpc::health(remote, &host, get.path.trim_start_matches('/'))
     } else {
-        dial::HttpRequest::get(remote, &host, &get.path)
-            .header("user-agent", concat!("sonde/", env!("CARGO_PKG_VERSION")))
-            .header("accept", "*/*")
+        page_of(remote, &host, &get.path)
     };
     if case.origin.https {
         request = request.over_tls(&case.origin.host);
@@ -255,9 +263,16 @@ fn request(case: &Case, get: &Get) -> dial::HttpRequest {
         Form::Usual => request,
         Form::Padded => request.header("x-sonde-padding", &"x".repeat(PADDING)),
         Form::Http1 => request.speaking(dial::HttpProtocol::Http1),
+        Form::Small => request.in_segments_of(SMALL_SEGMENT),
         Form::Head => request.method("HEAD"),
         Form::Counted => request.with_deltas(),
     }
+}
+
+fn page_of(remote: Endpoint, host: &str, path: &str) -> dial::HttpRequest {
+    dial::HttpRequest::get(remote, host, path)
+        .header("user-agent", concat!("sonde/", env!("CARGO_PKG_VERSION")))
+        .header("accept", "*/*")
 }
 
 /// Causes that this check can support or refute.
@@ -298,6 +313,8 @@ const CAUSES: &[&str] = &[
     "tcp.accept_queue_overflow",
     "tcp.small_window",
     "tls.default_cert_served",
+    "tls.handshake_stall",
+    "fw.dpi_reset",
     "l3.fallback_budget",
     "l3.packet_loss",
     "l3.pmtu_blackhole",
@@ -309,5 +326,7 @@ const MOST_ROUNDS: usize = 12;
 const FIRST: Duration = Duration::from_millis(2500);
 /// Of the handshake that only asks whether a port speaks TLS at all.
 const GREETING: Duration = Duration::from_secs(1);
+/// With its headers below the 576 bytes that every host takes (RFC 1122), options and a tunnel's header included.
+const SMALL_SEGMENT: u16 = 400;
 /// Fills two segments of any common size, and stays below the header limits of common servers (8 KiB).
 const PADDING: usize = 3000;

@@ -50,6 +50,19 @@ impl Origin {
         }
     }
 
+    /// The same host behind another scheme or port, where a `Location` that came for `path` leads there.
+    pub(crate) fn beyond(&self, path: &str, location: &str) -> Option<Place> {
+        let (from, to) = (self.place(path), self.place(path).follow(location).ok()?);
+        let at_our_port = Place { https: from.https, port: from.port, ..to.clone() };
+        (!to.is_beside(&from) && at_our_port.is_beside(&from)).then_some(to)
+    }
+
+    /// The path here that a `Location` leads back to which came from a place beyond.
+    pub(crate) fn back(&self, beyond: &Place, location: &str) -> Option<String> {
+        let to = beyond.follow(location).ok()?;
+        to.is_beside(&self.place("/")).then_some(to.path)
+    }
+
     fn place(&self, path: &str) -> Place {
         Place { https: self.https, host: self.host.clone(), port: self.port, path: path.to_owned() }
     }
@@ -77,6 +90,17 @@ mod tests {
         {
             assert_eq!(follow(location), Leads::Away(location.to_owned()));
         }
+    }
+
+    #[test]
+    fn another_scheme_or_port_of_the_host_lies_beyond_and_may_lead_back() {
+        let here = Origin { https: true, grpc: false, host: "shop.example".to_owned(), port: 8443 };
+        let beyond = here.beyond("/a", "http://shop.example/b").expect("the same host");
+        assert_eq!((beyond.https, beyond.port, beyond.path.as_str()), (false, 80, "/b"));
+        assert_eq!(here.back(&beyond, "https://shop.example:8443/a"), Some("/a".to_owned()));
+        assert_eq!(here.back(&beyond, "/c"), None);
+        assert_eq!(here.beyond("/a", "https://other.example/"), None);
+        assert_eq!(here.beyond("/a", "/c"), None);
     }
 
     #[test]

@@ -26,7 +26,12 @@ pub(crate) fn next(case: &Case) -> Vec<Step> {
             Some(pause) => vec![Step::Later(Get { attempt: 1, ..get.clone() }, pause)],
             None => follow_up(case, get, exchange),
         },
-        Walk::Leaves(get, ..) => repeats(get, 1..=SAMPLE),
+        Walk::Leaves(get, _, location) => {
+            let mut steps = repeats(get, 1..=SAMPLE);
+            let beyond = case.origin.beyond(&get.path, &location).filter(|_| !case.origin.grpc);
+            steps.extend(beyond.map(|place| Step::Beyond(get.address.clone(), place)));
+            steps
+        }
         Walk::Circles(passed) => passed.first().map_or_else(Vec::new, |(get, _)| repeats(get, 1..=1)),
     };
     wanted.extend(beside(case));
@@ -147,7 +152,7 @@ fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
     let in_form = |form| Step::Get(Get { form, attempt: 0, ..get.clone() });
     let tls = || Step::Tls(get.address.clone());
     let plain = !case.origin.https;
-    let mut steps = match end {
+    let mut steps = match end.clone() {
         End::Answered(500..) => repeats(get, 1..=SAMPLE + 1),
         End::Answered(400) if plain => vec![tls()],
         End::Answered(401 | 403 | 404 | 407 | 410 | 429 | 431) => repeats(get, 1..=1),
@@ -158,6 +163,7 @@ fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
         End::Silent | End::Stuck => {
             let mut steps = repeats(get, 1..=1);
             steps.extend([in_form(Form::Padded), Step::Mtu(get.address.clone())]);
+            steps.extend([0, 1].map(|attempt| Step::Get(Get { form: Form::Small, attempt, ..get.clone() })));
             if !case.origin.grpc {
                 steps.push(in_form(Form::Head));
             }
@@ -183,7 +189,11 @@ fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
         steps.push(in_form(Form::Counted));
     }
     // Some fail and some do not: how many?
-    let failed = case.repeats(get).filter(|exchange| fails(exchange) || refuses(exchange) || drops(exchange)).count();
+    let silent = end == End::Silent;
+    let failed = case
+        .repeats(get)
+        .filter(|exchange| fails(exchange) || refuses(exchange) || (!silent && drops(exchange)))
+        .count();
     if failed > 0 && failed < case.repeats(get).count() {
         steps.extend(repeats(get, SAMPLE + 1..=SAMPLE + 5));
     }

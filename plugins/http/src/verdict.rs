@@ -2,6 +2,7 @@
 //!
 //! Pure. A cause is called proven only where a second, separate exchange rules a look-alike out.
 
+mod beyond;
 mod budget;
 mod connecting;
 mod detour;
@@ -43,6 +44,9 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         Some(Walk::Circles(passed)) => return circles(case, &passed),
         Some(Walk::Ends(get, exchange)) => (get, exchange, sentence(case, get, exchange)),
         Some(Walk::Leaves(get, exchange, location)) => {
+            if let Some(judged) = beyond::judge(case, get, exchange) {
+                return judged;
+            }
             (get, exchange, format!("{} redirects to {location}", case.endpoint(&get.address)))
         }
     };
@@ -56,8 +60,12 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         End::Http2 => return silent(Outcome::works(format!("{} speaks HTTP/2 only", case.endpoint(&get.address)))),
         End::Answered(code) => {
             let mut findings = status::judge(case, get, exchange, code);
-            findings.extend(latency::judge(case, get));
+            // An error that comes late is the error: a proxy that waits for its upstream is late by its nature.
+            if code < 400 {
+                findings.extend(latency::judge(case, get));
+            }
             findings.extend(connecting::share(case, get));
+            findings.extend(connecting::sessions(case, get));
             findings.extend(trickle::judge(case, get));
             findings.extend(idle::judge(case, get));
             findings.extend(budget::judge(case, get));

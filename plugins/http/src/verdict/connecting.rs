@@ -5,7 +5,7 @@ use sonde_sdk::check::Outcome;
 use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::{Finding, Strength};
-use sonde_sdk::types::Measure;
+use sonde_sdk::types::{Measure, Reason};
 
 use super::Judgement;
 use crate::case::{self, Case, End, Get};
@@ -24,6 +24,20 @@ pub(super) fn share(case: &Case, get: &Get) -> Vec<Finding> {
     }
     let at = case.endpoint(&get.address);
     let total = silent.len() + good.len();
+    let healed: Vec<u64> = case
+        .repeats(get)
+        .filter(|exchange| matches!(case::end(exchange), End::Answered(_)) && exchange.connection.syn_retransmits > 0)
+        .map(|exchange| exchange.evidence)
+        .collect();
+    if !healed.is_empty() {
+        let because = format!(
+            "{} of {total} connections to {at} get no answer, and {} only to a repeated SYN: losses heal, where a dead backend does not",
+            silent.len(),
+            healed.len()
+        );
+        let lost = silent.iter().map(|exchange| exchange.evidence).chain(healed);
+        return vec![supports("l3.packet_loss").strong().about(&at).because(because).citing(lost).build()];
+    }
     // A limit on new connections drops some as well: which it is, only the backends or the filter tell.
     let strength = if silent.len() > 1 { Strength::Strong } else { Strength::Weak };
     vec![
@@ -39,6 +53,37 @@ pub(super) fn share(case: &Case, get: &Get) -> Vec<Finding> {
             .because(format!("{} of {total} connections are accepted", good.len()))
             .citing(good)
             .build(),
+    ]
+}
+
+/// Some connections for this request got no TLS session and some did.
+pub(super) fn sessions(case: &Case, get: &Get) -> Vec<Finding> {
+    let without: Vec<&HttpExchange> =
+        case.repeats(get).filter(|exchange| matches!(case::end(exchange), End::NoSession)).collect();
+    let good: Vec<u64> = case
+        .repeats(get)
+        .filter(|exchange| matches!(case::end(exchange), End::Answered(_)))
+        .map(|exchange| exchange.evidence)
+        .collect();
+    // Once may be a moment's.
+    if without.len() < 2 || good.is_empty() {
+        return Vec::new();
+    }
+    let at = case.endpoint(&get.address);
+    let stalls =
+        |exchange: &&HttpExchange| exchange.outcome.as_ref().is_err_and(|failure| failure.reason == Reason::TimedOut);
+    let total = without.len() + good.len();
+    let ids = || without.iter().map(|exchange| exchange.evidence);
+    // One bad backend, or something on the way that reads some of the hellos: from here the two look the same.
+    let (first, second) = if without.iter().all(stalls) {
+        ("tls.handshake_stall", "lb.backend_erroring")
+    } else {
+        ("lb.backend_erroring", "fw.dpi_reset")
+    };
+    let because = format!("{} of {total} connections to {at} come to no TLS session, the others do", without.len());
+    vec![
+        supports(first).strong().about(&at).because(&because).citing(ids()).build(),
+        supports(second).about(&at).because(because).citing(ids()).build(),
     ]
 }
 

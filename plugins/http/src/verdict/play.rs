@@ -6,6 +6,7 @@ use std::time::Duration;
 use sonde_sdk::connection::{TlsSession, Verification};
 use sonde_sdk::dial::{HttpExchange, TlsDial};
 use sonde_sdk::dns::Resolution;
+use sonde_sdk::location::Place;
 use sonde_sdk::path::{MtuConclusion, PathMtuResult};
 use sonde_sdk::system::ProxiesAnswer;
 use sonde_sdk::testkit;
@@ -41,6 +42,8 @@ pub(crate) struct Net<'a> {
     /// The proxy variables, and what comes by way of the proxy.
     pub(crate) variables: Vec<(&'static str, &'static str)>,
     pub(crate) via: fn() -> HttpExchange,
+    /// What answers behind another scheme or port of the host.
+    pub(crate) beyond: fn(&Place) -> HttpExchange,
 }
 
 impl<'a> Net<'a> {
@@ -61,6 +64,7 @@ impl<'a> Net<'a> {
             grpc: false,
             variables: vec![],
             via: || answer(200),
+            beyond: |_| answer(200),
         }
     }
 
@@ -115,6 +119,10 @@ impl<'a> Net<'a> {
                     Step::Mtu(address) => {
                         let result = PathMtuResult { evidence: id(), ..(self.mtu)() };
                         case.mtus.push((address, result));
+                    }
+                    Step::Beyond(_, place) => {
+                        let exchange = HttpExchange { evidence: id(), ..(self.beyond)(&place) };
+                        case.beyond.push((place, exchange));
                     }
                     Step::Tls(address) => {
                         let dial = TlsDial { evidence: id(), ..self.handshake() };

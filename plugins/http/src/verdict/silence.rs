@@ -8,13 +8,17 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::Failure;
 
-use super::vanishing::{echoes, everything, large_answers, large_requests, lost, whole};
+use super::vanishing::{by_segments, echoes, everything, large_answers, large_requests, lost, whole};
 use super::{latency, trickle};
 use crate::case::{self, Case, End, Form, Get};
+use crate::plan;
 
 /// Judges a request that ran into its timeout.
 pub(super) fn judge(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
-    let path = large_requests(case, get).or_else(|| everything(case, get)).or_else(|| large_answers(case, get));
+    let path = large_requests(case, get)
+        .or_else(|| everything(case, get))
+        .or_else(|| by_segments(case, get))
+        .or_else(|| large_answers(case, get));
     if let Some(findings) = path {
         return findings;
     }
@@ -70,7 +74,10 @@ fn never(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
             .build(),
     ];
     findings.extend(fits(case, get));
-    let again: Vec<&HttpExchange> = small.iter().skip(1).copied().filter(|exchange| waits(exchange)).collect();
+    // Once its queue is full, it does not even take the connection: all that time it took none.
+    let untaken = |exchange: &HttpExchange| waits(exchange) || plan::drops(exchange);
+    let again: Vec<&HttpExchange> = small.iter().skip(1).copied().filter(|exchange| untaken(exchange)).collect();
+    let connected = small.iter().filter(|exchange| !plan::drops(exchange)).count();
     let patient = again.iter().any(|exchange| waited(exchange) >= ENOUGH);
     if patient {
         findings.push(
@@ -85,7 +92,7 @@ fn never(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
     let support = not_responding(case, get, first);
     // Answered never, however often, and delivered always; a large request that was lost would say something else.
     let stuck = case.formed(get, Form::Padded).is_some_and(|large| lost(&large.connection));
-    let proven = patient && acknowledged.len() == small.len() && !stuck;
+    let proven = patient && acknowledged.len() == connected && !stuck;
     findings.insert(0, if proven { support.proof() } else { support.strong().citing(acknowledged) }.build());
     findings
 }

@@ -356,3 +356,46 @@ fn what_was_not_granted_is_unclear() {
     assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear);
     assert!(judgement.findings.is_empty());
 }
+
+#[test]
+fn the_other_scheme_that_leads_back_is_a_loop_and_one_with_a_page_is_none() {
+    let there = || Net::new(|_, _| with(301, &[("Location", "https://shop.example/")]));
+    let back = Net { beyond: |_| with(301, &[("Location", "http://shop.example/")]), ..there() };
+    names(&back.run(), "http.redirect_loop", "http.unauthorized");
+    let elsewhere = Net { beyond: |_| with(301, &[("Location", "http://shop.example/login")]), ..there() };
+    is_healthy(&elsewhere.run());
+    is_healthy(&there().run());
+}
+
+#[test]
+fn a_gateway_timeout_that_comes_as_late_as_it_must_is_no_slow_server() {
+    let late = || {
+        let mut exchange = answer(504);
+        if let Some(wait) = &mut exchange.phases.wait {
+            wait.elapsed_us = 1_500_000;
+        }
+        exchange
+    };
+    let judgement = Net::new(|_, _| late()).run();
+    names(&judgement, "http.gateway_timeout", "http.server_slow");
+    assert!(!judgement.findings.iter().any(|f| f.stance == Stance::Supports && f.cause == "http.server_slow"));
+}
+
+#[test]
+fn sessions_that_stall_beside_those_that_do_not_are_not_healthy_and_one_may_be_chance() {
+    let stalling = |most: usize| {
+        let net = Net::new(move |_, n| {
+            let mut exchange = answer(200);
+            if (1..=most).contains(&n) {
+                exchange.outcome = Err(testkit::failure(Phase::Tls, Reason::TimedOut, 2500));
+                exchange.response = None;
+            }
+            exchange
+        });
+        Net { https: true, ..net }
+    };
+    let judgement = stalling(2).run();
+    suspects(&judgement, "tls.handshake_stall");
+    assert_ne!(judgement.outcome.conclusion, Conclusion::Works);
+    is_healthy(&stalling(1).run());
+}

@@ -72,6 +72,36 @@ pub(super) fn everything(case: &Case, get: &Get) -> Option<Vec<Finding>> {
     ])
 }
 
+/// Asked in small segments the page comes at once, each time; in the usual ones never, however long it is waited for.
+pub(super) fn by_segments(case: &Case, get: &Get) -> Option<Vec<Finding>> {
+    let usual: Vec<&HttpExchange> = case.repeats(get).chain(case.formed(get, Form::Padded)).collect();
+    let in_small = Get { form: Form::Small, attempt: 0, ..get.clone() };
+    let small: Vec<&HttpExchange> = case.repeats(&in_small).collect();
+    let comes = |exchange: &&HttpExchange| {
+        matches!(case::end(exchange), End::Answered(_)) && case::wait_us(exchange).is_some_and(|wait| wait < SLOW_US)
+    };
+    let vanishes = usual.len() > 2 && usual.iter().all(|exchange| waits(exchange));
+    if !vanishes || small.len() < 2 || !small.iter().all(comes) || whole(case, get).is_some() {
+        return None;
+    }
+    let at = case.endpoint(&get.address);
+    let ids = |of: &[&HttpExchange]| of.iter().map(|exchange| exchange.evidence).collect::<Vec<u64>>();
+    let because = format!(
+        "{at} answers for {} at once where segments are small, and in those of the usual size no answer arrives: large packets vanish \
+         on the way back without any ICMP message",
+        get.path
+    );
+    Some(vec![
+        supports("l3.pmtu_blackhole").proof().about(&at).because(because).citing(ids(&usual)).build(),
+        refutes("app.not_responding")
+            .proof()
+            .about(&at)
+            .because("the same request is answered at once, each time, as soon as the segments are small")
+            .citing(ids(&small))
+            .build(),
+    ])
+}
+
 /// The request arrives and its answer does not: does the page hang, or do large packets vanish on the way back?
 pub(super) fn large_answers(case: &Case, get: &Get) -> Option<Vec<Finding>> {
     let all: Vec<&HttpExchange> = case.repeats(get).collect();

@@ -7,7 +7,7 @@ use sonde_sdk::testkit::supported;
 use sonde_sdk::types::Reason;
 
 use super::super::play::{Net, answer, broken_off, unanswered, unconnected, with};
-use super::{is_healthy, names};
+use super::{is_healthy, names, suspects};
 use crate::case::Get;
 
 /// Two addresses, of which the second does this.
@@ -145,4 +145,14 @@ fn a_second_address_that_no_longer_accepts_is_not_healthy() {
     assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear, "{judgement:#?}");
     assert!(supported(&judgement.findings, Strength::Strong).is_empty());
     is_healthy(&second(|get| if get.attempt == 0 { unconnected(Reason::TimedOut) } else { answer(200) }).run());
+}
+
+#[test]
+fn connections_that_a_repeated_syn_heals_beside_silent_ones_are_losses_and_no_dead_backend() {
+    let net = Net::new(|_, n| {
+        let mut exchange = if n == 1 { unconnected(Reason::TimedOut) } else { answer(200) };
+        exchange.connection.syn_retransmits = u32::from(n == 2);
+        exchange
+    });
+    suspects(&net.run(), "l3.packet_loss");
 }

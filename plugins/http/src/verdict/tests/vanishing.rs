@@ -4,7 +4,9 @@ use sonde_sdk::report::Strength;
 use sonde_sdk::testkit::{self, refuted, supported};
 use sonde_sdk::types::Reason;
 
-use super::super::play::{Net, after, answer, black_hole, broken_off, lost, unanswered, unanswered_echoes};
+use super::super::play::{
+    Net, after, answer, black_hole, broken_off, lost, unanswered, unanswered_echoes, unconnected,
+};
 use super::{is_uncertain, names, suspects};
 use crate::case::{Form, Get};
 
@@ -139,4 +141,27 @@ fn a_request_not_yet_repeated_twice_is_not_proven_to_vanish() {
         exchange
     });
     assert!(supported(&net.run().findings, Strength::Strong).is_empty());
+}
+
+#[test]
+fn a_page_that_comes_in_small_segments_only_meets_a_small_mtu_whatever_a_head_is_answered_with() {
+    let net = Net::new(|get, _| if get.form == Form::Small { answer(200) } else { unanswered(Reason::TimedOut) });
+    let judgement = net.run();
+    names(&judgement, "l3.pmtu_blackhole", "app.not_responding");
+    assert!(!is_uncertain(&judgement), "{judgement:#?}");
+}
+
+#[test]
+fn a_server_that_answers_one_request_of_many_is_no_small_mtu() {
+    let once = |get: &Get, _| {
+        if get.form == Form::Small && get.attempt == 0 { answer(200) } else { unanswered(Reason::TimedOut) }
+    };
+    let judgement = Net::new(once).run();
+    assert!(!testkit::is_proven(&judgement.findings, "l3.pmtu_blackhole"), "{judgement:#?}");
+}
+
+#[test]
+fn a_server_whose_queue_fills_while_it_is_waited_for_never_answers() {
+    let net = Net::new(|_, n| if n == 0 { unanswered(Reason::TimedOut) } else { unconnected(Reason::TimedOut) });
+    names(&net.run(), "app.not_responding", "http.server_slow");
 }
