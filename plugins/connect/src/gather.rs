@@ -39,6 +39,8 @@ const AHEAD: Duration = Duration::from_millis(30);
 /// Ports that hosts often have open, and one that they hardly have: a host that is alive accepts or refuses, unless filtered.
 const CONTROL_PORTS: [u16; 4] = [443, 80, 22, 1];
 const CONTROLS: usize = 3;
+/// Further dials of a silent port. Not many: a router that has to report each of them limits its errors.
+const AGAIN: usize = 3;
 /// Of a port that fails with an error.
 const ELSEWHERE: usize = 2;
 /// Of the way to a silent port: two rounds of probes fit into the time of one dial.
@@ -190,7 +192,8 @@ async fn silence(path: &mut Path, elsewhere: bool, allowance: Allowance) {
     let last = {
         let quick = pin!(async {
             timer::sleep(AHEAD).await;
-            let again = tcp(dial(&path.endpoint, FIRST, allowance));
+            // Several at once: of some backends one may be silent.
+            let again = wait::all((0..AGAIN).map(|_| tcp(dial(&path.endpoint, FIRST, allowance))));
             let echo = echo(EchoRequest::of(&path.endpoint.address).times(ECHOES).within(FIRST));
             wait::join4(again, controls(path, CONTROLS, allowance), way(path), echo).await
         });
@@ -200,8 +203,9 @@ async fn silence(path: &mut Path, elsewhere: bool, allowance: Allowance) {
             Either::Left((long, quick)) => (quick.await, Some(long)),
             Either::Right((quick, long)) => {
                 let (again, controls, _, echo) = &quick;
-                let alive =
-                    again.outcome.is_ok() || echo.received > 0 || controls.iter().any(|c| answered_by_host(&c.dial));
+                let alive = again.iter().any(|d| d.outcome.is_ok())
+                    || echo.received > 0
+                    || controls.iter().any(|c| answered_by_host(&c.dial));
                 // Only a router's late word is still of interest.
                 let long = if alive { None } else { Some(long.await) };
                 (quick, long)
@@ -209,7 +213,7 @@ async fn silence(path: &mut Path, elsewhere: bool, allowance: Allowance) {
         }
     };
     let ((again, controls, way, echo), long) = last;
-    path.dials.push(again);
+    path.dials.extend(again);
     path.dials.extend(long);
     path.controls = controls;
     path.known.trace = Some(way);
