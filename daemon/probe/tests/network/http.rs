@@ -69,6 +69,18 @@ async fn a_request_leaves_from_the_address_asked_for() {
 }
 
 #[tokio::test]
+async fn neither_side_sends_larger_segments_than_asked_for() {
+    let page = format!("HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n{}", "x".repeat(9000));
+    let whole = answered(&page).await;
+    let in_small = asked(&HttpRequest { segment_bytes: Some(400), ..request(peer::answering(page.as_str())) }).await;
+    assert_eq!((&whole.outcome, &in_small.outcome), (&Ok(()), &Ok(())));
+    let sizes = |exchange: &HttpExchange| exchange.connection.info.as_ref().map(|info| (info.snd_mss, info.rcv_mss));
+    let (sent, received) = sizes(&in_small).unwrap();
+    assert!(sent <= 400 && received <= 400, "{in_small:#?}");
+    assert!(sizes(&whole).unwrap().1 > 400, "{whole:#?}");
+}
+
+#[tokio::test]
 async fn the_request_is_http_1_1_with_the_host() {
     let remote = peer::tcp(|mut stream| {
         let mut buffer = [0; 4096];
