@@ -9,7 +9,7 @@ use sonde_sdk::system::{arp, cgroup, links};
 use sonde_sdk::types::Endpoint;
 use sonde_sdk::{timer, wait};
 
-use crate::observe::{Dial, Look, Observations, UNREAD, is_silent, is_turned_away};
+use crate::observe::{Dial, Look, ON_PURPOSE, Observations, UNREAD, holders, is_silent, is_turned_away};
 
 /// Between two looks. Together more than a second: what is unread or unclosed for so long is not in flight.
 const INTERVAL: Duration = Duration::from_millis(550);
@@ -22,7 +22,9 @@ const RECEIVERS: u32 = 8;
 /// Addresses of this host that are dialled.
 const DIALS: usize = 4;
 /// Processes whose cgroup is read.
-const PROCESSES: usize = 8;
+const PROCESSES: usize = 16;
+/// Half-open connections that are looked at one by one.
+const OPENING: u32 = 64;
 
 /// Looks, dials, looks, looks.
 pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
@@ -82,7 +84,8 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
         *place = seen;
     }
     observed.arp = claimed;
-    if observed.table.is_none() && port.is_some() && observed.grew(UNREAD).is_some_and(|closed| closed > 0) {
+    let aborted = || [UNREAD, ON_PURPOSE].iter().any(|name| observed.grew(name).is_some_and(|closed| closed > 0));
+    if observed.table.is_none() && port.is_some() && aborted() {
         observed.table = Some(listeners(None).await);
     }
     let waited_for = waited_for(&observed);
@@ -94,7 +97,7 @@ pub(crate) async fn observe(port: Option<u16>, budget: Budget) -> Observations {
 fn waited_for(observed: &Observations) -> Vec<u32> {
     let watched = observed.watched().unwrap_or_default();
     let stuck = watched.iter().filter(|listener| listener.is_stuck());
-    let mut pids: Vec<u32> = stuck.filter_map(|listener| Some(listener.now().process.as_ref()?.pid)).collect();
+    let mut pids: Vec<u32> = stuck.flat_map(|listener| holders(listener.now())).map(|process| process.pid).collect();
     pids.sort_unstable();
     pids.dedup();
     pids.truncate(PROCESSES);
@@ -102,6 +105,15 @@ fn waited_for(observed: &Observations) -> Vec<u32> {
 }
 
 async fn look(port: Option<u16>) -> Look {
+    let opening = async {
+        match port {
+            Some(port) => {
+                let filter = CensusFilter::all().local_port(port).in_states(["SYN-RECV"]);
+                Some(find(filter, SocketOrder::Listed, OPENING).await)
+            }
+            None => None,
+        }
+    };
     let sockets = async {
         match port {
             Some(port) => {
@@ -112,8 +124,8 @@ async fn look(port: Option<u16>) -> Look {
             None => None,
         }
     };
-    let (listeners, counters, sockets) = wait::join3(listeners(port), counters(), sockets).await;
-    Look { listeners, counters, sockets }
+    let (listeners, counters, sockets, opening) = wait::join4(listeners(port), counters(), sockets, opening).await;
+    Look { listeners, counters, sockets, opening }
 }
 
 /// A bound address that did not answer although its queue has room.

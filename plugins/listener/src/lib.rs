@@ -34,7 +34,7 @@ impl Check for ListenerCheck {
     }
 }
 
-const CAUSES: [&str; 23] = [
+const CAUSES: [&str; 24] = [
     "host.fd_process_limit",
     "host.fd_system_limit",
     "host.process_stopped",
@@ -47,6 +47,7 @@ const CAUSES: [&str; 23] = [
     "fw.drop_remote",
     "fw.reject_icmp",
     "fw.reject_rst",
+    "nf.invalid_drop",
     "tcp.accept_queue_overflow",
     "tcp.listen_wrong_addr",
     "tcp.port_closed",

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use sonde_sdk::dial::TcpDial;
-use sonde_sdk::sockets::{CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer, Socket, SocketsAnswer};
+use sonde_sdk::sockets::{
+    CensusAnswer, CensusGroup, CountersAnswer, Listener, ListenersAnswer, Process, Socket, SocketsAnswer,
+};
 use sonde_sdk::system::{ArpAnswer, CgroupAnswer, LinksAnswer};
 use sonde_sdk::types::{EvidenceId, Failure, Reason};
 use sonde_sdk::way;
 
 /// Connections that this host closed with data of the peer unread.
 pub(crate) const UNREAD: &str = "TcpExt.TCPAbortOnClose";
+/// Connections that a program of this host aborted.
+pub(crate) const ON_PURPOSE: &str = "TcpExt.TCPAbortOnData";
 
 /// Everything the judgement sees.
 #[derive(Clone, Debug)]
@@ -41,6 +45,8 @@ pub(crate) struct Look {
     pub(crate) counters: CountersAnswer,
     /// Sockets of the port by state, peer address and peer port; not for a whole host.
     pub(crate) sockets: Option<CensusAnswer>,
+    /// Some of the port's half-open connections, with how often each was answered again; not for a whole host.
+    pub(crate) opening: Option<SocketsAnswer>,
 }
 
 /// A connection of our own to an address of this host.
@@ -117,9 +123,8 @@ impl Observations {
             .collect())
     }
 
-    /// The evidence that the process of a listener is frozen with its cgroup.
-    pub(crate) fn frozen(&self, listener: &Watched) -> Option<EvidenceId> {
-        let pid = listener.now().process.as_ref()?.pid;
+    /// The evidence that a process is frozen with its cgroup.
+    pub(crate) fn frozen(&self, pid: u32) -> Option<EvidenceId> {
         let (_, cgroup) = self.cgroups.iter().find(|(of, _)| *of == pid)?;
         cgroup.outcome.as_ref().is_ok_and(|facts| facts.frozen).then_some(cgroup.evidence)
     }
@@ -212,6 +217,11 @@ impl Watched<'_> {
         self.looks.iter().all(|l| l.queued > l.backlog)
     }
 
+    /// In how many looks there was room for one more connection at most: whoever takes one at a time makes it now and then.
+    pub(crate) fn looks_without_room(&self) -> usize {
+        self.looks.iter().filter(|l| l.queued >= l.backlog.max(1)).count()
+    }
+
     /// Some waited all the time, and never fewer.
     pub(crate) fn is_stuck(&self) -> bool {
         let [a, b, c] = self.queued();
@@ -224,13 +234,33 @@ impl Watched<'_> {
         (states[0] == states[1] && states[1] == states[2]).then_some(states[0]).flatten()
     }
 
-    /// Its process has no descriptor left, in every look: how many are open, and may be.
-    pub(crate) fn without_descriptors(&self) -> Option<(u64, u64)> {
-        let counts = self.looks.map(|l| {
-            let process = l.process.as_ref()?;
-            Some((process.open_files?, process.open_files_limit?))
-        });
-        counts.iter().all(|c| c.is_some_and(|(open, limit)| open >= limit)).then_some(counts[2]).flatten()
+    /// Whoever holds its socket all the time, as it was in each look, the last one last. A look that found no holder at all says nothing of
+    /// them, but two must.
+    pub(crate) fn holders(&self) -> Vec<Vec<&Process>> {
+        let looks = self.looks.map(|look| holders(look).collect::<Vec<_>>());
+        let known: Vec<&Vec<&Process>> = looks.iter().filter(|look| !look.is_empty()).collect();
+        let last = known.last().filter(|_| known.len() >= 2 && !looks[2].is_empty());
+        let throughout = |process: &&Process| {
+            let same = |look: &&Vec<&'_ Process>| look.iter().position(|other| other.pid == process.pid);
+            known.iter().map(|look| Some(look[same(look)?])).collect::<Option<Vec<_>>>()
+        };
+        last.into_iter().flat_map(|last| last.iter()).filter_map(throughout).collect()
+    }
+
+    /// Whoever holds it sleeps in every look, and holds it in the last.
+    pub(crate) fn sleeps(&self) -> bool {
+        let holders = self.holders();
+        let all = holders.len() == self::holders(self.now()).count();
+        let asleep = |process: &&Process| matches!(process.state.as_str(), "S" | "D");
+        all && !holders.is_empty() && holders.iter().flatten().all(asleep)
+    }
+
+    /// Those of its holders who cannot accept, where that leaves one at most: a parent need not accept itself.
+    pub(crate) fn kept_from_accepting(&self, cannot: impl Fn(&[&Process]) -> bool) -> Option<Vec<&Process>> {
+        let holders = self.holders();
+        let kept = holders.iter().filter(|looks| cannot(looks)).filter_map(|looks| looks.last().copied());
+        let kept: Vec<&Process> = kept.collect();
+        (!kept.is_empty() && kept.len() + 1 >= holders.len()).then_some(kept)
     }
 
     /// `0.0.0.0:80`, and its process.
@@ -242,6 +272,23 @@ impl Watched<'_> {
             None => address,
         }
     }
+}
+
+/// Who holds the socket of a listener, by pid.
+pub(crate) fn holders(listener: &Listener) -> impl Iterator<Item = &Process> {
+    listener.process.iter().chain(&listener.workers)
+}
+
+/// A signal or a debugger has stopped it, in every look.
+pub(crate) fn is_stopped(looks: &[&Process]) -> bool {
+    looks.iter().all(|process| matches!(process.state.as_str(), "T" | "t"))
+}
+
+/// It has no descriptor left, in every look.
+pub(crate) fn is_without_descriptors(looks: &[&Process]) -> bool {
+    looks
+        .iter()
+        .all(|process| process.open_files.zip(process.open_files_limit).is_some_and(|(open, limit)| open >= limit))
 }
 
 /// An endpoint as text.

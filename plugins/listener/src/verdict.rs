@@ -8,10 +8,12 @@ mod filtered;
 mod half_open;
 mod process;
 mod rejected;
+mod reverse_path;
 #[cfg(test)]
 mod tests;
 mod unread;
 mod unseen;
+mod way_back;
 
 use sonde_sdk::check::Outcome;
 use sonde_sdk::finding::{refutes, supports};
@@ -21,6 +23,10 @@ use crate::observe::{Observations, Watched};
 
 /// Of a whole host's listeners, so many are reported.
 const REPORTED: usize = 8;
+/// SYNs that found an accept queue full.
+const OVERFLOWS: &str = "TcpExt.ListenOverflows";
+/// Of them so many in the window are no single burst.
+const STEADY: i64 = 10;
 /// Datagrams lost for lack of buffer in the window, below which it is a burst.
 const DATAGRAMS: i64 = 10;
 
@@ -68,8 +74,11 @@ fn one(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
 }
 
 fn whole(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
-    for listener in watched.iter().filter(|w| w.queued()[2] > 0).take(REPORTED) {
+    for listener in watched.iter().filter(|w| w.queued()[2] > 0 || w.looks_without_room() > 0).take(REPORTED) {
         process::judge(observed, listener, verdict);
+    }
+    if verdict.faults.is_empty() && verdict.doubts.is_empty() {
+        process::overflows_somewhere(observed, watched, verdict);
     }
 }
 

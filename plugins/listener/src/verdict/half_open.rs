@@ -1,13 +1,13 @@
-//! Connections that are not established yet: a flood, a small backlog, a broken way back, or packets dropped on arrival.
+//! Connections that are not established yet: a flood, or a small backlog.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::Measure;
 
-use super::Verdict;
-use crate::observe::{Observations, Watched, is_loopback};
+use super::{Verdict, reverse_path, way_back};
+use crate::observe::{Observations, Watched};
 
 /// Dropped SYNs in the window, below which it may be anything.
 const DROPS: i64 = 10;
@@ -15,8 +15,8 @@ const DROPS: i64 = 10;
 const PILE: u32 = 16;
 /// Networks (IPv4 /16, IPv6 /32) that no ordinary burst comes from at once.
 const NETWORKS: usize = 16;
-/// SYNs dropped by the reverse path filter in the window.
-const REVERSE: i64 = 3;
+/// Sites (IPv4 /24, IPv6 /48) that are many for clients of which none repeats its SYN.
+const SITES: usize = 32;
 
 /// Judges the listeners of one port.
 pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut Verdict) {
@@ -24,10 +24,10 @@ pub(super) fn judge(observed: &Observations, watched: &[Watched], verdict: &mut 
     if !verdict.faults.is_empty() {
         return;
     }
-    if pile(observed, busiest, verdict) || unanswered(observed, busiest, verdict) {
+    if pile(observed, busiest, verdict) || way_back::judge(observed, busiest, verdict) {
         return;
     }
-    reverse_path(observed, busiest, verdict);
+    reverse_path::judge(observed, busiest, verdict);
 }
 
 /// SYNs are dropped because too many connections are half open.
@@ -41,8 +41,10 @@ fn pile(observed: &Observations, listener: &Watched, verdict: &mut Verdict) -> b
         return false;
     }
     let name = listener.name();
-    let networks = networks(observed);
-    let flood = networks >= NETWORKS && !are_completed(observed);
+    let (networks, sites) = (origins(observed, [16, 32]), origins(observed, [24, 48]));
+    // Who waits for an answer asks again after a second; a made-up address does not.
+    let from_everywhere = networks >= NETWORKS || (sites >= SITES && !way_back::is_asked_again(observed));
+    let flood = from_everywhere && !are_completed(observed);
     let [first, second, third] = observed.snapshots();
     let half = Measure::count("SYN-RECV", half_open[2].into());
     let looks: Vec<_> = observed.socket_look(1).into_iter().chain(observed.socket_look(2)).collect();
@@ -51,7 +53,7 @@ fn pile(observed: &Observations, listener: &Watched, verdict: &mut Verdict) -> b
         return false;
     }
     if flood {
-        let sentence = format!("{name} is flooded: {} half-open connections from {networks} networks", half_open[2]);
+        let sentence = format!("{name} is flooded: {} half-open connections from {sites} networks", half_open[2]);
         verdict.findings.push(
             supports("tcp.syn_flood")
                 .proof()
@@ -105,98 +107,15 @@ fn are_completed(observed: &Observations) -> bool {
     observed.sees_all_sockets() && left * 2 < early.len()
 }
 
-/// How many networks the half-open connections come from.
-fn networks(observed: &Observations) -> usize {
+/// How many prefixes of these lengths (IPv4, IPv6) the half-open connections come from.
+fn origins(observed: &Observations, [four, six]: [u32; 2]) -> usize {
     let peers = observed.sockets(2, "SYN-RECV");
-    let networks: BTreeSet<u32> = peers
-        .keys()
-        .filter_map(|(address, _)| address.parse::<IpAddr>().ok())
+    let addresses = peers.keys().filter_map(|(address, _)| address.parse::<IpAddr>().ok());
+    let origins: BTreeSet<u128> = addresses
         .map(|address| match address {
-            IpAddr::V4(v4) => v4.to_bits() >> 16,
-            IpAddr::V6(v6) => u32::try_from(v6.to_bits() >> 96).unwrap_or(u32::MAX),
+            IpAddr::V4(v4) => u128::from(v4.to_bits() >> (32 - four)),
+            IpAddr::V6(v6) => v6.to_bits() >> (128 - six),
         })
         .collect();
-    networks.len()
-}
-
-/// A client asks again and again, is answered again and again, and never hears it.
-fn unanswered(observed: &Observations, listener: &Watched, verdict: &mut Verdict) -> bool {
-    if !observed.kept_growing("TcpExt.TCPSynRetrans") || !observed.sees_all_sockets() {
-        return false;
-    }
-    let per_peer = |n: usize| {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        // What this host loses of itself is not lost on any way back.
-        for (address, _) in observed.sockets(n, "SYN-RECV").keys().filter(|(peer, _)| !observed.is_own(peer)) {
-            *counts.entry(address).or_default() += 1;
-        }
-        counts
-    };
-    let (early, late) = (per_peer(0), per_peer(2));
-    let gets_through =
-        |peer: &str| (0..3).any(|n| observed.sockets(n, "ESTAB").keys().any(|(address, _)| *address == peer));
-    let deaf =
-        late.iter().find(|(peer, n)| **n >= 2 && early.get(*peer).is_some_and(|m| *m >= 2) && !gets_through(peer));
-    let Some((peer, count)) = deaf else { return false };
-    let name = listener.name();
-    let sentence =
-        format!("{peer} never completes a handshake with {name}: {count} are half open and our SYN-ACKs are repeated");
-    let looks: Vec<_> = observed.socket_look(0).into_iter().chain(observed.socket_look(2)).collect();
-    // Short connections are over between the looks: only the counter has seen them.
-    if observed.is_reached_from_outside() || observed.is_opened_from_outside() {
-        // The way back works for others: a client that asks and does not listen is a scanner.
-        verdict.findings.push(supports("l3.return_path_drop").about(&name).because(&sentence).citing(looks).build());
-        return false;
-    }
-    verdict
-        .findings
-        .push(supports("l3.return_path_drop").proof().about(&name).because(&sentence).citing(looks).build());
-    verdict.findings.push(
-        refutes("fw.drop_remote")
-            .proof()
-            .about(&name)
-            .because("the SYNs arrive and are answered; this host repeats its SYN-ACKs (TCPSynRetrans)")
-            .citing(observed.snapshots())
-            .build(),
-    );
-    verdict.faults.push(sentence);
-    true
-}
-
-/// Packets are discarded on arrival, and nobody from outside gets through.
-fn reverse_path(observed: &Observations, listener: &Watched, verdict: &mut Verdict) {
-    let dropped = observed.grew("TcpExt.IPReversePathFilter").unwrap_or(0);
-    let nobody = observed.sees_all_sockets()
-        && (0..3).all(|n| {
-            let outside = |state| observed.sockets(n, state).keys().any(|(peer, _)| !observed.is_own(peer));
-            !outside("ESTAB") && !outside("SYN-RECV")
-        });
-    if dropped < REVERSE
-        || !observed.kept_growing("TcpExt.IPReversePathFilter")
-        || !nobody
-        || is_loopback(listener.now())
-    {
-        return;
-    }
-    let works: Vec<_> = observed.dials.iter().filter(|d| d.dial.outcome.is_ok()).map(|d| d.dial.evidence).collect();
-    let name = listener.name();
-    let sentence = format!(
-        "the reverse path filter of this host dropped {dropped} packets in the window, and no remote client reaches {name}"
-    );
-    let [first, second, third] = observed.snapshots();
-    let finding = supports("l3.rp_filter_drop")
-        .about(&name)
-        .because(&sentence)
-        .citing([first, second])
-        .measuring(Measure::count("TcpExt.IPReversePathFilter", dropped));
-    if works.is_empty() {
-        verdict.doubt(sentence, finding);
-        return;
-    }
-    let against = refutes("fw.drop_local_input")
-        .strong()
-        .about(&name)
-        .because("the packets end in the reverse path filter, before any input rule; locally the listener answers")
-        .citing([third].into_iter().chain(works));
-    verdict.prove(sentence, finding, [against]);
+    origins.len()
 }

@@ -10,14 +10,16 @@ mod process;
 mod queue;
 mod rejected;
 mod unseen;
+mod way_back;
 mod whole_host;
 
 use sonde_sdk::check::Conclusion;
 use sonde_sdk::judgement::Judgement;
 use sonde_sdk::report::Strength;
-use sonde_sdk::sockets::{CensusAnswer, CensusGroup, Listener};
+use sonde_sdk::sockets::{self, CensusAnswer, CensusGroup, Listener, SocketTimer, SocketsAnswer};
+use sonde_sdk::system;
 use sonde_sdk::testkit::{self, is_proven, refuted, supported};
-use sonde_sdk::types::{Endpoint, Reason};
+use sonde_sdk::types::{Endpoint, Reason, Timing};
 
 use super::judge;
 use crate::observe::{Dial, Look, Observations};
@@ -50,7 +52,21 @@ fn look(n: u64, listeners: Vec<Listener>, counters: &[(&str, i64)], sockets: &[S
         listeners: testkit::listeners_answer(10 + n, listeners),
         counters: testkit::counters_answer(20 + n, counters),
         sockets: Some(census(30 + n, sockets)),
+        opening: Some(opening(n, sockets, [0; 3])),
     }
+}
+
+/// The half-open ones of them one by one in the nth look, answered again so often in each look by their timer alone.
+fn opening(n: u64, sockets: &[Socket], repeats: [u32; 3]) -> SocketsAnswer {
+    let repeats = repeats.get(usize::try_from(n).unwrap_or(0)).copied().unwrap_or(0);
+    let one = |(_, address, port, _): &Socket| sockets::Socket {
+        state: "SYN-RECV".to_owned(),
+        timer: Some(SocketTimer { name: "on".to_owned(), expires_us: 900_000, retransmits: repeats }),
+        ..testkit::socket(Endpoint::new(OWN, 80), Endpoint::new(address, port.parse().unwrap_or(0)))
+    };
+    let open = sockets.iter().filter(|(state, ..)| *state == "SYN-RECV").map(one).collect();
+    let timing = Timing { at_us: n * 550_000, elapsed_us: 1_000 };
+    SocketsAnswer { timing, ..testkit::sockets_answer(40 + n, open) }
 }
 
 /// The same listeners and sockets in each look; each counter has its value in each look.

@@ -35,3 +35,19 @@ fn a_few_of_many_connections_or_aborts_on_purpose_are_not_it() {
     assert_healthy(&judge(&closing(4, 4, 4, vec![testkit::listener("0.0.0.0", 80)])));
     assert_healthy(&judge(&closing(2, 2, 0, vec![testkit::listener("0.0.0.0", 80)])));
 }
+
+#[test]
+fn a_service_that_aborts_its_connections_on_purpose_is_named_where_it_is_alone() {
+    let mut observed = closing(4, 0, 0, vec![testkit::listener("0.0.0.0", 80)]);
+    for (look, aborted) in observed.looks.iter_mut().zip([0_i64, 2, 4]) {
+        let counters = [("Tcp.PassiveOpens", 10 + aborted), ("Tcp.ActiveOpens", 3), ("TcpExt.TCPAbortOnData", aborted)];
+        look.counters = testkit::counters_answer(20 + aborted.unsigned_abs(), &counters);
+    }
+    // Our own connection.
+    for look in &mut observed.looks[1..] {
+        if let Some(active) = look.counters.outcome.iter_mut().flatten().find(|c| c.name == "Tcp.ActiveOpens") {
+            active.value += 1;
+        }
+    }
+    assert_proven(&judge(&observed), "tcp.rst_linger0", "tcp.rst_unread_data");
+}

@@ -10,6 +10,21 @@ fn growth_of_the_reverse_path_filter_that_keeps_everyone_out_is_named() {
     assert_healthy(&judge(&steady(&[queue(0, 128)], &counters, &others)));
 }
 
+#[test]
+fn what_the_reverse_path_filter_drops_is_no_syn_by_its_size() {
+    let of_bytes = |bytes: i64| {
+        let counters = [
+            ("TcpExt.IPReversePathFilter", [3, 6, 9]),
+            ("Ip.InReceives", [0, 40, 43]),
+            ("IpExt.InOctets", [0, 9_000, 9_000 + 3 * bytes]),
+        ];
+        judge(&steady(&[queue(0, 128)], &counters, &[]))
+    };
+    assert_proven(&of_bytes(60), "l3.rp_filter_drop", "fw.drop_local_input");
+    assert_healthy(&of_bytes(229));
+    assert_healthy(&of_bytes(36));
+}
+
 fn vanishing(moved: &[(&str, i64)]) -> Observations {
     let mut observed = steady(&[queue(0, 128)], &[], &[]);
     let mut watched = failed(2, "127.0.0.1", Reason::TimedOut);

@@ -62,13 +62,18 @@ fn drops_with_few_half_open_connections_belong_to_another_listener() {
     assert_healthy(&judge(&observed));
 }
 
-fn deaf(established: bool) -> Observations {
+pub(super) fn deaf(established: bool) -> Observations {
     let mut sockets = vec![("SYN-RECV", "198.51.100.1", "40001", 0), ("SYN-RECV", "198.51.100.1", "40002", 0)];
     if established {
         sockets.push(("ESTAB", "198.51.100.1", "40003", 0));
     }
     let listener = Listener { syn_received: 2, ..queue(0, 128) };
-    steady(&[listener], &[("TcpExt.TCPSynRetrans", [5, 8, 11])], &sockets)
+    let mut observed = steady(&[listener], &[("TcpExt.TCPSynRetrans", [5, 8, 11])], &sockets);
+    // The client repeats its SYNs.
+    for (look, n) in observed.looks.iter_mut().zip(0..) {
+        look.opening = Some(opening(n, &sockets, [0, 1, 2]));
+    }
+    observed
 }
 
 #[test]
@@ -137,4 +142,20 @@ fn half_open_connections_of_many_clients_that_are_completed_in_time_are_no_flood
     let later: Vec<Socket> = later.iter().map(|peer| ("SYN-RECV", peer.as_str(), "50000", 0)).collect();
     observed.looks[2].sockets = Some(census(32, &later));
     assert_proven(&judge(&observed), "tcp.syn_queue_full", "tcp.accept_queue_overflow");
+}
+
+#[test]
+fn made_up_addresses_of_few_large_networks_are_a_flood_as_well() {
+    let peers: Vec<String> = (0..65).map(|n| format!("198.{}.{}.7", 18 + n % 2, n * 3)).collect();
+    let counters = [("TcpExt.TCPReqQFullDoCookies", [0, 300, 700]), ("TcpExt.SyncookiesSent", [0, 300, 700])];
+    let mut observed = flooded(&peers, &counters);
+    assert_proven(&judge(&observed), "tcp.syn_flood", "tcp.syn_queue_full");
+
+    // Who asks again waits for an answer.
+    let sockets: Vec<Socket> = peers.iter().map(|peer| ("SYN-RECV", peer.as_str(), "40000", 0)).collect();
+    for (look, n) in observed.looks.iter_mut().zip(0..) {
+        look.opening = Some(opening(n, &sockets, [0, 1, 2]));
+    }
+    observed.dials = vec![dialled(1, "127.0.0.1")];
+    assert_healthy(&judge(&observed));
 }

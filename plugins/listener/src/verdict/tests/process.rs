@@ -85,3 +85,54 @@ fn a_process_that_takes_one_connection_at_a_time_may_be_at_work_on_it() {
     }
     assert_proven(&judge(&observed), "app.not_responding", "host.process_stopped");
 }
+
+/// A socket of a parent that sleeps and of two workers.
+fn shared(worker: impl Fn(&mut sockets::Process)) -> Listener {
+    let mut workers = vec![testkit::process(4243, "worker"), testkit::process(4244, "worker")];
+    workers.iter_mut().for_each(worker);
+    Listener { workers, ..queue(3, 128) }
+}
+
+fn joined(listener: Listener) -> Observations {
+    let mut observed = steady(&[Listener { queued: 4, ..listener.clone() }], &[], &[]);
+    observed.looks[0].listeners = testkit::listeners_answer(10, vec![listener]);
+    observed
+}
+
+#[test]
+fn workers_that_are_stopped_or_out_of_descriptors_explain_what_their_parent_does_not_accept() {
+    let stopped = joined(shared(|worker| worker.state = "T".to_owned()));
+    assert_proven(&judge(&stopped), "host.process_stopped", "app.not_responding");
+    let starved = joined(shared(|worker| worker.open_files = Some(1024)));
+    assert_proven(&judge(&starved), "host.fd_process_limit", "app.not_responding");
+
+    let mut frozen = joined(shared(|_| ()));
+    let facts = system::CgroupFacts { frozen: true, ..testkit::cgroup_facts() };
+    frozen.cgroups = [4243, 4244].map(|pid| (pid, testkit::cgroup_answer(95, facts.clone()))).to_vec();
+    assert_proven(&judge(&frozen), "host.process_stopped", "app.not_responding");
+}
+
+#[test]
+fn one_worker_that_is_stopped_explains_nothing_while_another_sleeps() {
+    let mut shared = shared(|_| ());
+    shared.workers[0].state = "T".to_owned();
+    let judgement = judge(&joined(shared));
+    assert!(!is_proven(&judgement.findings, "host.process_stopped"), "{judgement:#?}");
+}
+
+#[test]
+fn a_worker_that_runs_is_busy() {
+    let mut shared = shared(|_| ());
+    shared.workers[1].state = "R".to_owned();
+    assert_healthy(&judge(&joined(shared)));
+}
+
+#[test]
+fn a_look_that_found_nobody_does_not_hide_who_cannot_accept() {
+    let unknown = || Listener { process: None, workers: vec![], ..queue(3, 128) };
+    let mut observed = steady(&[in_state("T", queue(3, 128))], &[], &[]);
+    observed.looks[0].listeners = testkit::listeners_answer(10, vec![unknown()]);
+    assert_proven(&judge(&observed), "host.process_stopped", "app.not_responding");
+    observed.looks[1].listeners = testkit::listeners_answer(11, vec![unknown()]);
+    assert!(!is_proven(&judge(&observed).findings, "host.process_stopped"));
+}

@@ -78,3 +78,35 @@ fn a_process_that_serves_somebody_else_or_runs_is_in_order() {
     }
     assert_healthy(&judge(&busy));
 }
+
+/// A listener with so many waiting in each look, while so many found no room by each.
+fn crowded(queued: [u32; 3], overflows: [i64; 3]) -> Observations {
+    let mut observed = steady(&[queue(0, 8)], &[("TcpExt.ListenOverflows", overflows)], &[]);
+    for (n, queued) in queued.into_iter().enumerate() {
+        observed.looks[n].listeners = testkit::listeners_answer(10 + n as u64, vec![queue(queued, 8)]);
+    }
+    observed
+}
+
+#[test]
+fn a_queue_with_room_for_one_now_and_then_overflows_all_the_same() {
+    for queued in [[9, 8, 9], [8, 9, 8], [9, 9, 3]] {
+        assert_proven(&judge(&crowded(queued, [100, 120, 140])), "tcp.accept_queue_overflow", "tcp.syn_queue_full");
+    }
+}
+
+#[test]
+fn a_single_burst_that_filled_the_queue_is_over() {
+    assert_healthy(&judge(&crowded([9, 3, 0], [100, 104, 104])));
+    assert_healthy(&judge(&crowded([9, 3, 0], [100, 102, 103])));
+}
+
+#[test]
+fn overflows_of_a_whole_host_that_no_look_explains_are_a_doubt() {
+    let mut observed = crowded([0, 1, 0], [100, 120, 140]);
+    observed.port = None;
+    let judgement = judge(&observed);
+    assert_undecided(&judgement);
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["tcp.accept_queue_overflow"]);
+    assert_healthy(&judge(&Observations { port: None, ..crowded([0, 1, 0], [100, 103, 106]) }));
+}
