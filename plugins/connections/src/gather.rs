@@ -1,9 +1,10 @@
 //! Gathers: two looks at the sockets in scope and at the counters, and what their difference makes worth reading. Nothing is dialled.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sonde_sdk::check::Budget;
-use sonde_sdk::sockets::{CensusFilter, CensusKey, SocketOrder, census, counters, find};
+use sonde_sdk::sockets::{CensusFilter, CensusKey, Socket, SocketOrder, census, counters, find};
 use sonde_sdk::system::{SysctlsAnswer, cgroup, host, sysctls};
 use sonde_sdk::{timer, wait};
 
@@ -23,13 +24,26 @@ pub(crate) async fn observe(scope: Scope, budget: Budget) -> Observations {
     let (first, settings) = wait::join(look(scope), settings(scope)).await;
     timer::sleep(interval).await;
     let looks = [first, look(scope).await];
-    let mut observed = Observations { scope, settings, looks, cgroups: vec![], machine: None };
+    let mut observed = Observations { scope, settings, looks, cgroups: vec![], elsewhere: None, machine: None };
     let of_suspect = async |pid| (pid, cgroup(pid).await);
     observed.cgroups = wait::all(leak::suspects(&observed).into_iter().map(of_suspect)).await;
+    if let (Scope::Port(_), Some(pid)) = (scope, server(&observed)) {
+        let open = CensusFilter::all().of_process(pid).in_states(["ESTAB"]);
+        observed.elsewhere = Some(find(open, SocketOrder::Silence, FOREMOST).await);
+    }
     if receiving::discarded(&observed).is_some() {
         observed.machine = Some(host().await);
     }
     observed
+}
+
+/// The process that most clients of a port have to do with.
+fn server(observed: &Observations) -> Option<u32> {
+    let mut clients: BTreeMap<u32, usize> = BTreeMap::new();
+    for process in observed.looks[1].unacknowledged.sockets().iter().filter_map(Socket::process) {
+        *clients.entry(process.pid).or_default() += 1;
+    }
+    clients.into_iter().max_by_key(|(_, count)| *count).map(|(pid, _)| pid)
 }
 
 async fn look(scope: Scope) -> Look {

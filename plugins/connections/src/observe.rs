@@ -32,6 +32,8 @@ pub(crate) struct Observations {
     pub(crate) looks: [Look; 2],
     /// The cgroups of processes that hold many connections which their peers have closed, by pid, read after the last look.
     pub(crate) cgroups: Vec<(u32, CgroupAnswer)>,
+    /// What the process behind a port has opened itself, after the last look.
+    pub(crate) elsewhere: Option<SocketsAnswer>,
     /// The machine after the last look, where TCP discards what it receives.
     pub(crate) machine: Option<HostAnswer>,
 }
@@ -82,6 +84,12 @@ impl Observations {
     pub(crate) fn is_accepted(&self, socket: &Socket) -> bool {
         let listening = &self.looks[1].listening;
         listening.outcome.is_err() || listening.sockets().iter().any(|other| other.local.port == socket.local.port)
+    }
+
+    /// Somebody on this host listens on its local port, where that is known: of a port's scope only the port itself is.
+    pub(crate) fn is_accepted_by_any(&self, socket: &Socket) -> bool {
+        let of_port = matches!(self.scope, Scope::Port(port) if port == socket.local.port);
+        of_port || self.looks[1].listening.sockets().iter().any(|other| other.local.port == socket.local.port)
     }
 
     /// What a setting says.

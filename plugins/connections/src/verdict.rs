@@ -1,6 +1,8 @@
 //! Judges the sockets. Pure.
 
+mod bound;
 mod closing;
+mod dependency;
 pub(crate) mod leak;
 mod lost;
 mod pool;
@@ -9,6 +11,7 @@ pub(crate) mod receiving;
 mod sending;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::time::Duration;
 
@@ -19,7 +22,8 @@ use sonde_sdk::types::Reason;
 use crate::observe::{Observations, Scope, Search};
 
 /// What it can support or refute.
-pub(crate) const CAUSES: [&str; 15] = [
+pub(crate) const CAUSES: [&str; 18] = [
+    "host.ephemeral_ports_bind",
     "host.ephemeral_ports_connect",
     "host.source_addr_missing",
     "host.tcp_mem_pressure",
@@ -35,6 +39,8 @@ pub(crate) const CAUSES: [&str; 15] = [
     "tcp.timewait_storm",
     "udp.rcvbuf_overflow",
     "http.server_slow",
+    "app.dependency_hung",
+    "app.not_responding",
 ];
 
 /// Half-closed connections of one process, or towards one side, from which on they are no accident.
@@ -58,6 +64,11 @@ pub(crate) fn judge(observed: &Observations) -> Judgement {
     lost::judge(observed, &mut verdict);
     sending::judge(observed, &mut verdict);
     receiving::judge(observed, &mut verdict);
+    bound::judge(observed, &mut verdict);
+    unread::judge(observed, &mut verdict);
+    if verdict.faults.is_empty() && verdict.doubts.is_empty() {
+        dependency::judge(observed, &mut verdict);
+    }
     pool::judge(observed, &mut verdict);
     verdict.end(|| Outcome::works(whole(observed)))
 }
@@ -76,6 +87,13 @@ fn whole(observed: &Observations) -> String {
         },
     };
     format!("{connections} TCP connections and {sockets} UDP sockets {whose}, and none is stuck or forgotten")
+}
+
+/// So many connections of clients are most of all that a process has open: then it is no single client's matter.
+fn are_most(observed: &Observations, clients: usize) -> bool {
+    let open = observed.looks[1].unacknowledged.total;
+    matches!(observed.scope, Scope::Process(_))
+        && count(clients).saturating_mul(2) > i64::try_from(open).unwrap_or(i64::MAX)
 }
 
 /// How long what a search brought in both looks has lasted at least; none where it may be in flight.

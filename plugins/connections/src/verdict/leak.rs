@@ -3,7 +3,7 @@
 //! A pool that has not yet noticed holds some too, and a busy server those of clients that gave up: for a while. What grows, lasts or
 //! is more than any of them is a leak, and so is what was noticed or left nothing to do; less is a doubt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sonde_sdk::finding::{refutes, supports};
@@ -18,21 +18,24 @@ use crate::observe::{Look, Observations, Watched, owner};
 const MANY: usize = 200;
 /// Half of them for so long are no process that is about to close.
 const AGED: Duration = Duration::from_mins(1);
+/// Processes whose cgroup is read.
+const SUSPECTS: usize = 16;
 /// Growth by one part in so many is more than a close or two in flight.
 const GROWTH: usize = 10;
 
 /// The processes that hold many of them: whether one is frozen with its cgroup is worth knowing.
 pub(crate) fn suspects(observed: &Observations) -> Vec<u32> {
-    holders(observed).values().filter_map(|sockets| Some(sockets.first()?.now.process()?.pid)).collect()
+    holders(observed).iter().flat_map(|holder| &holder.pids).copied().take(SUSPECTS).collect()
 }
 
 /// Judges them.
 pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     let Some(lasted) = lasted(observed, |look| &look.unclosed) else { return };
     let [before, now] = observed.looks.each_ref().map(|look| look.unclosed.total);
-    for (owner, sockets) in holders(observed) {
+    for holder in holders(observed) {
+        let Holder { name: owner, sockets, .. } = &holder;
         let process = sockets.iter().find_map(|watched| watched.now.process());
-        if let Some(cgroup) = process.and_then(|process| observed.frozen(process.pid)) {
+        if let Some(cgroup) = holder.frozen(observed) {
             verdict.notes.push(format!(
                 "{owner} is frozen with the cgroup {cgroup}, and cannot close {} that its peers closed",
                 counted(sockets.len(), "connection")
@@ -54,10 +57,10 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
         // Of a user there may be several processes, and whether they are stopped is not known.
         let known = sockets.iter().all(|watched| watched.now.process().is_some());
         let has_no_use = sockets.iter().all(|watched| is_done(observed, watched));
-        let is_proven = known && (held >= MANY || is_aged(&sockets) || grows(observed, &owner) || has_no_use);
+        let is_proven = known && (held >= MANY || is_aged(sockets) || holder.grows(observed) || has_no_use);
         let mut finding = supports("tcp.close_wait_leak")
             .strength(if is_proven { Strength::Proof } else { Strength::Strong })
-            .about(&owner)
+            .about(owner)
             .because(&sentence)
             .citing(observed.evidence(|look| &look.unclosed))
             .measuring(Measure::count("CLOSE-WAIT", count(held)))
@@ -69,7 +72,7 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
         verdict.findings.push(
             refutes("tcp.fin_wait_stuck")
                 .proof()
-                .about(&owner)
+                .about(owner)
                 .because("it is this side that has not closed: what waits for its peer is in FIN-WAIT or LAST-ACK")
                 .citing(observed.evidence(|look| &look.closing))
                 .build(),
@@ -88,14 +91,59 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     }
 }
 
-/// Those that stayed from the first look to the second, by who holds them, of who holds many.
-fn holders(observed: &Observations) -> BTreeMap<String, Vec<Watched<'_>>> {
-    let mut holders: BTreeMap<String, Vec<Watched<'_>>> = BTreeMap::new();
+/// Who holds many.
+struct Holder<'a> {
+    name: String,
+    /// None where they cannot be seen.
+    pids: BTreeSet<u32>,
+    /// Those that stayed from the first look to the second.
+    sockets: Vec<Watched<'a>>,
+}
+
+/// Single processes, and of those that hold few each the processes of one program together: a server of many workers leaks as one.
+fn holders(observed: &Observations) -> Vec<Holder<'_>> {
+    let mut processes: BTreeMap<String, Vec<Watched<'_>>> = BTreeMap::new();
     for watched in observed.watched(|look| &look.unclosed).into_iter().filter(|watched| can_close(watched.now)) {
-        holders.entry(holder(watched.now)).or_default().push(watched);
+        processes.entry(holder(watched.now)).or_default().push(watched);
     }
-    holders.retain(|_, sockets| sockets.len() >= PILED_UP);
-    holders
+    let (many, few): (Vec<_>, Vec<_>) = processes.into_iter().partition(|(_, sockets)| sockets.len() >= PILED_UP);
+    let mut programs: BTreeMap<(String, u32), Vec<Watched<'_>>> = BTreeMap::new();
+    for watched in few.into_iter().flat_map(|(_, sockets)| sockets) {
+        if let Some(process) = watched.now.process() {
+            programs.entry((process.command.clone(), watched.now.uid)).or_default().push(watched);
+        }
+    }
+    let of_process = many.into_iter().map(|(name, sockets)| Holder { name, pids: pids(&sockets), sockets });
+    let of_program =
+        programs.into_iter().filter(|(_, sockets)| sockets.len() >= PILED_UP).map(|((command, _), sockets)| {
+            let pids = pids(&sockets);
+            Holder { name: format!("{command} ({} processes)", pids.len()), pids, sockets }
+        });
+    of_process.chain(of_program).collect()
+}
+
+fn pids(sockets: &[Watched<'_>]) -> BTreeSet<u32> {
+    sockets.iter().filter_map(|watched| Some(watched.now.process()?.pid)).collect()
+}
+
+impl Holder<'_> {
+    /// The cgroup with which all of them are frozen.
+    fn frozen<'a>(&self, observed: &'a Observations) -> Option<&'a str> {
+        let all = self.pids.iter().all(|pid| observed.frozen(*pid).is_some());
+        self.pids.first().filter(|_| all).and_then(|pid| observed.frozen(*pid))
+    }
+
+    /// It holds more than before.
+    fn grows(&self, observed: &Observations) -> bool {
+        let is_its = |socket: &Socket| match socket.process() {
+            Some(process) => self.pids.contains(&process.pid),
+            None => holder(socket) == self.name,
+        };
+        let held =
+            |look: &Look| look.unclosed.sockets().iter().filter(|socket| can_close(socket) && is_its(socket)).count();
+        let [before, now] = observed.looks.each_ref().map(held);
+        now.saturating_sub(before) * GROWTH >= now
+    }
 }
 
 /// What was never accepted is nobody's yet, and who is stopped cannot close.
@@ -128,13 +176,4 @@ fn is_aged(sockets: &[Watched<'_>]) -> bool {
 /// Since the peer closed, or longer: its end is an acknowledgement too, and what may come after is later.
 fn closed_for(socket: &Socket) -> Option<Duration> {
     Some(Duration::from_millis(socket.info.as_ref()?.last_ack_received_ms.into()))
-}
-
-/// It holds more than before.
-fn grows(observed: &Observations, owner: &str) -> bool {
-    let held = |look: &Look| {
-        look.unclosed.sockets().iter().filter(|socket| can_close(socket) && holder(socket) == owner).count()
-    };
-    let [before, now] = observed.looks.each_ref().map(held);
-    now.saturating_sub(before) * GROWTH >= now
 }

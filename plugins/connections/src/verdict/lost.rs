@@ -4,11 +4,13 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::sockets::Socket;
 use sonde_sdk::types::Measure;
 
-use super::{Verdict, count, counted};
+use super::{Verdict, are_most, count, counted};
 use crate::observe::{Observations, Scope, Watched, name, silence};
 
 /// Timeouts in a row, below which it may be a lost packet or two.
 const TIMEOUTS: u8 = 2;
+/// Lost clients that are no accident of one of them.
+const SEVERAL: usize = 2;
 /// Keepalive probes without an answer, below which one may have been lost.
 const PROBES: u32 = 2;
 
@@ -25,19 +27,34 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     // Clients vanish from every busy server.
     let vanished =
         |watched: &Watched<'_>| !matches!(observed.scope, Scope::Process(_)) || observed.is_accepted(watched.now);
-    let (clients, lost): (Vec<_>, Vec<_>) = lost.into_iter().partition(vanished);
+    let (clients, mut lost): (Vec<_>, Vec<_>) = lost.into_iter().partition(vanished);
     let idle: Vec<_> = idle.into_iter().filter(|watched| !vanished(watched)).collect();
-    if let Some(first) = clients.first() {
-        verdict.notes.push(format!(
+    if clients.len() >= SEVERAL && are_most(observed, clients.len()) {
+        lost.extend(clients);
+    } else if let Some(first) = clients.first() {
+        let sentence = format!(
             "{} of those that are open get no acknowledgement any more, such as {}",
             counted(clients.len(), "connection"),
             name(first.now)
-        ));
+        );
+        if is_most_of_a_port(observed, clients.len()) {
+            let cited = observed.evidence(|look| &look.unacknowledged);
+            let finding = supports("tcp.established_blackhole").about(name(first.now)).because(&sentence).citing(cited);
+            verdict.doubt(sentence, finding);
+        } else {
+            verdict.notes.push(sentence);
+        }
     }
     blackhole(observed, &lost, verdict);
     if lost.is_empty() {
         forgotten(observed, &idle, verdict);
     }
+}
+
+/// Of a port's connections more than half are lost: their path may be, or they are clients of a quiet service that vanished one by one.
+fn is_most_of_a_port(observed: &Observations, lost: usize) -> bool {
+    let open = usize::try_from(observed.looks[1].unacknowledged.total).unwrap_or(usize::MAX);
+    matches!(observed.scope, Scope::Port(_)) && lost > SEVERAL && lost.saturating_mul(2) > open
 }
 
 /// Timeouts follow one another, and the same bytes stay unacknowledged.

@@ -17,7 +17,7 @@ const RANGE: u64 = 1_000;
 
 /// Sockets from one address towards one destination.
 #[derive(Clone, Copy, Debug, Default)]
-struct Towards {
+pub(super) struct Towards {
     closed: u64,
     open: u64,
     /// Connects that wait for an answer.
@@ -180,8 +180,8 @@ fn exhausted(
 
 /// The local ports towards one destination.
 #[derive(Clone, Copy, Debug)]
-struct Room {
-    ports: u64,
+pub(super) struct Room {
+    pub(super) ports: u64,
     reuses: Reuses,
 }
 
@@ -194,7 +194,7 @@ enum Reuses {
 }
 
 /// None where the settings cannot be read.
-fn room(observed: &Observations) -> Option<Room> {
+pub(super) fn room(observed: &Observations) -> Option<Room> {
     let mut ends = observed.setting("net.ipv4.ip_local_port_range")?.split_whitespace().map(str::parse::<u16>);
     let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
     let reserved = observed.setting("net.ipv4.ip_local_reserved_ports").unwrap_or_default();
@@ -223,6 +223,11 @@ fn within(part: &str, first: u16, last: u16) -> Option<u64> {
 }
 
 impl Towards {
+    /// Sockets of any state.
+    pub(super) fn sum(self) -> u64 {
+        self.open.saturating_add(self.waiting).saturating_add(self.closed)
+    }
+
     /// Sockets whose port cannot be taken again.
     fn held(&self, room: Option<Room>, destination: &Destination<'_>) -> u64 {
         let closed = match room.map_or(Reuses::None, |room| room.reuses) {
@@ -235,9 +240,9 @@ impl Towards {
 }
 
 /// Source, address and port.
-type Destination<'a> = (&'a str, &'a str, u16);
+pub(super) type Destination<'a> = (&'a str, &'a str, u16);
 
-fn destinations(census: &CensusAnswer) -> HashMap<Destination<'_>, Towards> {
+pub(super) fn destinations(census: &CensusAnswer) -> HashMap<Destination<'_>, Towards> {
     let mut destinations: HashMap<Destination<'_>, Towards> = HashMap::new();
     for group in census.outcome.iter().flatten() {
         let [state, source, address, port] = group.key.as_slice() else { continue };

@@ -6,7 +6,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::sockets::Socket;
 use sonde_sdk::types::Measure;
 
-use super::{Verdict, count};
+use super::{Verdict, are_most, count};
 use crate::observe::{Observations, Scope, Watched, name};
 
 /// Of the time that the window held a connection back, from which on it is what limits it: the kernel counts only what is left of a
@@ -19,14 +19,18 @@ const FILLED: f64 = 0.5;
 /// Below it no window is too small for the path.
 const FAR: Duration = Duration::from_millis(2);
 
-/// Judges those that a process has opened itself.
+/// Judges those that a process has opened itself, and those that it has accepted where they are most of its connections.
 pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     let between = observed.between(|look| &look.unsent);
     // Any server has clients that read slowly.
     let of_a_client =
         |watched: &Watched<'_>| !matches!(observed.scope, Scope::Process(_)) || observed.is_accepted(watched.now);
-    let (clients, watched): (Vec<_>, Vec<_>) = observed.watched(|look| &look.unsent).into_iter().partition(of_a_client);
-    if let Some(first) = clients.iter().find(|watched| is_stalled(watched)) {
+    let (clients, mut watched): (Vec<_>, Vec<_>) =
+        observed.watched(|look| &look.unsent).into_iter().partition(of_a_client);
+    let is_held = |watched: &&Watched<'_>| is_stalled(watched) || held_back(watched, between).is_some();
+    if are_most(observed, clients.iter().filter(is_held).count()) {
+        watched.extend(clients);
+    } else if let Some(first) = clients.iter().find(|watched| is_stalled(watched)) {
         verdict.notes.push(format!("{} does not read what it is sent: its window is zero", name(first.now)));
     }
     let stalled: Vec<_> = watched.iter().filter(|watched| is_stalled(watched)).collect();

@@ -6,6 +6,7 @@ mod pool;
 mod ports;
 mod receiving;
 mod sending;
+mod unread;
 
 use sonde_sdk::check::Conclusion;
 use sonde_sdk::judgement::Judgement;
@@ -40,7 +41,7 @@ fn nothing(scope: Scope) -> Observations {
         }
     };
     let machine = Some(testkit::host_answer(30, testkit::host_facts()));
-    Observations { scope, settings: None, looks: [look(0), look(1)], cgroups: vec![], machine }
+    Observations { scope, settings: None, looks: [look(0), look(1)], cgroups: vec![], elsewhere: None, machine }
 }
 
 /// Replaces what a search of both looks brought.

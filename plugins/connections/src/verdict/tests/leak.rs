@@ -170,3 +170,23 @@ fn a_process_that_is_frozen_with_its_cgroup_cannot_close() {
     observed.cgroups = vec![(4242, testkit::cgroup_answer(40, testkit::cgroup_facts()))];
     proves(&judge(&observed), "tcp.close_wait_leak");
 }
+
+#[test]
+fn the_workers_of_one_program_leak_together() {
+    let of_workers = |commands: [&str; 2]| {
+        let mut observed = nothing(Scope::Host);
+        for look in &mut observed.looks {
+            let mut sockets = in_state("CLOSE-WAIT", 0..80, 5_000);
+            for (socket, n) in sockets.iter_mut().zip(0..) {
+                let command = if n % 2 == 0 { commands[0] } else { commands[1] };
+                socket.processes = vec![testkit::process(100 + n % 6, command)];
+            }
+            brings(&mut look.unclosed, sockets);
+        }
+        judge(&observed)
+    };
+    let judgement = of_workers(["worker", "worker"]);
+    proves(&judgement, "tcp.close_wait_leak");
+    assert_eq!(judgement.findings[0].subject, "worker (6 processes)");
+    is_healthy(&of_workers(["worker", "other"]));
+}

@@ -96,3 +96,25 @@ fn half_of_a_wide_range_closed_is_a_storm() {
     closed(&mut observed, 2_100, 2_200, (&["ESTAB", "192.0.2.100", "198.51.100.7", "443"], 4));
     proves(&judge(&observed), "tcp.timewait_storm");
 }
+
+#[test]
+fn ports_that_are_bound_are_gone_for_every_destination() {
+    let spread = |one: u64, other: u64| {
+        let mut observed = nothing(Scope::Host);
+        settings(&mut observed, "40000 40059", "", "2");
+        let groups: [(&[&str], u64); 3] = [
+            (&["ESTAB", "192.0.2.100", "198.51.100.7", "443"], one),
+            (&["ESTAB", "192.0.2.100", "198.51.100.8", "443"], other),
+            // A client of a service here.
+            (&["ESTAB", "192.0.2.100", "203.0.113.5", "50123"], 1),
+        ];
+        for (n, look) in observed.looks.iter_mut().enumerate() {
+            look.towards = Some(census(10 * n as u64 + 1, &groups));
+        }
+        judge(&observed)
+    };
+    proves(&spread(30, 30), "host.ephemeral_ports_bind");
+    is_healthy(&spread(30, 29));
+    is_healthy(&spread(40, 30));
+    proves(&spread(60, 0), "host.ephemeral_ports_connect");
+}

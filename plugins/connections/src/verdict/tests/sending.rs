@@ -163,3 +163,43 @@ fn an_idle_connection_without_answer_to_its_probes_is_a_doubt() {
     );
     assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear);
 }
+
+fn accepted(observed: &mut Observations) {
+    let port = lost()[0].local.port;
+    let mut listener = testkit::socket(Endpoint::new("0.0.0.0", port), Endpoint::new("0.0.0.0", 0));
+    listener.peer = None;
+    brings(&mut observed.looks[1].listening, vec![listener]);
+}
+
+#[test]
+fn a_process_whose_only_client_reads_nothing_cannot_go_on() {
+    let mut observed = nothing(PROCESS);
+    both(&mut observed, stalled());
+    accepted(&mut observed);
+    proves(&judge(&observed), "tcp.peer_zero_window");
+    for look in &mut observed.looks {
+        look.unacknowledged.total = 9;
+    }
+    is_healthy(&judge(&observed));
+}
+
+#[test]
+fn most_clients_of_a_process_do_not_vanish_at_once() {
+    let several = |scope, open| {
+        let mut observed = nothing(scope);
+        for (look, socket) in observed.looks.iter_mut().zip(lost()) {
+            let clients: Vec<Socket> = (0..4).map(|cookie| Socket { cookie, ..socket.clone() }).collect();
+            brings(&mut look.unsent, clients.clone());
+            brings(&mut look.unacknowledged, clients);
+            look.unacknowledged.total = open;
+        }
+        accepted(&mut observed);
+        judge(&observed)
+    };
+    proves(&several(PROCESS, 5), "tcp.established_blackhole");
+    is_healthy(&several(PROCESS, 9));
+    is_healthy(&several(Scope::Port(5432), 9));
+    let of_port = several(Scope::Port(5432), 5);
+    assert_eq!(supported(&of_port.findings, Strength::Strong), ["tcp.established_blackhole"]);
+    assert_eq!(of_port.outcome.conclusion, Conclusion::Unclear);
+}
