@@ -80,11 +80,11 @@ fn pids(subject: Subject, table: Option<&ListenersAnswer>) -> Vec<(u32, bool)> {
     found.sort_by_key(|listener| std::cmp::Reverse(listener.queued));
     for listener in found {
         let is_waited_for = listener.queued > 0;
-        let Some(process) = listener.process.as_ref().filter(|_| is_waited_for || subject != Subject::Host) else {
-            continue;
-        };
-        if pids.len() < PROCESSES && !pids.iter().any(|(pid, _)| *pid == process.pid) {
-            pids.push((process.pid, is_waited_for));
+        let holders = listener.process.iter().chain(&listener.workers);
+        for process in holders.filter(|_| is_waited_for || subject != Subject::Host) {
+            if pids.len() < PROCESSES && !pids.iter().any(|(pid, _)| *pid == process.pid) {
+                pids.push((process.pid, is_waited_for));
+            }
         }
     }
     pids
@@ -114,6 +114,14 @@ mod tests {
         assert_eq!(pids(Subject::Host, Some(&table)), [(12, true), (11, true)]);
         assert_eq!(pids(Subject::Listener(1), Some(&table)).len(), 3);
         assert_eq!(pids(Subject::Process(7), None), [(7, false)]);
+    }
+
+    #[test]
+    fn all_processes_that_share_a_listener_are_looked_at() {
+        let mut shared = listener(1, 10, 3);
+        shared.workers = vec![testkit::process(11, "worker"), testkit::process(12, "worker")];
+        let table = testkit::listeners_answer(1, vec![shared]);
+        assert_eq!(pids(Subject::Host, Some(&table)), [(10, true), (11, true), (12, true)]);
     }
 
     #[test]

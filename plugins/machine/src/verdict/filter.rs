@@ -1,7 +1,9 @@
 //! The reverse-path filter of a whole host. At a listener the check `listener` judges it; here it takes a steady stream of dropped
 //! packets, since any host near the internet drops a stray one now and then.
 //!
-//! The counter names no sender. Beside much that is received in order, a few may be noise that nobody waits for: then it is a doubt.
+//! The counter names no sender. Beside much that is received in order, a few may be noise that nobody waits for: then it is a doubt. So
+//! are packets of another size than a SYN has, such as what neighbours on two segments announce to everybody; and even a SYN may be a
+//! scanner's, so that this is never said with confidence.
 
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::Measure;
@@ -12,6 +14,8 @@ use crate::observe::{Observations, Subject};
 const COUNTER: &str = "TcpExt.IPReversePathFilter";
 /// Packets in each half of the window.
 const STEADY: i64 = 2;
+/// An IPv4 packet with a SYN of a client: it has options, and no more than fit. A scanner's has one at most.
+const SYN_BYTES: std::ops::RangeInclusive<i64> = 48..=80;
 
 /// The name of the setting of a link, `all` for all of them.
 pub(crate) fn setting(link: &str) -> String {
@@ -53,23 +57,28 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     verdict
         .next
         .get_or_insert_with(|| "compare `ip route get` for the senders with the link that they come by".to_owned());
-    if !is_most(observed) {
+    let Some(bytes) = bytes_of_most(observed) else {
+        verdict.doubt(sentence, finding);
+        return;
+    };
+    if bytes.is_some_and(|bytes| !SYN_BYTES.contains(&bytes)) {
         verdict.doubt(sentence, finding);
         return;
     }
     let by_a_rule = refutes("fw.drop_local_input")
-        .proof()
         .about(strict.join(", "))
         .because("they are dropped at the route lookup, before any rule for input sees them; the setting says so")
         .citing([settings.evidence, links.evidence]);
     verdict.prove(sentence, finding, [by_a_rule]);
 }
 
-/// In one half of the window at least it drops half of all that comes in. Its own packets count as received first (`ip_rcv`), and so
-/// does what this host sends to itself: the quieter half counts, since the checks of a run begin together.
-fn is_most(observed: &Observations) -> bool {
-    let halves = observed.growth(COUNTER).zip(observed.growth("Ip.InReceives"));
-    halves.is_some_and(|(dropped, received)| {
-        dropped.iter().zip(received).any(|(dropped, received)| dropped.saturating_mul(2) >= received)
-    })
+/// In one half of the window at least it drops half of all that comes in: how many bytes they have on average there, where hardly
+/// anything else came. Its own packets count as received first (`ip_rcv`), and so does what this host sends to itself: the quieter half
+/// counts, since the checks of a run begin together.
+fn bytes_of_most(observed: &Observations) -> Option<Option<i64>> {
+    let [dropped, received] = [observed.growth(COUNTER)?, observed.growth("Ip.InReceives")?];
+    let bytes = observed.growth("IpExt.InOctets");
+    let share = |half: &usize| dropped[*half].saturating_mul(100) / received[*half].max(1);
+    let half = [0, 1].into_iter().max_by_key(share).filter(|half| share(half) >= 50)?;
+    Some(bytes.filter(|_| share(&half) >= 75).map(|bytes| bytes[half] / received[half].max(1)))
 }
