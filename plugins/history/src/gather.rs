@@ -5,7 +5,7 @@ use sonde_sdk::prelude::*;
 use sonde_sdk::types::Endpoint;
 
 use crate::past::{self, Past};
-use crate::whose::{Peer, Whose, nameless};
+use crate::whose::{Datagrams, Peer, Whose, nameless};
 
 /// What was recorded for the target; where that is nothing, what there is to say.
 pub(crate) async fn past(target: &Target) -> Result<Past, Outcome> {
@@ -69,12 +69,16 @@ struct Scope {
 fn scope(target: &Target, whose: &Whose) -> Scope {
     match whose {
         Whose::Namespace => Scope { port: target.port, filter: GroupFilter::all() },
-        Whose::Process(_) => Scope { port: None, filter: GroupFilter::all() },
+        Whose::Process(_) | Whose::Datagrams(_) => Scope { port: None, filter: GroupFilter::all() },
         Whose::Peer(peer) => Scope { port: None, filter: towards(&peer.endpoint) },
     }
 }
 
 async fn whose(target: &Target, period: Period) -> Result<Whose, Outcome> {
+    if matches!(target.kind, TargetKind::Udp | TargetKind::Dns) {
+        let counted = history::counters(period, names(past::UDP), POINTS).await;
+        return Ok(Whose::Datagrams(Box::new(Datagrams { target: target.text.clone(), counted })));
+    }
     match (target.pid, target.port) {
         (Some(pid), _) => Ok(Whose::Process(pid)),
         (None, Some(port)) if target.kind != TargetKind::Listener => {

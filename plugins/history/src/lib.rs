@@ -25,7 +25,7 @@ impl Check for HistoryCheck {
         .calling(["history"])
         .deciding(verdict::CAUSES.iter().copied())
         .judging_the_past()
-        .of_the_past_alone(["pid", "tcp", "tls", "http", "https", "grpc", "grpcs"])
+        .of_the_past_alone(["pid", "tcp", "tls", "http", "https", "grpc", "grpcs", "udp", "dns"])
     }
 
     async fn run(target: Target, _: Arguments, _: Budget) -> Result<Outcome, String> {

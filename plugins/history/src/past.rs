@@ -31,6 +31,9 @@ pub(crate) const LIMITS: &[&str] = &[
 ];
 pub(crate) const DATAGRAMS: &[&str] = &["Udp.RcvbufErrors", "Udp.InErrors", "Udp6.RcvbufErrors", "Udp6.InErrors"];
 
+/// Read for what is asked over UDP alone.
+pub(crate) const UDP: &[&str] = &["Udp.OutDatagrams", "Udp.InDatagrams", "Udp.NoPorts", "Icmp.InDestUnreachs"];
+
 /// A gauge, which has a value in every point there is: a counter's points without growth are left out. Asked for with each group.
 pub(crate) const EVERY_POINT: &str = "Tcp.CurrEstab";
 

@@ -4,6 +4,7 @@
 //! still goes on counts: trouble that is over, or may be none, is a note with its time.
 
 mod connections;
+mod datagrams;
 mod limits;
 mod peer;
 mod queues;
@@ -106,9 +107,14 @@ fn troubles(past: &Past) -> Vec<Trouble> {
     match &past.whose {
         Whose::Namespace => [queues::judge(past), common].concat(),
         Whose::Process(pid) => {
-            [queues::judge(past), common].concat().into_iter().map(|trouble| trouble.beside(*pid)).collect()
+            let place = format!("in the network namespace of process {pid}");
+            [queues::judge(past), common].concat().into_iter().map(|trouble| trouble.beside(&place)).collect()
         }
         Whose::Peer(peer) => [peer::judge(past, peer), common].concat(),
+        Whose::Datagrams(_) => {
+            let all = limits::judge(past).into_iter().filter(|trouble| datagrams::CONCERNED.contains(&trouble.cause));
+            all.map(|trouble| trouble.beside("in this network namespace")).collect()
+        }
     }
 }
 
@@ -120,18 +126,19 @@ fn quiet(past: &Past) -> Outcome {
             "nothing went wrong in {length} of recording of the network namespace of process {pid}"
         )),
         Whose::Peer(peer) => peer::seen(peer),
+        Whose::Datagrams(datagrams) => datagrams::seen(datagrams, &length),
     }
 }
 
 impl Trouble {
-    /// As one of the namespace that a process is in: whose sockets they were is not recorded, so that nothing is proven of it but
-    /// what all share.
-    fn beside(self, pid: u32) -> Self {
+    /// As one of the namespace that a process is in, or datagrams were sent from: whose sockets they were is not recorded, so that
+    /// nothing is proven of it but what all share.
+    fn beside(self, place: &str) -> Self {
         let strength = match self.strength {
             Strength::Proof if !SHARED.contains(&self.cause) => Strength::Strong,
             strength => strength,
         };
-        Self { strength, sentence: format!("in the network namespace of process {pid} {}", self.sentence), ..self }
+        Self { strength, sentence: format!("{place} {}", self.sentence), ..self }
     }
 
     fn findings(&self) -> Vec<Finding> {

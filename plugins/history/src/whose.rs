@@ -14,6 +14,17 @@ pub(crate) enum Whose {
     Process(u32),
     /// That of the connections to one destination, and of what they share with all others.
     Peer(Box<Peer>),
+    /// Of what is asked over UDP: that of its namespace.
+    Datagrams(Box<Datagrams>),
+}
+
+/// What is sent in datagrams, of which none is recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Datagrams {
+    /// As it was asked for.
+    pub(crate) target: String,
+    /// UDP of the whole namespace, and what came back of it by ICMP.
+    pub(crate) counted: HistoryAnswer,
 }
 
 /// A destination.

@@ -10,10 +10,15 @@ use crate::whose::Whose;
 /// Of the maximum, from which on the table is full.
 const FULL: f64 = 0.95;
 
-/// Judges the limits. None of them is of one listener.
+/// Judges the limits. None of them is of one listener; where the port had none, it may be one that datagrams are sent to.
 pub(super) fn judge(past: &Past) -> Vec<Trouble> {
     if past.port.is_some() {
-        return Vec::new();
+        let listened = past.listeners.recording().is_none_or(|recording| !recording.series.is_empty());
+        let lost = datagrams(past).filter(|_| !listened);
+        return lost
+            .into_iter()
+            .map(|lost| Trouble { strength: lost.strength.min(Strength::Strong), ..lost })
+            .collect();
     }
     [conntrack(past), datagrams(past), memory(past), reverse_path(past)].into_iter().flatten().collect()
 }

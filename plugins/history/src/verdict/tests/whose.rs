@@ -3,7 +3,7 @@
 use sonde_sdk::types::Endpoint;
 
 use super::*;
-use crate::whose::{Peer, nameless};
+use crate::whose::{Datagrams, Peer, nameless};
 
 fn of_a_process(past: Past) -> Judgement {
     judge(&Past { whose: Whose::Process(4_711), ..past })
@@ -137,4 +137,46 @@ fn a_name_has_no_past_and_is_told_which_addresses_do() {
     assert_eq!((seen.conclusion, none.conclusion), (Conclusion::Unclear, Conclusion::Unclear));
     assert!(seen.summary.ends_with("at port 5432 it kept 10.0.0.5, 10.0.0.6"), "{}", seen.summary);
     assert!(none.summary.contains("no peer at port 5432") && none.next_step.is_some(), "{}", none.summary);
+}
+
+fn over_udp(past: Past, counted: Vec<Series>) -> Judgement {
+    let target = "dns://svc.example?server=192.0.2.53".to_owned();
+    let datagrams = Datagrams { target, counted: history_answer(13, counted) };
+    judge(&Past { whose: Whose::Datagrams(Box::new(datagrams)), ..past })
+}
+
+#[test]
+fn a_quiet_time_says_nothing_of_datagrams_that_nobody_keeps() {
+    let judgement = over_udp(quiet(), vec![every_second("Udp.OutDatagrams", 0, 60, 2.0)]);
+
+    assert!(judgement.findings.is_empty());
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear);
+    assert!(judgement.outcome.summary.contains("no datagrams: whether dns://svc.example?server=192.0.2.53 answered"));
+    assert!(judgement.outcome.notes[0].value.starts_with("120 "), "{:?}", judgement.outcome.notes);
+}
+
+fn losing() -> Past {
+    let lost = vec![every_second("Udp.RcvbufErrors", 0, 120, 30.0), every_second("Udp.InErrors", 0, 120, 30.0)];
+    Past { datagrams: with(quiet().datagrams, lost), ..quiet() }
+}
+
+#[test]
+fn a_buffer_that_overflowed_in_its_namespace_may_be_another_sockets() {
+    let judgement = over_udp(losing(), vec![]);
+
+    assert_eq!(supported(&judgement.findings, Strength::Strong), ["udp.rcvbuf_overflow"]);
+    assert!(supported(&judgement.findings, Strength::Proof).is_empty());
+    assert!(judgement.findings[0].summary.starts_with("in this network namespace 3600 datagrams"));
+    // Queues and memory of TCP are none of its.
+    assert_eq!(over_udp(overflowing(100, 160), vec![]).findings.len(), 0);
+}
+
+#[test]
+fn a_port_without_a_listener_may_be_one_of_datagrams() {
+    let udp = judge(&Past { port: Some(5_353), ..losing() });
+    let tcp = judge(&Past { port: Some(8_080), listeners: overflowing(0, 9).listeners, ..losing() });
+
+    assert_eq!(supported(&udp.findings, Strength::Strong), ["udp.rcvbuf_overflow"]);
+    assert_eq!(udp.outcome.conclusion, Conclusion::Unclear);
+    assert!(tcp.findings.is_empty(), "{:?}", tcp.findings);
 }
