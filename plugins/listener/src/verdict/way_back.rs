@@ -19,6 +19,8 @@ use crate::observe::{Observations, Watched};
 const REPEATED: &str = "TcpExt.TCPSynRetrans";
 /// Half-open connections of one client: one may have lost a packet.
 const HALF_OPEN: usize = 2;
+/// Packets that did not leave, in the window.
+const WITHHELD: i64 = 2;
 /// Until the kernel repeats an answer for the first time (`TCP_TIMEOUT_INIT`).
 const FIRST: Duration = Duration::from_secs(1);
 /// What a timer and a look may be late.
@@ -91,7 +93,7 @@ fn deaf(observed: &Observations) -> Option<(&str, usize)> {
         .max_by_key(|(peer, count)| (*count, *peer))
 }
 
-/// TCP sends its answers, and they do not leave: what IP was asked to send in both halves of the window and did not transmit.
+/// TCP sends its answers, and they do not leave: IP was asked to send what it did not transmit.
 fn withheld(
     observed: &Observations,
     name: &str,
@@ -101,14 +103,14 @@ fn withheld(
     verdict: &mut Verdict,
 ) -> bool {
     let ip = if peer.contains(':') { "Ip6" } else { "Ip" };
-    let growth = |counter: &str| observed.growth(&format!("{ip}.{counter}"));
-    let Some((asked, sent)) = growth("OutRequests").zip(growth("OutTransmits")) else { return false };
-    let lost: Vec<i64> = asked.iter().zip(sent).map(|(asked, sent)| asked - sent).collect();
-    let answers_fail = observed.kept_growing("TcpExt.TCPTimeouts") && observed.grew(REPEATED) == Some(0);
-    if !answers_fail || lost.iter().any(|lost| *lost < 1) {
+    let grew = |counter: &str| observed.grew(&format!("{ip}.{counter}"));
+    let Some(lost) = grew("OutRequests").zip(grew("OutTransmits")).map(|(asked, sent)| asked - sent) else {
+        return false;
+    };
+    // A handshake that is half open for a second was answered again by then, if it could be.
+    if lost < WITHHELD || observed.grew(REPEATED) != Some(0) {
         return false;
     }
-    let lost: i64 = lost.iter().sum();
     let sentence = format!(
         "{name} answers {peer}, and the answers do not leave this host: {count} handshakes are half open, and {lost} packets were held back"
     );
@@ -117,9 +119,7 @@ fn withheld(
         refutes("l3.return_path_drop")
             .proof()
             .about(name)
-            .because(
-                "no answer could be repeated (TCPSynRetrans is still while its timers end): nothing is lost on the way",
-            )
+            .because("no answer could be repeated (TCPSynRetrans is still): nothing is lost on the way")
             .citing([second]),
         arrives(observed, name, peer),
     ];
@@ -198,7 +198,8 @@ pub(super) fn is_asked_again(observed: &Observations) -> bool {
     let [Some(before), _, Some(now)] = observed.looks.each_ref().map(|look| look.opening.as_ref()) else {
         return false;
     };
-    let between = now.timing.at().saturating_sub(before.timing.at());
+    let ended = now.timing.at().saturating_add(Duration::from_micros(now.timing.elapsed_us));
+    let between = ended.saturating_sub(before.timing.at()).saturating_add(LATE);
     let earlier = |socket: &Socket| {
         let same = before.sockets().iter().find(|other| other.cookie == socket.cookie && other.peer == socket.peer);
         same.map_or(0, repeats)
@@ -210,11 +211,15 @@ fn repeats(socket: &Socket) -> u32 {
     socket.timer.as_ref().map_or(0, |timer| timer.retransmits)
 }
 
-/// It was repeated since, twice within a second, or by something else than its timer, which would now last for twice as long as before.
+/// It was repeated by something else than its timer, which waits twice as long each time: more often in this time than that allows, or so
+/// that it does not wait for long enough now.
 fn is_early(before: u32, socket: &Socket, between: Duration) -> bool {
     let Some(timer) = &socket.timer else { return false };
-    let repeated = timer.retransmits.saturating_sub(before);
-    let left = Duration::from_micros(timer.expires_us);
-    let of_timer = FIRST * 2_u32.saturating_pow(timer.retransmits.min(6));
-    repeated >= 2 || (repeated == 1 && left + between + LATE < of_timer)
+    if timer.retransmits <= before {
+        return false;
+    }
+    // The nth repetition ends the wait that the one before it began.
+    let wait = |n: u32| FIRST * 2_u32.saturating_pow(n.min(6));
+    let by_timer: Duration = (before.saturating_add(1)..timer.retransmits).map(wait).sum();
+    by_timer > between || Duration::from_micros(timer.expires_us).saturating_add(between) < wait(timer.retransmits)
 }

@@ -36,6 +36,17 @@ fn a_client_that_repeats_its_syn_is_answered_before_the_timer_ends() {
     }
 }
 
+#[test]
+fn looks_that_are_far_apart_give_the_timer_its_time() {
+    let mut observed = repeated([0, 0, 2], 1_500_000);
+    for (look, at_us) in observed.looks.iter_mut().zip([0, 1_500_000, 3_000_000]) {
+        if let Some(opening) = &mut look.opening {
+            opening.timing.at_us = at_us;
+        }
+    }
+    assert_undecided(&judge(&observed));
+}
+
 fn counting(observed: &mut Observations, counters: &[(&str, [i64; 3])]) {
     for (n, look) in observed.looks.iter_mut().enumerate() {
         let values: Vec<(&str, i64)> = counters.iter().map(|(name, values)| (*name, values[n])).collect();
