@@ -108,35 +108,67 @@ fn collect(procfs: &Procfs, pid: u32, deadline: Instant, owners: &mut Vec<Owner>
     }));
 }
 
-/// The processes that hold the sockets with these inodes, by pid, at most `most` of each.
+/// The processes that hold the sockets with these inodes, by pid, at most `most` of each. Inside the vantage only: those in other network
+/// namespaces, which may be most of the machine, are looked at only while somebody's socket was not found.
 pub(super) fn find(procfs: &Procfs, inodes: &HashSet<u32>, most: usize) -> HashMap<u32, Vec<Process>> {
     let mut found: HashMap<u32, Vec<Process>> = HashMap::new();
     if inodes.is_empty() {
         return found;
     }
     let deadline = Instant::now() + ALLOWED;
-    for pid in pids(procfs) {
-        if Instant::now() > deadline {
+    for pids in by_place(procfs) {
+        for pid in pids {
+            if Instant::now() > deadline {
+                break;
+            }
+            hold(procfs, pid, inodes, most, deadline, &mut found);
+        }
+        if found.len() == inodes.len() {
             break;
         }
-        let Ok(process) = open_directory(procfs, &pid.to_string()) else { continue };
-        let mut held = HashSet::new();
-        each_socket(&process, deadline, |_, inode| {
-            if inodes.contains(&inode) {
-                held.insert(inode);
-            }
-        });
-        held.retain(|inode| found.get(inode).map_or(0, Vec::len) < most);
-        if held.is_empty() {
-            continue;
+    }
+    found.values_mut().for_each(|processes| processes.sort_by_key(|process| process.pid));
+    found
+}
+
+/// Those of the sockets that a process holds.
+fn hold(
+    procfs: &Procfs,
+    pid: u32,
+    inodes: &HashSet<u32>,
+    most: usize,
+    deadline: Instant,
+    found: &mut HashMap<u32, Vec<Process>>,
+) {
+    let Ok(process) = open_directory(procfs, &pid.to_string()) else { return };
+    let mut held = HashSet::new();
+    each_socket(&process, deadline, |_, inode| {
+        if inodes.contains(&inode) {
+            held.insert(inode);
         }
-        if let Some(process) = describe(&process, pid) {
-            for inode in held {
-                found.entry(inode).or_default().push(process.clone());
-            }
+    });
+    held.retain(|inode| found.get(inode).map_or(0, Vec::len) < most);
+    if held.is_empty() {
+        return;
+    }
+    if let Some(process) = describe(&process, pid) {
+        for inode in held {
+            found.entry(inode).or_default().push(process.clone());
         }
     }
-    found
+}
+
+/// All pids, ascending: those in the network namespace of this thread, and the others.
+fn by_place(procfs: &Procfs) -> [Vec<u32>; 2] {
+    let namespace = |of: &str| {
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 64];
+        let (link, _) = rustix::fs::readlinkat_raw(procfs, format!("{of}/ns/net").as_str(), &mut buffer).ok()?;
+        inode(link, "net")
+    };
+    let own = namespace("thread-self");
+    let (here, elsewhere) =
+        pids(procfs).into_iter().partition(|pid| own.is_some() && namespace(&pid.to_string()) == own);
+    [here, elsewhere]
 }
 
 /// All pids, ascending.
