@@ -15,7 +15,7 @@ const DROPS: i64 = 10;
 const PILE: u32 = 16;
 /// Networks (IPv4 /16, IPv6 /32) that no ordinary burst comes from at once.
 const NETWORKS: usize = 16;
-/// Sites (IPv4 /24, IPv6 /48) that are many for clients of which none repeats its SYN.
+/// Sites (IPv4 /24, IPv6 /48) of several networks that are many for clients of which none repeats its SYN.
 const SITES: usize = 32;
 
 /// Judges the listeners of one port.
@@ -43,7 +43,8 @@ fn pile(observed: &Observations, listener: &Watched, verdict: &mut Verdict) -> b
     let name = listener.name();
     let (networks, sites) = (origins(observed, [16, 32]), origins(observed, [24, 48]));
     // Who waits for an answer asks again after a second; a made-up address does not.
-    let from_everywhere = networks >= NETWORKS || (sites >= SITES && !way_back::is_asked_again(observed));
+    let from_everywhere =
+        networks >= NETWORKS || (networks > 1 && sites >= SITES && !way_back::is_asked_again(observed));
     let flood = from_everywhere && !are_completed(observed);
     let [first, second, third] = observed.snapshots();
     let half = Measure::count("SYN-RECV", half_open[2].into());

@@ -2,7 +2,8 @@
 //! comes next does not get in.
 //!
 //! Who waits for an answer repeats its SYN after a second, and is answered again at once. An address that somebody made up, or a
-//! scanner, does not: then the kernel's timer alone repeats the answer, each time after twice as long.
+//! scanner, does not: then the kernel's timer alone repeats the answer, each time after twice as long. Nor does a client that gives up
+//! within a second, but the ports of its connections are those that one kernel gives out one after another.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +20,10 @@ use crate::observe::{Observations, Watched};
 const REPEATED: &str = "TcpExt.TCPSynRetrans";
 /// Half-open connections of one client: one may have lost a packet.
 const HALF_OPEN: usize = 2;
+/// Ports, of which a pattern means something.
+const PORTS: usize = 6;
+/// Others connect as well, and take ports between: so far apart are two of them on average.
+const SPREAD: usize = 64;
 /// Packets that did not leave, in the window.
 const WITHHELD: i64 = 2;
 /// Until the kernel repeats an answer for the first time (`TCP_TIMEOUT_INIT`).
@@ -49,7 +54,7 @@ pub(super) fn judge(observed: &Observations, listener: &Watched, verdict: &mut V
     if kept_out(observed, &name, peer, &looks, verdict) {
         return true;
     }
-    if !is_asked_again(observed) {
+    if !is_asked_again(observed) && !are_of_one_kernel(observed, peer) {
         let sentence = format!(
             "{peer} leaves {count} handshakes with {name} unfinished, and was not seen to repeat a SYN: it may not wait for any answer"
         );
@@ -192,6 +197,21 @@ fn arrives(observed: &Observations, name: &str, peer: &str) -> Draft {
 
 /// Packets that connection tracking assigns to no flow.
 const INVALID: &str = "conntrack.invalid";
+
+/// The ports of a client lie close together, and Linux takes every second one for what connects (`__inet_hash_connect`). A tool that makes
+/// up its packets takes one, any, or each.
+fn are_of_one_kernel(observed: &Observations, peer: &str) -> bool {
+    let ports: Vec<u16> = observed
+        .sockets(2, "SYN-RECV")
+        .into_keys()
+        .filter(|(address, _)| *address == peer)
+        .filter_map(|(_, port)| port.parse().ok())
+        .collect();
+    let (Some(first), Some(last)) = (ports.iter().min(), ports.iter().max()) else { return false };
+    ports.len() >= PORTS
+        && ports.iter().all(|port| port % 2 == first % 2)
+        && usize::from(last - first) <= ports.len().saturating_mul(SPREAD)
+}
 
 /// Some client of the port repeats its SYN: an answer was sent again before its timer ended, between two looks.
 pub(super) fn is_asked_again(observed: &Observations) -> bool {

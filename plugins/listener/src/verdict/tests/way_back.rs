@@ -37,6 +37,24 @@ fn a_client_that_repeats_its_syn_is_answered_before_the_timer_ends() {
 }
 
 #[test]
+fn a_client_that_gives_up_soon_is_known_by_the_ports_of_its_kernel() {
+    let from_ports = |port: fn(u16) -> u16| {
+        let ports: Vec<String> = (0..12).map(|n| port(n).to_string()).collect();
+        let sockets: Vec<Socket> = ports.iter().map(|port| ("SYN-RECV", "198.51.100.1", port.as_str(), 0)).collect();
+        let mut observed = repeated([0; 3], 300_000);
+        for (look, n) in observed.looks.iter_mut().zip(30..) {
+            look.sockets = Some(census(n, &sockets));
+        }
+        judge(&observed)
+    };
+    assert_proven(&from_ports(|n| 44_566 + 8 * n), "l3.return_path_drop", "fw.drop_remote");
+    // One after the other, from everywhere, from one.
+    for port in [(|n| 44_566 + n) as fn(u16) -> u16, |n| 2_000 + 4_000 * n, |n| 40_000 + n % 2 * 2] {
+        assert_undecided(&from_ports(port));
+    }
+}
+
+#[test]
 fn looks_that_are_far_apart_give_the_timer_its_time() {
     let mut observed = repeated([0, 0, 2], 1_500_000);
     for (look, at_us) in observed.looks.iter_mut().zip([0, 1_500_000, 3_000_000]) {
