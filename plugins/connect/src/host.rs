@@ -86,6 +86,9 @@ pub(crate) fn judge(facts: &Facts) -> Judgement {
         }
     }
     faults.extend(stolen(facts, &mut findings));
+    if routes.is_empty() && faults.is_empty() {
+        faults.extend(switched_off(links, facts, &mut findings));
+    }
     let outcome = match (faults.as_slice(), routes.as_slice()) {
         ([], []) => Outcome::works("no default route, and no link at fault"),
         ([], routes) => Outcome::works(format!(
@@ -96,6 +99,37 @@ pub(crate) fn judge(facts: &Facts) -> Judgement {
         (faults, _) => Outcome::broken(faults.join("; ")),
     };
     Judgement { findings, outcome }
+}
+
+/// Nothing leads out of this host, and what has an address of it is switched off, which took its routes. Links that others made and
+/// nobody configured, as tunnels, have none.
+fn switched_off(links: &[Link], facts: &Facts, findings: &mut Vec<sonde_sdk::report::Finding>) -> Option<String> {
+    if links.iter().any(|link| link.up && !link.loopback) {
+        return None;
+    }
+    let link = links.iter().find(|link| !link.loopback && !link.addresses.is_empty())?;
+    let sentence = format!(
+        "the interface {}, which has the address {}, is switched off, and no other leads out of this host",
+        link.name,
+        link.addresses.first().map_or("", String::as_str)
+    );
+    findings.push(
+        supports("l2.link_admin_down")
+            .proof()
+            .about(&link.name)
+            .because(&sentence)
+            .citing([facts.links.evidence])
+            .build(),
+    );
+    findings.push(
+        refutes("l3.no_route")
+            .strong()
+            .about(&link.name)
+            .because("that there is no default route is its consequence: an interface takes its routes with it")
+            .citing([facts.defaults.evidence])
+            .build(),
+    );
+    Some(sentence)
 }
 
 fn no_carrier(link: &Link, facts: &Facts, findings: &mut Vec<sonde_sdk::report::Finding>) -> String {
@@ -252,6 +286,22 @@ mod tests {
         let mut facts = facts("NONE");
         facts.defaults.outcome = Ok(vec![]);
         facts.gateways.clear();
+        assert_eq!(judge(&facts).outcome.conclusion, Conclusion::Works);
+    }
+
+    #[test]
+    fn an_interface_with_an_address_that_is_switched_off_is_why_nothing_leads_out() {
+        let mut facts = facts("NONE");
+        facts.defaults.outcome = Ok(vec![]);
+        facts.gateways.clear();
+        if let Ok(links) = &mut facts.links.outcome {
+            links[1].up = false;
+        }
+        assert!(is_proven(&judge(&facts).findings, "l2.link_admin_down"));
+        // Made, and never configured.
+        if let Ok(links) = &mut facts.links.outcome {
+            links[1].addresses.clear();
+        }
         assert_eq!(judge(&facts).outcome.conclusion, Conclusion::Works);
     }
 
