@@ -127,7 +127,9 @@ pub(super) fn find(procfs: &Procfs, inodes: &HashSet<u32>, most: usize) -> HashM
             break;
         }
     }
-    found.values_mut().for_each(|processes| processes.sort_by_key(|process| process.pid));
+    for processes in found.values_mut() {
+        processes.sort_by_key(|process| process.pid);
+    }
     found
 }
 

@@ -57,11 +57,8 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     verdict
         .next
         .get_or_insert_with(|| "compare `ip route get` for the senders with the link that they come by".to_owned());
-    let Some(bytes) = bytes_of_most(observed) else {
-        verdict.doubt(sentence, finding);
-        return;
-    };
-    if bytes.is_some_and(|bytes| !SYN_BYTES.contains(&bytes)) {
+    let is_sized_like_syns = |half| bytes(observed, half).is_none_or(|bytes| SYN_BYTES.contains(&bytes));
+    if !half_of_most(observed).is_some_and(is_sized_like_syns) {
         verdict.doubt(sentence, finding);
         return;
     }
@@ -72,13 +69,26 @@ pub(super) fn judge(observed: &Observations, verdict: &mut Verdict) {
     verdict.prove(sentence, finding, [by_a_rule]);
 }
 
-/// In one half of the window at least it drops half of all that comes in: how many bytes they have on average there, where hardly
-/// anything else came. Its own packets count as received first (`ip_rcv`), and so does what this host sends to itself: the quieter half
-/// counts, since the checks of a run begin together.
-fn bytes_of_most(observed: &Observations) -> Option<Option<i64>> {
+/// The half of the window in which it drops half of all that comes in, or more. Its own packets count as received first (`ip_rcv`), and so
+/// does what this host sends to itself: the quieter half counts, since the checks of a run begin together.
+fn half_of_most(observed: &Observations) -> Option<usize> {
+    [0, 1]
+        .into_iter()
+        .filter_map(|half| Some((share(observed, half)?, half)))
+        .max()
+        .filter(|(share, _)| *share >= 50)
+        .map(|(_, half)| half)
+}
+
+/// How many bytes a packet had in a half of the window, where hardly anything came in beside those that it dropped.
+fn bytes(observed: &Observations, half: usize) -> Option<i64> {
+    let [bytes, received] = [observed.growth("IpExt.InOctets")?, observed.growth("Ip.InReceives")?];
+    share(observed, half).filter(|share| *share >= 75)?;
+    bytes.get(half)?.checked_div(*received.get(half)?)
+}
+
+/// What it drops of all that comes in, in percent.
+fn share(observed: &Observations, half: usize) -> Option<i64> {
     let [dropped, received] = [observed.growth(COUNTER)?, observed.growth("Ip.InReceives")?];
-    let bytes = observed.growth("IpExt.InOctets");
-    let share = |half: &usize| dropped[*half].saturating_mul(100) / received[*half].max(1);
-    let half = [0, 1].into_iter().max_by_key(share).filter(|half| share(half) >= 50)?;
-    Some(bytes.filter(|_| share(&half) >= 75).map(|bytes| bytes[half] / received[half].max(1)))
+    dropped.get(half)?.saturating_mul(100).checked_div(*received.get(half)?)
 }

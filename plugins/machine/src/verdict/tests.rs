@@ -328,6 +328,21 @@ fn a_strict_filter_that_drops_little_of_much_may_drop_noise() {
 }
 
 #[test]
+fn packets_of_another_size_than_a_syn_may_be_what_neighbours_announce() {
+    let of_bytes = |bytes: i64| {
+        let counters = [0, 3, 6].map(|count| {
+            [("TcpExt.IPReversePathFilter", count), ("Ip.InReceives", count), ("IpExt.InOctets", count * bytes)]
+        });
+        let mut observed = seen(Subject::Host, [&counters[0], &counters[1], &counters[2]]);
+        observed.filter = filtering([0, 3, 6], "1").filter;
+        judge(&observed)
+    };
+    assert_proven(&of_bytes(60), "l3.rp_filter_drop", "fw.drop_local_input");
+    assert_doubted(&of_bytes(229), "l3.rp_filter_drop");
+    assert_doubted(&of_bytes(40), "l3.rp_filter_drop");
+}
+
+#[test]
 fn a_machine_that_cannot_be_looked_at_is_not_called_healthy() {
     let mut observed = quiet(Subject::Host);
     observed.looks[1].host.outcome = Err(testkit::failure(Phase::Inspect, Reason::TimedOut, 1));
