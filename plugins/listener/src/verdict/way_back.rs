@@ -22,8 +22,8 @@ const REPEATED: &str = "TcpExt.TCPSynRetrans";
 const HALF_OPEN: usize = 2;
 /// Ports, of which a pattern means something.
 const PORTS: usize = 6;
-/// Others connect as well, and take ports between: so far apart are two of them on average.
-const SPREAD: usize = 64;
+/// Others connect as well, and take ports between: so far apart are two that follow one another.
+const CLOSE: u16 = 64;
 /// Packets that did not leave, in the window.
 const WITHHELD: i64 = 2;
 /// Until the kernel repeats an answer for the first time (`TCP_TIMEOUT_INIT`).
@@ -201,16 +201,18 @@ const INVALID: &str = "conntrack.invalid";
 /// The ports of a client lie close together, and Linux takes every second one for what connects (`__inet_hash_connect`). A tool that makes
 /// up its packets takes one, any, or each.
 fn are_of_one_kernel(observed: &Observations, peer: &str) -> bool {
-    let ports: Vec<u16> = observed
+    let mut ports: Vec<u16> = observed
         .sockets(2, "SYN-RECV")
         .into_keys()
         .filter(|(address, _)| *address == peer)
         .filter_map(|(_, port)| port.parse().ok())
         .collect();
-    let (Some(first), Some(last)) = (ports.iter().min(), ports.iter().max()) else { return false };
-    ports.len() >= PORTS
-        && ports.iter().all(|port| port % 2 == first % 2)
-        && usize::from(last - first) <= ports.len().saturating_mul(SPREAD)
+    ports.sort_unstable();
+    let even = ports.iter().filter(|port| **port % 2 == 0).count();
+    let gaps = ports.windows(2).map(|pair| pair[1].abs_diff(pair[0]));
+    let close = gaps.filter(|gap| *gap <= CLOSE).count();
+    // Now and then it begins anew elsewhere.
+    ports.len() >= PORTS && (even == 0 || even == ports.len()) && close * 4 >= (ports.len() - 1) * 3
 }
 
 /// Some client of the port repeats its SYN: an answer was sent again before its timer ended, between two looks.

@@ -48,6 +48,11 @@ fn a_client_that_gives_up_soon_is_known_by_the_ports_of_its_kernel() {
         judge(&observed)
     };
     assert_proven(&from_ports(|n| 44_566 + 8 * n), "l3.return_path_drop", "fw.drop_remote");
+    assert_proven(
+        &from_ports(|n| if n == 5 { 35_628 } else { 44_566 + 8 * n }),
+        "l3.return_path_drop",
+        "fw.drop_remote",
+    );
     // One after the other, from everywhere, from one.
     for port in [(|n| 44_566 + n) as fn(u16) -> u16, |n| 2_000 + 4_000 * n, |n| 40_000 + n % 2 * 2] {
         assert_undecided(&from_ports(port));
