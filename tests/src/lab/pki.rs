@@ -1,4 +1,4 @@
-//! Certificates of a trial: one trusted authority, one unknown, and leaves with each fault.
+//! Certificates of a trial: a trusted authority, one that is trusted and has expired, an unknown one, and leaves with each fault.
 
 use std::path::Path;
 
@@ -10,11 +10,12 @@ use rcgen::{
 /// Writes `ca.pem` (the trust store) and for each kind of leaf `KIND.pem` (chain) and `KIND.key` into `dir`.
 ///
 /// Kinds: `good`, `expired`, `future`, `othername`, `unknown` (with its authority in the chain), `selfsigned`, `full` (with its intermediate), `lonely` (without
-/// it), `oldmiddle` (with one that has expired), `muststaple`.
+/// it), `oldmiddle` (with one that has expired), `oldroot` (by the trusted authority that has expired), `muststaple`.
 pub fn write(dir: &Path, name: &str) -> Result<()> {
-    let (trusted, trusted_pem) = authority("Lab Root")?;
-    let (unknown, unknown_pem) = authority("Somebody Else's Root")?;
-    std::fs::write(dir.join("ca.pem"), trusted_pem)?;
+    let (trusted, trusted_pem) = authority("Lab Root", 2095)?;
+    let (past, past_pem) = authority("Lab Root of Old", 2022)?;
+    let (unknown, unknown_pem) = authority("Somebody Else's Root", 2095)?;
+    std::fs::write(dir.join("ca.pem"), trusted_pem + &past_pem)?;
     let (middle, middle_pem) = intermediate("Lab Issuing CA", 2090, &trusted)?;
     let (old, old_pem) = intermediate("Lab Old Issuing CA", 2022, &trusted)?;
     let leaf =
@@ -46,12 +47,13 @@ pub fn write(dir: &Path, name: &str) -> Result<()> {
     leaf("full", name, 2020, 2090, Some(&middle), &middle_pem)?;
     leaf("lonely", name, 2020, 2090, Some(&middle), "")?;
     leaf("oldmiddle", name, 2020, 2090, Some(&old), &old_pem)?;
+    leaf("oldroot", name, 2020, 2090, Some(&past), "")?;
     leaf("muststaple", name, 2020, 2090, Some(&trusted), "")?;
     Ok(())
 }
 
-fn authority(name: &str) -> Result<(Issuer<'static, KeyPair>, String)> {
-    let (params, key) = (authority_params(name, 2095)?, KeyPair::generate()?);
+fn authority(name: &str, to: i32) -> Result<(Issuer<'static, KeyPair>, String)> {
+    let (params, key) = (authority_params(name, to)?, KeyPair::generate()?);
     let pem = params.self_signed(&key)?.pem();
     Ok((Issuer::new(params, key), pem))
 }

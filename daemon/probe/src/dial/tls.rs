@@ -1,5 +1,6 @@
 //! `dial.tls`: a connection, a handshake, and a judgement of the certificates beside it.
 
+mod anchors;
 mod capture;
 mod certificate;
 mod fault;

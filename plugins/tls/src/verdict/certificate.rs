@@ -22,6 +22,10 @@ pub(super) fn judge(case: &Case, address: &str, first: &TlsDial, verification: V
         {
             intermediate(case, &at, first, session, leaf)
         }
+        Verification::Expired if !past(leaf) => {
+            let because = format!("the authority of {} has expired: {}", case.host, session.verification_detail);
+            past_issuer(case, &at, first, session, leaf, because)
+        }
         Verification::Expired => dates(case, &at, first, session, leaf, true),
         Verification::NotYetValid => dates(case, &at, first, session, leaf, false),
         Verification::NameMismatch => name(case, &at, first, leaf),
@@ -250,18 +254,25 @@ fn skewed(
 
 fn intermediate(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf: &Certificate) -> Vec<Finding> {
     let Some(old) = session.chain.iter().skip(1).find(|c| c.not_after < session.verified_at) else { return Vec::new() };
-    let mut findings = vec![
-        supports("tls.intermediate_expired")
-            .proof()
-            .about(at)
-            .because(format!(
-                "the intermediate certificate {} that the server sends expired {} ago",
-                old.subject,
-                date::span(session.verified_at.saturating_sub(old.not_after))
-            ))
-            .citing([first.evidence])
-            .build(),
-    ];
+    let because = format!(
+        "the intermediate certificate {} that the server sends expired {} ago",
+        old.subject,
+        date::span(session.verified_at.saturating_sub(old.not_after))
+    );
+    past_issuer(case, at, first, session, leaf, because)
+}
+
+/// Something above the server's own certificate has expired.
+fn past_issuer(
+    case: &Case,
+    at: &Endpoint,
+    first: &TlsDial,
+    session: &TlsSession,
+    leaf: &Certificate,
+    because: String,
+) -> Vec<Finding> {
+    let mut findings =
+        vec![supports("tls.intermediate_expired").proof().about(at).because(because).citing([first.evidence]).build()];
     let mut witnesses: Vec<u64> = case.later(&at.address).map(|(_, dial)| dial.evidence).collect();
     witnesses.extend(case.clock.as_ref().map(|clock| clock.evidence));
     if !witnesses.is_empty() {

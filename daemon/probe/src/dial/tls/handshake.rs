@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::anchors::Anchors;
 use super::capture::{Capture, Seen};
 use super::certificate::Link;
 use super::staple::Issuers;
@@ -149,7 +150,7 @@ pub(crate) async fn shake(
 }
 
 /// The trust store; a vantage that does not answer in time has none.
-async fn roots(vantage: &Vantage, attempt: &Attempt) -> Result<Arc<rustls::RootCertStore>, String> {
+async fn roots(vantage: &Vantage, attempt: &Attempt) -> Result<Arc<Anchors>, String> {
     match timeout(attempt.remaining() + GRACE, roots::load(vantage)).await {
         Ok(roots) => roots,
         Err(_) => Err("the trust store could not be read in time".to_owned()),
@@ -253,7 +254,7 @@ struct Shown {
     seen: Seen,
     name: ServerName<'static>,
     known_issuers: Vec<CertificateDer<'static>>,
-    roots: Result<Arc<rustls::RootCertStore>, String>,
+    roots: Result<Arc<Anchors>, String>,
     negotiated: Negotiated,
     plaintext: Option<Vec<u8>>,
 }
@@ -262,7 +263,7 @@ impl Shown {
     fn of(
         capture: &Capture,
         settings: &Settings,
-        roots: Result<Arc<rustls::RootCertStore>, String>,
+        roots: Result<Arc<Anchors>, String>,
         negotiated: Negotiated,
         plaintext: Option<Vec<u8>>,
     ) -> Self {
@@ -299,7 +300,7 @@ impl Shown {
         let mut links: Vec<_> = chain.iter().map(certificate::link).collect();
         let stapled = chain.split_first().filter(|_| !self.seen.staple.is_empty());
         let staple = stapled.map(|(leaf, sent)| {
-            let issuers = Issuers { sent, roots: self.roots.as_deref().ok() };
+            let issuers = Issuers { sent, roots: self.roots.as_deref().ok().map(Anchors::store) };
             staple::judge(&self.seen.staple, leaf, issuers, now)
         });
         let judgement = if chain.is_empty() {
@@ -338,7 +339,10 @@ impl Shown {
             verification_depth: judgement.depth,
             problems: judgement.problems,
             issuer_in_store: judgement.issuer_in_store,
-            trusted_roots: self.roots.as_ref().map_or(0, |roots| u32::try_from(roots.len()).unwrap_or(u32::MAX)),
+            trusted_roots: self
+                .roots
+                .as_ref()
+                .map_or(0, |roots| u32::try_from(roots.store().len()).unwrap_or(u32::MAX)),
             staple,
             client_certificate_requested: seen.client_certificate_requested,
             client_certificate_authorities: authorities.collect(),

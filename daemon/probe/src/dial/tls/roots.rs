@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, TrustAnchor};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use super::anchors::Anchors;
 use crate::vantage::{Vantage, read_bounded};
 
 /// Where `ip netns exec` would show another store.
@@ -55,7 +55,7 @@ struct Remembered {
 }
 
 /// A store that is read once, however many dials wait for it; empty until then.
-type Reading = OnceCell<Result<Arc<RootCertStore>, String>>;
+type Reading = OnceCell<Result<Arc<Anchors>, String>>;
 
 /// What decides which store is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ struct Place {
 }
 
 /// The trusted roots, or why there are none.
-pub(super) async fn load(vantage: &Vantage) -> Result<Arc<RootCertStore>, String> {
+pub(super) async fn load(vantage: &Vantage) -> Result<Arc<Anchors>, String> {
     let place = Place::of(vantage)?;
     let store = recall(&place);
     // Most dials find it read; a thread for reading is asked only for reading. Whoever gives up meanwhile leaves that to the next.
@@ -77,14 +77,6 @@ pub(super) async fn load(vantage: &Vantage) -> Result<Arc<RootCertStore>, String
     }
 }
 
-/// The roots whose subject is this name in DER. Anchors hold its contents only, without the outer header of 2 to 4 bytes.
-pub(super) fn named<'a>(roots: &'a RootCertStore, name: &'a [u8]) -> impl Iterator<Item = &'a TrustAnchor<'static>> {
-    roots.roots.iter().filter(|root| {
-        let header = name.len().saturating_sub(root.subject.len());
-        !root.subject.is_empty() && (2..=4).contains(&header) && name.ends_with(&root.subject)
-    })
-}
-
 impl Place {
     fn of(vantage: &Vantage) -> Result<Self, String> {
         let mount = vantage.mount().map_err(|error| format!("the mount namespace cannot be told: {error}"))?;
@@ -92,12 +84,11 @@ impl Place {
         Ok(Self { mount, bundle: vantage.etc(BUNDLE), told })
     }
 
-    fn read(&self) -> Result<Arc<RootCertStore>, String> {
+    fn read(&self) -> Result<Arc<Anchors>, String> {
         let found = self.find();
-        let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(found.certificates);
-        match (store.is_empty(), found.problem) {
-            (false, _) => Ok(Arc::new(store)),
+        let anchors = Anchors::of(found.certificates);
+        match (anchors.store().is_empty(), found.problem) {
+            (false, _) => Ok(Arc::new(anchors)),
             (true, Some(problem)) => Err(format!("the trust store cannot be read: {problem}")),
             (true, None) => Err("the trust store of this vantage is empty".to_owned()),
         }
@@ -231,7 +222,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let bundle = folder.path().join("ca-certificates.crt");
         std::fs::write(&bundle, authority() + &authority()).expect("written");
-        assert_eq!(place(bundle).read().expect("a store").len(), 2);
+        assert_eq!(place(bundle).read().expect("a store").store().len(), 2);
     }
 
     #[test]
@@ -252,7 +243,7 @@ mod tests {
         std::os::unix::fs::symlink(folder.join("two.pem"), folder.join("0a1b2c3d.0")).expect("a link");
         std::os::unix::fs::symlink(&file, folder.join("4e5f6a7b.0")).expect("a link");
         let place = Place { told: [Some(file.into()), Some(folder.into())], ..place(root.path().join("none")) };
-        assert_eq!(place.read().expect("a store").len(), 2);
+        assert_eq!(place.read().expect("a store").store().len(), 2);
     }
 
     #[test]
@@ -261,7 +252,7 @@ mod tests {
         let bundle = root.path().join("bundle.pem");
         let damaged = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
         std::fs::write(&bundle, authority() + damaged + &authority()).expect("written");
-        assert_eq!(place(bundle).read().expect("a store").len(), 2);
+        assert_eq!(place(bundle).read().expect("a store").store().len(), 2);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 use x509_parser::verify::verify_signature;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-use super::roots;
+use super::anchors;
 use crate::clock::RunClock;
 
 /// Where the leaf's issuer may be found.
@@ -127,7 +127,7 @@ fn signed(
     let name = leaf.issuer().as_raw();
     let sent = issuers.sent.iter().filter_map(|der| X509Certificate::from_der(der).ok().map(|(_, issuer)| issuer));
     let sent: Vec<_> = sent.filter(|issuer| issuer.subject().as_raw() == name).take(ISSUERS).collect();
-    let trusted = issuers.roots.into_iter().flat_map(|roots| roots::named(roots, name)).take(ISSUERS);
+    let trusted = issuers.roots.into_iter().flat_map(|roots| anchors::named(roots, name)).take(ISSUERS);
     let trusted: Vec<_> = trusted.map(|root| sequence(&root.subject_public_key_info)).collect();
     let trusted = trusted.iter().filter_map(|der| SubjectPublicKeyInfo::from_der(der).ok().map(|(_, key)| key));
     let trusted: Vec<_> = trusted.collect();

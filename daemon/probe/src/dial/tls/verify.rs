@@ -19,9 +19,11 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
 use sonde_core::observation::connection::{OcspStaple, OcspStatus, Verification, VerificationProblem};
 use sonde_core::observation::dial::KeyShare;
+use x509_parser::time::ASN1Time;
 
+use super::anchors::{self, Anchors};
 use super::certificate::{Link, Servers};
-use super::{provider, roots, staple};
+use super::{provider, staple};
 
 /// What is judged.
 pub(super) struct Case<'a> {
@@ -36,7 +38,7 @@ pub(super) struct Case<'a> {
     /// The name that must be covered.
     pub(super) name: &'a ServerName<'static>,
     /// The trust store, or why there is none.
-    pub(super) roots: &'a Result<Arc<RootCertStore>, String>,
+    pub(super) roots: &'a Result<Arc<Anchors>, String>,
     /// What the server stapled, judged.
     pub(super) staple: Option<&'a OcspStaple>,
     /// Wall clock, since the Unix epoch.
@@ -114,6 +116,8 @@ impl Case<'_> {
                 (false, None) => None,
             };
             problems.extend(trust.map(|error| self.distrust(&error, path)));
+        } else {
+            problems.extend(self.past_root(leaf.as_ref(), path));
         }
         if let Some(error) = self.signature {
             problems.push(self.weak_key(&[0]).unwrap_or_else(|| {
@@ -156,18 +160,26 @@ impl Case<'_> {
     /// Whether a trusted root has the name of this certificate's issuer.
     fn issuer_in_store(&self, depth: usize) -> bool {
         let issuer = self.links.get(depth).map_or(&[][..], |link| link.issuer.as_slice());
-        self.roots.as_ref().is_ok_and(|roots| roots::named(roots, issuer).next().is_some())
+        self.roots.as_ref().is_ok_and(|roots| anchors::named(roots.store(), issuer).next().is_some())
     }
 
     /// Whether the chain leads to a trusted root at `moment`; names aside.
     fn trusted(&self, leaf: Option<&ParsedCertificate<'_>>, moment: Duration) -> Result<(), Error> {
+        let empty = RootCertStore::empty();
+        self.leads_to(self.roots.as_deref().map_or(&empty, Anchors::store), leaf, moment)
+    }
+
+    fn leads_to(
+        &self,
+        roots: &RootCertStore,
+        leaf: Option<&ParsedCertificate<'_>>,
+        moment: Duration,
+    ) -> Result<(), Error> {
         let algorithms = provider::of(KeyShare::Classical).signature_verification_algorithms;
         let leaf = match leaf {
             Some(leaf) => leaf,
             None => &ParsedCertificate::try_from(self.chain.first().ok_or(Error::NoCertificatesPresented)?)?,
         };
-        let empty = RootCertStore::empty();
-        let roots = self.roots.as_deref().unwrap_or(&empty);
         let now = UnixTime::since_unix_epoch(moment);
         match verify_server_cert_signed_by_trust_anchor(leaf, roots, &self.reachable(), now, algorithms.all) {
             // webpki takes no CA certificate as a leaf; OpenSSL and Go accept one that is itself a trusted root. The dates were
@@ -183,12 +195,30 @@ impl Case<'_> {
         }
     }
 
+    /// The verifier takes a root whatever its dates. No other way leads to one that is still within them.
+    fn past_root(&self, leaf: Option<&ParsedCertificate<'_>>, path: &[usize]) -> Option<Problem> {
+        let roots = self.roots.as_ref().ok()?;
+        let now = i64::try_from(self.now.as_secs()).unwrap_or(i64::MAX);
+        let current = roots.current(now)?;
+        self.leads_to(&current, leaf, self.now).err()?;
+        let depth = path.last().copied().unwrap_or_default();
+        let link = self.links.get(depth)?;
+        let end = roots.end(&link.issuer).and_then(|end| ASN1Time::from_timestamp(end).ok());
+        let end = end.map_or_else(String::new, |end| format!(" on {end}"));
+        let text = format!(
+            "the trusted root {:?} above {} expired{end}; OpenSSL, GnuTLS and Go refuse it",
+            link.certificate.issuer,
+            self.title(depth)
+        );
+        Some(Problem { verification: Verification::Expired, depth, text })
+    }
+
     /// The leaf signs itself and is in the trust store.
     fn is_root(&self) -> bool {
         let Ok(roots) = self.roots else { return false };
         self.links.first().filter(|leaf| leaf.certificate.self_signed).is_some_and(|leaf| {
             // Anchors hold the contents of a key, without the outer header.
-            roots::named(roots, &leaf.subject).any(|root| leaf.key.ends_with(&root.subject_public_key_info))
+            anchors::named(roots.store(), &leaf.subject).any(|root| leaf.key.ends_with(&root.subject_public_key_info))
         })
     }
 

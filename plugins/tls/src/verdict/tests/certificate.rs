@@ -49,6 +49,14 @@ fn an_old_intermediate_under_a_valid_leaf_is_named() {
 }
 
 #[test]
+fn an_old_root_that_was_not_sent_is_the_issuers_fault_and_not_the_leafs() {
+    let net = Net::new(|_, _, _| {
+        completed(vec![leaf(-6, 84), authority("CN=Issuing CA", "CN=Root CA", 800)], Verification::Expired)
+    });
+    names(&net.run(), "tls.intermediate_expired", "tls.cert_expired");
+}
+
+#[test]
 fn a_certificate_in_its_last_days_is_a_warning_and_works() {
     let judgement = Net::new(|_, _, _| completed(vec![leaf(-87, 3)], Verification::Accepted)).run();
     assert!(is_proven(&judgement.findings, "tls.cert_expiring_soon"));

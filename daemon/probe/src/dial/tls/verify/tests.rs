@@ -46,13 +46,11 @@ fn leaf(issuer: &Issuer, years: (i32, i32)) -> CertificateDer<'static> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as a case has it")]
-fn store(root: &CertificateDer<'static>) -> Result<Arc<RootCertStore>, String> {
-    let mut store = RootCertStore::empty();
-    store.add(root.clone()).expect("a root");
-    Ok(Arc::new(store))
+fn store(root: &CertificateDer<'static>) -> Result<Arc<Anchors>, String> {
+    Ok(Arc::new(Anchors::of([root.clone()])))
 }
 
-fn judged(chain: &[CertificateDer<'static>], name: &str, roots: &Result<Arc<RootCertStore>, String>) -> Judgement {
+fn judged(chain: &[CertificateDer<'static>], name: &str, roots: &Result<Arc<Anchors>, String>) -> Judgement {
     let links: Vec<Link> = chain.iter().map(link).collect();
     let name = ServerName::try_from(name.to_owned()).expect("a name");
     let presented = chain.len();
@@ -69,6 +67,24 @@ fn a_chain_to_a_trusted_root_is_accepted() {
     let middle = intermediate(&root, (2024, 2030));
     let chain = [leaf(&middle, (2025, 2027)), middle.der().clone()];
     let judgement = judged(&chain, "orders.lab", &store(root.der()));
+    assert_eq!(seen(&judgement), (Verification::Accepted, None), "{judgement:?}");
+}
+
+#[test]
+fn a_root_past_its_date_is_an_expired_one_unless_another_way_leads_up() {
+    let old = CertifiedIssuer::self_signed(authority("root", (2000, 2025)), key()).expect("a root");
+    let middle = intermediate(&old, (2024, 2030));
+    let chain = [leaf(&middle, (2025, 2027)), middle.der().clone()];
+
+    let judgement = judged(&chain, "orders.lab", &store(old.der()));
+    assert_eq!(seen(&judgement), (Verification::Expired, Some(1)), "{judgement:?}");
+    assert!(judgement.detail.contains("the trusted root \"CN=root\""), "{}", judgement.detail);
+    assert!(judgement.detail.contains("2025"), "{}", judgement.detail);
+
+    // The same key under a root of its own, as an authority makes it before its cross-signature ends.
+    let new = authority("intermediate", (2024, 2040)).self_signed(middle.key()).expect("a root");
+    let both = Ok(Arc::new(Anchors::of([old.der().clone(), new.der().clone()])));
+    let judgement = judged(&chain, "orders.lab", &both);
     assert_eq!(seen(&judgement), (Verification::Accepted, None), "{judgement:?}");
 }
 
