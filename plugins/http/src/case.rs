@@ -134,6 +134,8 @@ pub(crate) enum Walk<'a> {
     Leaves(&'a Get, &'a HttpExchange, String),
     /// It leads back to where it has been; the exchanges passed.
     Circles(Vec<(&'a Get, &'a HttpExchange)>),
+    /// It leads on and on, each time to a page that was not asked for before; the exchanges passed.
+    Endless(Vec<(&'a Get, &'a HttpExchange)>),
 }
 
 impl Case {
@@ -236,7 +238,7 @@ impl Case {
                 return Some(Walk::Circles(passed));
             }
             if passed.len() > MOST_REDIRECTS {
-                return Some(Walk::Ends(done, exchange));
+                return Some(Walk::Endless(passed));
             }
             get = Get { path, cookies, ..done.clone() };
         }
@@ -270,4 +272,5 @@ impl Case {
 }
 
 const MOST_ADDRESSES: usize = 3;
-const MOST_REDIRECTS: usize = 5;
+/// Go gives up at the tenth, browsers at the twentieth.
+pub(crate) const MOST_REDIRECTS: usize = 20;

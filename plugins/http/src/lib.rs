@@ -320,8 +320,8 @@ const CAUSES: &[&str] = &[
     "l3.pmtu_blackhole",
 ];
 
-/// The openings, five redirects, and rounds of follow-ups.
-const MOST_ROUNDS: usize = 12;
+/// The openings, the redirects, and rounds of follow-ups.
+const MOST_ROUNDS: usize = 7 + case::MOST_REDIRECTS;
 /// Of the first request.
 const FIRST: Duration = Duration::from_millis(2500);
 /// Of the handshake that only asks whether a port speaks TLS at all.

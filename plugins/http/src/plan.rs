@@ -32,6 +32,7 @@ pub(crate) fn next(case: &Case) -> Vec<Step> {
             steps.extend(beyond.map(|place| Step::Beyond(get.address.clone(), place)));
             steps
         }
+        Walk::Endless(_) => Vec::new(),
         Walk::Circles(passed) => passed.first().map_or_else(Vec::new, |(get, _)| repeats(get, 1..=1)),
     };
     wanted.extend(beside(case));

@@ -42,6 +42,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         }
         Some(Walk::Next(_)) => return silent(Outcome::unclear("the budget ended before the page could be fetched")),
         Some(Walk::Circles(passed)) => return circles(case, &passed),
+        Some(Walk::Endless(passed)) => return endless(case, &passed),
         Some(Walk::Ends(get, exchange)) => (get, exchange, sentence(case, get, exchange)),
         Some(Walk::Leaves(get, exchange, location)) => {
             if let Some(judged) = beyond::judge(case, get, exchange) {
@@ -156,6 +157,20 @@ fn circles(case: &Case, passed: &[(&Get, &HttpExchange)]) -> Judgement {
     };
     let outcome = Outcome::broken(findings[0].summary.clone());
     Judgement { findings, outcome }
+}
+
+/// The redirects lead on to ever new pages. They may end behind the last that was followed, where no browser follows.
+fn endless(case: &Case, passed: &[(&Get, &HttpExchange)]) -> Judgement {
+    let subject = case.origin.url(&case.path);
+    let last = passed.last().map_or(case.path.as_str(), |(get, _)| get.path.as_str());
+    let sentence = format!(
+        "{subject} redirects more than {} times, each time to another page, the last of them {last}: browsers give up",
+        case::MOST_REDIRECTS
+    );
+    let cited = passed.iter().map(|(_, exchange)| exchange.evidence);
+    let finding = supports("http.redirect_loop").strong().about(&subject).because(&sentence).citing(cited).build();
+    let outcome = Outcome::unclear(sentence).next(format!("find the rule that {last} is made by"));
+    Judgement { findings: vec![finding], outcome }
 }
 
 fn sentence(case: &Case, get: &Get, exchange: &HttpExchange) -> String {

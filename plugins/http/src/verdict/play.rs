@@ -81,7 +81,7 @@ impl<'a> Net<'a> {
             ids.set(ids.get() + 1);
             testkit::evidence(ids.get())
         };
-        for _ in 0..12 {
+        for _ in 0..crate::MOST_ROUNDS {
             for step in plan::next(&case) {
                 match step {
                     Step::Get(get) | Step::Later(get, _) => {

@@ -310,8 +310,22 @@ fn a_redirect_to_another_origin_is_healthy() {
 }
 
 #[test]
-fn a_long_way_of_redirects_is_given_up_without_a_cause() {
+fn a_way_of_redirects_that_no_browser_follows_to_its_end_is_undecided() {
     let net = Net::new(|get, _| with(302, &[("Location", &format!("{}x", get.path))]));
+    let judgement = net.run();
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear);
+    assert!(judgement.outcome.summary.contains("more than 20 times"), "{}", judgement.outcome.summary);
+    assert!(judgement.findings.iter().all(|finding| finding.strength < Strength::Proof));
+}
+
+#[test]
+fn a_long_way_of_redirects_that_ends_is_healthy() {
+    let net =
+        Net::new(
+            |get, _| {
+                if get.path.len() > 15 { answer(200) } else { with(302, &[("Location", &format!("{}x", get.path))]) }
+            },
+        );
     is_healthy(&net.run());
 }
 
