@@ -1,4 +1,4 @@
-//! Trusted roots with their dates. A trust anchor has none for webpki, as RFC 5280 leaves it; OpenSSL, GnuTLS and Go look at those of the
+//! Trusted roots with their dates. A trust anchor has none for webpki, as RFC 5280 leaves it; OpenSSL and Go look at those of the
 //! certificate that it comes from.
 
 use rustls::RootCertStore;

@@ -49,7 +49,7 @@ fn an_old_intermediate_under_a_valid_leaf_is_named() {
 }
 
 #[test]
-fn an_old_root_that_was_not_sent_is_the_issuers_fault_and_not_the_leafs() {
+fn an_old_root_that_was_not_sent_is_the_fault_of_the_issuer_and_not_of_the_leaf() {
     let net = Net::new(|_, _, _| {
         completed(vec![leaf(-6, 84), authority("CN=Issuing CA", "CN=Root CA", 800)], Verification::Expired)
     });
