@@ -1,10 +1,12 @@
 //! The command line of sonde: parses, connects, asks, prints, and ends with a documented exit code.
 
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
+use tokio::task::JoinSet;
 
 use crate::arguments::{Arguments, Colour, Format, usage};
 use crate::error::CommandError;
@@ -43,7 +45,18 @@ fn run(arguments: Arguments) -> Result<u8, CommandError> {
         .enable_all()
         .build()
         .map_err(CommandError::Runtime)?;
-    let result = runtime.block_on(command::run(arguments, &output));
+    // On a worker, as the task of its connection is: the two wake each other for every batch of a listing, which between threads takes a
+    // system call and a processor that may sleep.
+    let result = runtime.block_on(async {
+        let mut command = JoinSet::new();
+        command.spawn(async move { command::run(arguments, &output).await });
+        match command.join_next().await {
+            Some(Ok(result)) => result,
+            // A panic, of which the hook has told.
+            Some(Err(error)) => Err(CommandError::Runtime(error.into())),
+            None => Err(CommandError::Runtime(io::ErrorKind::NotFound.into())),
+        }
+    });
     // Whatever blocks by now, a name lookup for instance, has nobody left to answer to.
     runtime.shutdown_timeout(Duration::ZERO);
     result

@@ -2,18 +2,18 @@
 //! structs of their own cost more than reading them from the kernel. The daemon writes rows with a [`Batch`], the command line
 //! reads them with [`ListSocketsResponse::rows`] and [`SocketView`]; everybody else asks for [`ListSocketsResponse::sockets`].
 
-use prost::bytes::{Buf, BufMut};
-use prost::encoding::{DecodeContext, WireType, check_wire_type, decode_varint, message, skip_field};
+use prost::bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::encoding::{DecodeContext, WireType, check_wire_type, decode_key, decode_varint, message, skip_field};
 use prost::{DecodeError, Message};
 
 use crate::v1::{ListingSummary, Socket};
-use crate::wire::{Value, Writer, fields};
+use crate::wire::{Value, Writer, fields, holds_only};
 
 /// Some of the sockets (`sonde.v1.ListSocketsResponse`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListSocketsResponse {
     /// Invariant: fields 1 of the message, one behind the other, each whole.
-    rows: Vec<u8>,
+    rows: Bytes,
     /// Of all of them, in the last message.
     pub summary: Option<ListingSummary>,
 }
@@ -21,7 +21,7 @@ pub struct ListSocketsResponse {
 impl ListSocketsResponse {
     /// The last message of a listing.
     pub fn last(summary: ListingSummary) -> Self {
-        Self { rows: Vec::new(), summary: Some(summary) }
+        Self { rows: Bytes::new(), summary: Some(summary) }
     }
 
     /// Its rows: each a message `Socket`, to be read with [`SocketView::of`].
@@ -39,7 +39,15 @@ impl ListSocketsResponse {
 
     /// Appends the rows of another.
     pub fn extend(&mut self, other: &Self) {
-        self.rows.extend_from_slice(&other.rows);
+        self.append(|rows| rows.extend_from_slice(&other.rows));
+    }
+
+    /// They are copied where someone else has them, too.
+    fn append(&mut self, write: impl FnOnce(&mut BytesMut)) {
+        let rows = std::mem::take(&mut self.rows).try_into_mut();
+        let mut rows = rows.unwrap_or_else(|shared| BytesMut::from(&*shared));
+        write(&mut rows);
+        self.rows = rows.freeze();
     }
 
     /// Whether there is no row.
@@ -71,6 +79,20 @@ impl Message for ListSocketsResponse {
         }
     }
 
+    fn merge(&mut self, mut buf: impl Buf) -> Result<(), DecodeError> {
+        let mut message = buf.copy_to_bytes(buf.remaining());
+        // As all but the last are: they are kept as they came.
+        if self.rows.is_empty() && holds_only(&message, SOCKETS) {
+            self.rows = message;
+            return Ok(());
+        }
+        while message.has_remaining() {
+            let (tag, wire_type) = decode_key(&mut message)?;
+            self.merge_field(tag, wire_type, &mut message, DecodeContext::default())?;
+        }
+        Ok(())
+    }
+
     fn merge_field(
         &mut self,
         tag: u32,
@@ -87,18 +109,12 @@ impl Message for ListSocketsResponse {
                     // The same words as prost's, which only a malformed message of its own can be made to say.
                     return Socket::decode(&[0x0a_u8, 1][..]).map(drop);
                 };
-                if self.rows.is_empty() {
-                    // What is left is rows, but for a summary.
-                    self.rows.reserve(buf.remaining() + LONGEST_HEADER);
-                }
-                Writer::new(&mut self.rows).raw_length(SOCKETS, length);
-                match buf.chunk().get(..room) {
-                    Some(row) => {
-                        self.rows.extend_from_slice(row);
-                        buf.advance(room);
-                    }
-                    None => self.rows.put(buf.take(room)),
-                }
+                let mut key = Vec::new();
+                Writer::new(&mut key).raw_length(SOCKETS, length);
+                self.append(|rows| {
+                    rows.put_slice(&key);
+                    rows.put(buf.take(room));
+                });
                 Ok(())
             }
             SUMMARY => message::merge(wire_type, self.summary.get_or_insert_default(), buf, ctx),
@@ -146,33 +162,33 @@ impl Batch {
         let room = self.rows.len();
         let rows = std::mem::replace(&mut self.rows, Vec::with_capacity(room));
         self.count = 0;
-        ListSocketsResponse { rows, summary: None }
+        ListSocketsResponse { rows: rows.into(), summary: None }
     }
 }
 
-/// A row without its details, borrowed from a message.
+/// A row without its details, borrowed from a message: its texts are the bytes that came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields of `Socket`, by their names")]
 pub struct SocketView<'a> {
-    pub protocol: &'a str,
-    pub state: &'a str,
-    pub local: &'a str,
-    pub peer: &'a str,
+    pub protocol: &'a [u8],
+    pub state: &'a [u8],
+    pub local: &'a [u8],
+    pub peer: &'a [u8],
     pub receive_queue: u32,
     pub send_queue: u32,
     pub uid: u32,
     pub inode: u32,
-    pub device: &'a str,
+    pub device: &'a [u8],
     pub v6only: bool,
     pub timer: Option<&'a [u8]>,
     pub memory: Option<&'a [u8]>,
     pub info: Option<&'a [u8]>,
-    pub congestion: &'a str,
-    pub cgroup: &'a str,
+    pub congestion: &'a [u8],
+    pub cgroup: &'a [u8],
     pub flow: Option<&'a [u8]>,
     pub cookie: u64,
     pub mark: u32,
-    pub kind: &'a str,
+    pub kind: &'a [u8],
     row: &'a [u8],
 }
 
@@ -186,21 +202,21 @@ impl<'a> SocketView<'a> {
         };
         for (number, value) in fields(row) {
             match number {
-                field::PROTOCOL => view.protocol = value.text(),
-                field::STATE => view.state = value.text(),
-                field::LOCAL => view.local = value.text(),
-                field::PEER => view.peer = value.text(),
+                field::PROTOCOL => view.protocol = value.bytes(),
+                field::STATE => view.state = value.bytes(),
+                field::LOCAL => view.local = value.bytes(),
+                field::PEER => view.peer = value.bytes(),
                 field::RECEIVE_QUEUE => view.receive_queue = value.word(),
                 field::SEND_QUEUE => view.send_queue = value.word(),
                 field::UID => view.uid = value.word(),
                 field::INODE => view.inode = value.word(),
-                field::DEVICE => view.device = value.text(),
+                field::DEVICE => view.device = value.bytes(),
                 field::V6ONLY => view.v6only = value.word() != 0,
                 field::TIMER => view.timer = bytes(value),
                 field::MEMORY => view.memory = bytes(value),
                 field::INFO => view.info = bytes(value),
-                field::CONGESTION => view.congestion = value.text(),
-                field::CGROUP => view.cgroup = value.text(),
+                field::CONGESTION => view.congestion = value.bytes(),
+                field::CGROUP => view.cgroup = value.bytes(),
                 field::FLOW => view.flow = bytes(value),
                 field::COOKIE => {
                     view.cookie = match value {
@@ -209,7 +225,7 @@ impl<'a> SocketView<'a> {
                     }
                 }
                 field::MARK => view.mark = value.word(),
-                field::KIND => view.kind = value.text(),
+                field::KIND => view.kind = value.bytes(),
                 _ => {}
             }
         }
@@ -230,9 +246,9 @@ impl<'a> SocketView<'a> {
 #[expect(missing_docs, reason = "the fields of `SocketOwner`, by their names")]
 pub struct OwnerView<'a> {
     pub pid: u32,
-    pub command: &'a str,
+    pub command: &'a [u8],
     pub descriptor: u32,
-    pub container_id: &'a str,
+    pub container_id: &'a [u8],
 }
 
 impl<'a> OwnerView<'a> {
@@ -241,9 +257,9 @@ impl<'a> OwnerView<'a> {
         for (number, value) in fields(owner) {
             match number {
                 1 => view.pid = value.word(),
-                2 => view.command = value.text(),
+                2 => view.command = value.bytes(),
                 3 => view.descriptor = value.word(),
-                4 => view.container_id = value.text(),
+                4 => view.container_id = value.bytes(),
                 _ => {}
             }
         }
@@ -275,9 +291,6 @@ pub mod field {
     pub const MARK: u32 = 19;
     pub const KIND: u32 = 20;
 }
-
-/// Of a row: its key and its length.
-const LONGEST_HEADER: usize = 11;
 
 /// The fields of `ListSocketsResponse` by number.
 const SOCKETS: u32 = 1;
@@ -330,6 +343,22 @@ mod tests {
     }
 
     #[test]
+    fn rows_around_a_summary_are_all_kept() {
+        let rows: ListSocketsResponse = [socket()].into_iter().collect();
+        let summary = ListingSummary { sent: 2, ..ListingSummary::default() };
+        let end = ListSocketsResponse::last(summary);
+        let bytes = [&rows, &end, &rows].map(Message::encode_to_vec).concat();
+
+        let mut message = ListSocketsResponse::decode(&*bytes).expect("fields in any order");
+
+        assert_eq!(message.sockets().expect("sockets"), [socket(), socket()]);
+        assert_eq!(message.summary, Some(summary));
+        let shared = message.clone();
+        message.extend(&rows);
+        assert_eq!((message.rows().count(), shared.rows().count()), (3, 2));
+    }
+
+    #[test]
     fn a_view_shows_what_the_message_holds() {
         let bytes = socket().encode_to_vec();
         let view = SocketView::of(&bytes);
@@ -337,13 +366,16 @@ mod tests {
         let owners: Vec<_> = view.owners().map(|owner| (owner.pid, owner.command, owner.container_id)).collect();
         assert_eq!(
             (view.protocol, view.state, view.local, view.peer),
-            ("tcp", "ESTAB", "10.0.0.5:443", "[fd00::1]:40000")
+            (&b"tcp"[..], &b"ESTAB"[..], &b"10.0.0.5:443"[..], &b"[fd00::1]:40000"[..])
         );
         assert_eq!((view.receive_queue, view.send_queue, view.uid, view.inode), (1, 2, 3, 4));
-        assert_eq!((view.device, view.v6only, view.congestion, view.cgroup), ("eth0", true, "cubic", "/system.slice"));
-        assert_eq!((view.cookie, view.mark, view.kind), (1 << 40, 5, "stream"));
+        assert_eq!(
+            (view.device, view.v6only, view.congestion, view.cgroup),
+            (&b"eth0"[..], true, &b"cubic"[..], &b"/system.slice"[..])
+        );
+        assert_eq!((view.cookie, view.mark, view.kind), (1 << 40, 5, &b"stream"[..]));
         assert_eq!(TcpInfo::decode(view.info.expect("info")).expect("an info").pmtu_bytes, 1500);
-        assert_eq!(owners, [(7, "nginx", "ab"), (8, "nginx", "")]);
+        assert_eq!(owners, [(7, &b"nginx"[..], &b"ab"[..]), (8, &b"nginx"[..], &b""[..])]);
         assert!(view.timer.is_some() && view.memory.is_none() && view.flow.is_none());
     }
 

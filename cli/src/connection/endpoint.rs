@@ -141,7 +141,10 @@ impl fmt::Display for Endpoint {
 
 /// With room for what a daemon may send ahead: a listing of many sockets must not wait for our word at every batch.
 fn roomy(endpoint: tonic::transport::Endpoint) -> tonic::transport::Endpoint {
-    endpoint.initial_stream_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES)
+    endpoint
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES)
 }
 
 /// The last cause of a chain is the system's own word, the others only wrap it.
@@ -155,6 +158,9 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 /// Some thirty batches of a listing.
 const WINDOW_BYTES: u32 = 1 << 20;
+
+/// As large as a batch of a listing is: in frames of 16 KiB, HTTP/2's default, it comes in as many reads.
+const FRAME_BYTES: u32 = 256 << 10;
 
 /// `sun_path` holds 108 bytes with its final zero (unix(7)).
 const LONGEST_SOCKET_PATH: usize = 107;

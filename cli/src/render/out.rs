@@ -125,8 +125,13 @@ fn yaml(json: &str) -> Result<String, CommandError> {
 
 /// Text as it is: without colours, and harmless already.
 pub(crate) fn raw(text: &str) -> Result<(), CommandError> {
+    raw_bytes(text.as_bytes())
+}
+
+/// The same, of text that was written as bytes.
+pub(crate) fn raw_bytes(text: &[u8]) -> Result<(), CommandError> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(CommandError::Stdout)
+    stdout.write_all(text).and_then(|()| stdout.flush()).map_err(CommandError::Stdout)
 }
 
 const WIDTH_WITHOUT_TERMINAL: usize = 100;

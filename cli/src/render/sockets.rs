@@ -12,7 +12,7 @@ use sonde_proto::rows::SocketView;
 use sonde_proto::v1::{ListSocketsResponse, Socket};
 
 use crate::error::CommandError;
-use crate::render::out::raw;
+use crate::render::out::{raw, raw_bytes};
 use crate::render::text::clean;
 
 /// Takes the messages of a listing.
@@ -101,7 +101,7 @@ pub(crate) struct Table {
     show: Show,
     widths: Widths,
     headed: bool,
-    text: String,
+    text: Vec<u8>,
 }
 
 /// Of columns, as far as rows have come; they only grow.
@@ -117,59 +117,58 @@ impl Table {
     /// An empty one.
     pub(crate) fn new(show: Show) -> Self {
         let widths = Widths { state: 10, receive: 6, send: 6, local: 21, peer: 21 };
-        Self { show, widths, headed: false, text: String::new() }
+        Self { show, widths, headed: false, text: Vec::new() }
     }
 
-    /// The rows of a batch, the header before the first.
+    /// The rows of a batch, the header before the first; those of the first batch are looked at before one is drawn.
     fn draw(&mut self, batch: &ListSocketsResponse) {
-        let views: Vec<SocketView<'_>> = batch.rows().map(SocketView::of).collect();
-        for view in &views {
-            self.widths.fit(view);
-        }
         if !self.headed {
             self.headed = true;
+            batch.rows().for_each(|row| self.widths.fit(&SocketView::of(row)));
             self.head();
         }
-        for view in &views {
-            self.row(view);
+        for row in batch.rows() {
+            let view = SocketView::of(row);
+            self.widths.fit(&view);
+            self.row(&view);
         }
     }
 
     fn head(&mut self) {
         let Widths { state, receive, send, local, peer } = self.widths;
         for (name, width) in [("NETID", 5), ("STATE", state)] {
-            left(&mut self.text, name, width);
-            self.text.push(' ');
+            left(&mut self.text, name.as_bytes(), width);
+            self.text.push(b' ');
         }
         for (name, width) in [("RECV-Q", receive), ("SEND-Q", send)] {
-            right(&mut self.text, name, width);
-            self.text.push(' ');
+            right(&mut self.text, name.as_bytes(), width);
+            self.text.push(b' ');
         }
-        left(&mut self.text, "LOCAL", local);
-        self.text.push(' ');
+        left(&mut self.text, b"LOCAL", local);
+        self.text.push(b' ');
         if self.show.processes || self.show.details {
-            left(&mut self.text, "PEER", peer);
-            self.text.push_str(if self.show.processes { " PROCESS" } else { " DETAILS" });
+            left(&mut self.text, b"PEER", peer);
+            self.text.extend_from_slice(if self.show.processes { b" PROCESS" } else { b" DETAILS" });
         } else {
-            self.text.push_str("PEER");
+            self.text.extend_from_slice(b"PEER");
         }
-        self.text.push('\n');
+        self.text.push(b'\n');
     }
 
     fn row(&mut self, socket: &SocketView<'_>) {
         let text = &mut self.text;
         left(text, netid(socket), 5);
-        text.push(' ');
+        text.push(b' ');
         left(text, socket.state, self.widths.state);
-        text.push(' ');
+        text.push(b' ');
         number(text, socket.receive_queue, self.widths.receive);
-        text.push(' ');
+        text.push(b' ');
         number(text, socket.send_queue, self.widths.send);
-        text.push(' ');
+        text.push(b' ');
         let from = text.len();
         local(text, socket);
         fill(text, from, self.widths.local);
-        text.push(' ');
+        text.push(b' ');
         let from = text.len();
         harmless(text, peer(socket));
         if self.show.processes || self.show.details {
@@ -182,8 +181,8 @@ impl Table {
             details::tokens(text, socket);
         }
         // The last column may have been filled up for nothing.
-        text.truncate(text.trim_end_matches(' ').len());
-        text.push('\n');
+        text.truncate(text.trim_ascii_end().len());
+        text.push(b'\n');
         if self.show.memory
             && let Some(memory) = socket.memory
         {
@@ -208,12 +207,13 @@ impl Rows for Table {
         }
         if let Some(summary) = batch.summary {
             if !self.headed {
-                self.text.push_str("no socket passes\n");
+                self.text.extend_from_slice(b"no socket passes\n");
             } else if summary.limited {
-                self.text.push_str("... (there are more)\n");
+                self.text.extend_from_slice(b"... (there are more)\n");
             }
             if summary.owners_cut {
-                self.text.push_str("(not every process could be looked at in time: some holders are missing)\n");
+                self.text
+                    .extend_from_slice(b"(not every process could be looked at in time: some holders are missing)\n");
             }
         }
         Ok(())
@@ -226,7 +226,7 @@ impl Rows for Table {
 
 impl Table {
     fn flush(&mut self) -> Result<(), CommandError> {
-        let written = raw(&self.text);
+        let written = raw_bytes(&self.text);
         self.text.clear();
         written
     }
@@ -250,75 +250,80 @@ impl Widths {
 }
 
 /// As ss: `u_str` and the like for unix sockets.
-fn netid<'a>(socket: &SocketView<'a>) -> &'a str {
+fn netid<'a>(socket: &SocketView<'a>) -> &'a [u8] {
     match socket.kind {
-        "" => socket.protocol,
-        "stream" => "u_str",
-        "dgram" => "u_dgr",
-        "seqpacket" => "u_seq",
+        b"" => socket.protocol,
+        b"stream" => b"u_str",
+        b"dgram" => b"u_dgr",
+        b"seqpacket" => b"u_seq",
         other => other,
     }
 }
 
 /// With the device in front of the port, as ss writes it.
-fn local(text: &mut String, socket: &SocketView<'_>) {
-    match socket.local.rsplit_once(':').filter(|_| !socket.device.is_empty()) {
+fn local(text: &mut Vec<u8>, socket: &SocketView<'_>) {
+    let port = socket.local.iter().rposition(|byte| *byte == b':').filter(|_| !socket.device.is_empty());
+    match port.and_then(|at| socket.local.split_at_checked(at)) {
         Some((address, port)) => {
             harmless(text, address);
-            text.push('%');
+            text.push(b'%');
             harmless(text, socket.device);
-            text.push(':');
             harmless(text, port);
         }
-        None => harmless(text, if socket.local.is_empty() { "*" } else { socket.local }),
+        None => harmless(text, if socket.local.is_empty() { b"*" } else { socket.local }),
     }
 }
 
-fn peer<'a>(socket: &SocketView<'a>) -> &'a str {
+fn peer<'a>(socket: &SocketView<'a>) -> &'a [u8] {
     match socket.peer {
-        "" => "*",
-        "0.0.0.0:0" => "0.0.0.0:*",
-        "[::]:0" => "[::]:*",
+        b"" => b"*",
+        b"0.0.0.0:0" => b"0.0.0.0:*",
+        b"[::]:0" => b"[::]:*",
         peer => peer,
     }
 }
 
 /// Names of the kernel and of programs are printed as they are where they are plain, and made harmless where not.
-fn harmless(text: &mut String, name: &str) {
+fn harmless(text: &mut Vec<u8>, name: &[u8]) {
     // All of them, without an end at the first that is not: that way many are compared at once.
-    if name.bytes().fold(true, |plain, byte| plain & (b' '..0x7f).contains(&byte)) {
-        text.push_str(name);
+    if name.iter().fold(true, |plain, byte| plain & (b' '..0x7f).contains(byte)) {
+        text.extend_from_slice(name);
     } else {
-        text.push_str(&clean(name));
+        text.extend_from_slice(clean(&String::from_utf8_lossy(name)).as_bytes());
     }
 }
 
-fn left(text: &mut String, word: &str, width: usize) {
+fn left(text: &mut Vec<u8>, word: &[u8], width: usize) {
     let from = text.len();
     harmless(text, word);
     fill(text, from, width);
 }
 
-fn right(text: &mut String, word: &str, width: usize) {
+fn right(text: &mut Vec<u8>, word: &[u8], width: usize) {
     spaces(text, width.saturating_sub(word.len()));
-    text.push_str(word);
+    text.extend_from_slice(word);
 }
 
-fn number(text: &mut String, number: u32, width: usize) {
+fn number(text: &mut Vec<u8>, number: u32, width: usize) {
     let mut digits = itoa::Buffer::new();
-    let digits = digits.format(number);
-    spaces(text, width.saturating_sub(digits.len()));
-    text.push_str(digits);
+    right(text, digits.format(number).as_bytes(), width);
 }
 
 /// Spaces up to the width of a column that began at `from`; bytes count, since nearly all is ASCII.
-fn fill(text: &mut String, from: usize, width: usize) {
+fn fill(text: &mut Vec<u8>, from: usize, width: usize) {
     spaces(text, width.saturating_sub(text.len() - from));
 }
 
-fn spaces(text: &mut String, count: usize) {
-    const BLANK: &str = "                                                                ";
-    text.push_str(BLANK.get(..count).unwrap_or(BLANK));
+fn spaces(text: &mut Vec<u8>, count: usize) {
+    block(text, &[b' '; 64], count);
+}
+
+/// Appends what stands first in a block: a copy of a size that the compiler knows costs half of one that it does not.
+#[inline]
+fn block<const N: usize>(text: &mut Vec<u8>, block: &[u8; N], length: usize) {
+    let end = text.len() + length.min(N);
+    text.extend_from_slice(block);
+    text.truncate(end);
 }
 
 /// Of a column for addresses: the longest of IPv6 with its port.

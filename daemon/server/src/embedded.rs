@@ -69,6 +69,7 @@ async fn serve(router: Router) -> Result<(Channel, JoinSet<()>), StartError> {
     let channel = Endpoint::from_static("http://embedded.invalid")
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
+        .max_frame_size(FRAME)
         .connect_with_connector(connector)
         .await
         .map_err(|error| StartError::Connect(crate::chain(&error)))?;
@@ -91,6 +92,9 @@ impl Embedded {
 
 /// Bytes that the daemon may send ahead: a listing of many sockets must not wait for its reader's word at every batch.
 const WINDOW: u32 = 1 << 20;
+
+/// Bytes of a frame at most: a batch of a listing.
+const FRAME: u32 = 256 << 10;
 
 /// Bytes in flight, each way: a few batches of a listing.
 const PIPE: usize = 256 << 10;

@@ -1,9 +1,11 @@
 //! Numbers without the formatting machinery of std, which takes most of the time of a row.
 
+use super::block;
+
 /// Appends a number.
 #[inline]
-pub(super) fn decimal(text: &mut String, number: u64) {
-    text.push_str(itoa::Buffer::new().format(number));
+pub(super) fn decimal(text: &mut Vec<u8>, number: u64) {
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// How many digits a number has.
@@ -12,23 +14,22 @@ pub(super) fn length(number: u32) -> usize {
 }
 
 /// Microseconds as milliseconds, as ss writes them: `0.034`, `204`, `1.5`.
-pub(super) fn millis(text: &mut String, micros: u64) {
+pub(super) fn millis(text: &mut Vec<u8>, micros: u64) {
     decimal(text, micros / 1_000);
-    let mut rest = micros % 1_000;
-    if rest == 0 {
-        return;
-    }
-    text.push('.');
-    let mut place = 100;
-    while rest > 0 {
-        decimal(text, rest / place);
-        rest %= place;
-        place /= 10;
-    }
+    let rest = three_digits(micros % 1_000);
+    let length = rest.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 2);
+    let [hundreds, tens, ones] = rest;
+    block(text, &[b'.', hundreds, tens, ones], length);
+}
+
+/// Of a number below 1,000.
+#[inline]
+fn three_digits(number: u64) -> [u8; 3] {
+    [number / 100, number / 10 % 10, number % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or(0))
 }
 
 /// Bits a second: `1.2Gbps`, `340Mbps`, `17kbps`.
-pub(super) fn bits(text: &mut String, bytes: u64) {
+pub(super) fn bits(text: &mut Vec<u8>, bytes: u64) {
     let bits = bytes.saturating_mul(8);
     let (unit, name) = match bits {
         0..1_000 => (1, "bps"),
@@ -39,20 +40,20 @@ pub(super) fn bits(text: &mut String, bytes: u64) {
     decimal(text, bits / unit);
     let tenths = bits % unit * 10 / unit;
     if tenths > 0 {
-        text.push('.');
+        text.push(b'.');
         decimal(text, tenths);
     }
-    text.push_str(name);
+    text.extend_from_slice(name.as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(write: impl FnOnce(&mut String)) -> String {
-        let mut text = String::new();
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut text = Vec::new();
         write(&mut text);
-        text
+        String::from_utf8(text).expect("digits")
     }
 
     #[test]

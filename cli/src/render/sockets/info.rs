@@ -3,103 +3,114 @@
 use sonde_proto::wire::numbers;
 
 use super::digits::{bits, decimal, millis};
-use super::harmless;
+use super::{block, harmless};
 
 /// The messages `TcpInfo` and `TcpFlow`.
-pub(super) fn line(text: &mut String, congestion: &str, info: &[u8], flow: &[u8]) {
+pub(super) fn line(text: &mut Vec<u8>, congestion: &[u8], info: &[u8], flow: &[u8]) {
     let (info, _) = numbers::<22>(info, 1);
     let (flow, state) = numbers::<35>(flow, 8);
-    text.push_str("\t ");
+    text.extend_from_slice(b"\t ");
     harmless(text, congestion);
-    for (at, name) in [(1, " ts"), (2, " sack"), (3, " ecn"), (4, " ecnseen"), (5, " fastopen")] {
-        if flow[at] != 0 {
-            text.push_str(name);
+    for (at, name) in FLAGS {
+        if flow[*at] != 0 {
+            name.append(text);
         }
     }
-    pair(text, " wscale:", flow[6], flow[7], ',', decimal);
-    if !matches!(state, "" | "Open") {
-        text.push(' ');
+    pair(text, b" wscale:", flow[6], flow[7], b',', decimal);
+    if !matches!(state, b"" | b"Open") {
+        text.push(b' ');
         harmless(text, state);
     }
-    for field in FIELDS {
-        match *field {
-            Field::Info(at, name) => one(text, name, info[at], decimal),
-            Field::InfoMillis(at, name) => one(text, name, info[at], millis),
-            Field::Flow(at, name) => one(text, name, flow[at], decimal),
-            Field::FlowMillis(at, name) => one(text, name, flow[at], millis),
-            Field::FlowRate(at, name) => one(text, name, flow[at], bits),
-        }
-    }
-    pair(text, " rtt:", info[2], info[3], '/', millis);
-    pair(text, " retrans:", flow[25], info[11], '/', decimal);
+    // Written out, since a table of the names would jump to another function at each of them.
+    one(text, const { &Name::of(" rto:") }, flow[9], millis);
+    one(text, const { &Name::of(" backoff:") }, info[12], decimal);
+    one(text, const { &Name::of(" minrtt:") }, info[4], millis);
+    one(text, const { &Name::of(" ato:") }, flow[10], millis);
+    one(text, const { &Name::of(" mss:") }, info[5], decimal);
+    one(text, const { &Name::of(" pmtu:") }, info[7], decimal);
+    one(text, const { &Name::of(" rcvmss:") }, info[6], decimal);
+    one(text, const { &Name::of(" advmss:") }, flow[11], decimal);
+    one(text, const { &Name::of(" cwnd:") }, flow[12], decimal);
+    one(text, const { &Name::of(" ssthresh:") }, flow[13], decimal);
+    one(text, const { &Name::of(" bytes_sent:") }, info[15], decimal);
+    one(text, const { &Name::of(" bytes_retrans:") }, info[16], decimal);
+    one(text, const { &Name::of(" bytes_acked:") }, info[13], decimal);
+    one(text, const { &Name::of(" bytes_received:") }, info[14], decimal);
+    one(text, const { &Name::of(" segs_out:") }, flow[14], decimal);
+    one(text, const { &Name::of(" segs_in:") }, flow[15], decimal);
+    one(text, const { &Name::of(" data_segs_out:") }, flow[16], decimal);
+    one(text, const { &Name::of(" data_segs_in:") }, flow[17], decimal);
+    one(text, const { &Name::of(" lastsnd:") }, flow[18], millis);
+    one(text, const { &Name::of(" lastrcv:") }, flow[19], millis);
+    one(text, const { &Name::of(" lastack:") }, info[21], millis);
+    one(text, const { &Name::of(" pacing_rate:") }, flow[20], bits);
+    one(text, const { &Name::of(" delivery_rate:") }, flow[21], bits);
+    one(text, const { &Name::of(" delivered:") }, flow[23], decimal);
+    one(text, const { &Name::of(" busy:") }, info[20], millis);
+    one(text, const { &Name::of(" rwnd_limited:") }, info[19], millis);
+    one(text, const { &Name::of(" sndbuf_limited:") }, flow[24], millis);
+    one(text, const { &Name::of(" unacked:") }, info[8], decimal);
+    one(text, const { &Name::of(" lost:") }, info[9], decimal);
+    one(text, const { &Name::of(" sacked:") }, flow[26], decimal);
+    one(text, const { &Name::of(" dsack_dups:") }, flow[27], decimal);
+    one(text, const { &Name::of(" reordering:") }, flow[28], decimal);
+    one(text, const { &Name::of(" reord_seen:") }, flow[29], decimal);
+    one(text, const { &Name::of(" rcv_rtt:") }, flow[30], millis);
+    one(text, const { &Name::of(" rcv_space:") }, flow[31], decimal);
+    one(text, const { &Name::of(" rcv_ssthresh:") }, flow[32], decimal);
+    one(text, const { &Name::of(" notsent:") }, info[17], decimal);
+    one(text, const { &Name::of(" rcv_ooopack:") }, flow[33], decimal);
+    one(text, const { &Name::of(" snd_wnd:") }, info[18], decimal);
+    one(text, const { &Name::of(" rcv_wnd:") }, flow[34], decimal);
+    pair(text, b" rtt:", info[2], info[3], b'/', millis);
+    pair(text, b" retrans:", flow[25], info[11], b'/', decimal);
     if flow[22] != 0 {
-        text.push_str(" app_limited");
+        text.extend_from_slice(b" app_limited");
     }
-    text.push('\n');
+    text.push(b'\n');
 }
 
-/// A number of one of the two messages, how it is written, and its name.
-enum Field {
-    Info(usize, &'static str),
-    InfoMillis(usize, &'static str),
-    Flow(usize, &'static str),
-    FlowMillis(usize, &'static str),
-    FlowRate(usize, &'static str),
-}
-
-const FIELDS: &[Field] = &[
-    Field::FlowMillis(9, " rto:"),
-    Field::Info(12, " backoff:"),
-    Field::InfoMillis(4, " minrtt:"),
-    Field::FlowMillis(10, " ato:"),
-    Field::Info(5, " mss:"),
-    Field::Info(7, " pmtu:"),
-    Field::Info(6, " rcvmss:"),
-    Field::Flow(11, " advmss:"),
-    Field::Flow(12, " cwnd:"),
-    Field::Flow(13, " ssthresh:"),
-    Field::Info(15, " bytes_sent:"),
-    Field::Info(16, " bytes_retrans:"),
-    Field::Info(13, " bytes_acked:"),
-    Field::Info(14, " bytes_received:"),
-    Field::Flow(14, " segs_out:"),
-    Field::Flow(15, " segs_in:"),
-    Field::Flow(16, " data_segs_out:"),
-    Field::Flow(17, " data_segs_in:"),
-    Field::FlowMillis(18, " lastsnd:"),
-    Field::FlowMillis(19, " lastrcv:"),
-    Field::InfoMillis(21, " lastack:"),
-    Field::FlowRate(20, " pacing_rate:"),
-    Field::FlowRate(21, " delivery_rate:"),
-    Field::Flow(23, " delivered:"),
-    Field::InfoMillis(20, " busy:"),
-    Field::InfoMillis(19, " rwnd_limited:"),
-    Field::FlowMillis(24, " sndbuf_limited:"),
-    Field::Info(8, " unacked:"),
-    Field::Info(9, " lost:"),
-    Field::Flow(26, " sacked:"),
-    Field::Flow(27, " dsack_dups:"),
-    Field::Flow(28, " reordering:"),
-    Field::Flow(29, " reord_seen:"),
-    Field::FlowMillis(30, " rcv_rtt:"),
-    Field::Flow(31, " rcv_space:"),
-    Field::Flow(32, " rcv_ssthresh:"),
-    Field::Info(17, " notsent:"),
-    Field::Flow(33, " rcv_ooopack:"),
-    Field::Info(18, " snd_wnd:"),
-    Field::Flow(34, " rcv_wnd:"),
+/// What is on or off.
+const FLAGS: &[(usize, Name)] = &[
+    (1, Name::of(" ts")),
+    (2, Name::of(" sack")),
+    (3, Name::of(" ecn")),
+    (4, Name::of(" ecnseen")),
+    (5, Name::of(" fastopen")),
 ];
 
-fn one(text: &mut String, name: &str, value: u64, write: impl FnOnce(&mut String, u64)) {
+/// In a block, see [`block`].
+struct Name {
+    bytes: [u8; LONGEST_NAME],
+    length: usize,
+}
+
+impl Name {
+    const fn of(name: &str) -> Self {
+        let mut bytes = [0; LONGEST_NAME];
+        // A longer one does not compile.
+        bytes.split_at_mut(name.len()).0.copy_from_slice(name.as_bytes());
+        Self { bytes, length: name.len() }
+    }
+
+    #[inline]
+    fn append(&self, text: &mut Vec<u8>) {
+        block(text, &self.bytes, self.length);
+    }
+}
+
+const LONGEST_NAME: usize = 16;
+
+fn one(text: &mut Vec<u8>, name: &Name, value: u64, write: impl FnOnce(&mut Vec<u8>, u64)) {
     if value != 0 {
-        text.push_str(name);
+        name.append(text);
         write(text, value);
     }
 }
 
-fn pair(text: &mut String, name: &str, first: u64, second: u64, between: char, write: impl Fn(&mut String, u64)) {
+fn pair(text: &mut Vec<u8>, name: &[u8], first: u64, second: u64, between: u8, write: impl Fn(&mut Vec<u8>, u64)) {
     if first != 0 || second != 0 {
-        text.push_str(name);
+        text.extend_from_slice(name);
         write(text, first);
         text.push(between);
         write(text, second);
