@@ -39,6 +39,20 @@ pub(crate) async fn gather(name: &str, wanted: u16, resolvers: &[String], allowa
     Some(case)
 }
 
+/// Whether a resolver has records for a label beside the name that nobody created: it makes them up, or the zone has a wildcard.
+pub(crate) async fn invents(name: &str, wanted: u16, resolvers: &[String], allowance: Allowance) -> bool {
+    let Some(above) = parent(&plain(name)).filter(|above| !above.is_empty()) else { return false };
+    let label = |number: usize| format!("sonde-{number:x}-nobody.{above}");
+    let questions = resolvers.iter().enumerate().map(|(number, resolver)| {
+        let label = label(number);
+        async move {
+            let exchange = ask(Query::new(resolver, &label, wanted), RESOLVER, allowance).await;
+            exchange.is_some_and(|exchange| matches!(says(&exchange, &label, wanted), Says::Records(_)))
+        }
+    });
+    wait::all(questions).await.contains(&true)
+}
+
 /// The zone that holds the name as far as the resolver can see, and the exchange that shows it.
 async fn zone(resolver: &str, name: &str, allowance: Allowance) -> Option<(String, Exchange)> {
     let mut at = Some(plain(name));

@@ -2,9 +2,11 @@
 
 mod ask;
 mod case;
+mod reach;
 mod verdict;
 
-use sonde_sdk::dns::qtype;
+use std::net::IpAddr;
+
 use sonde_sdk::prelude::*;
 
 /// The check.
@@ -17,10 +19,12 @@ impl Check for AuthorityCheck {
             env!("CARGO_PKG_VERSION"),
             "Compares what the resolver says of a name with what the servers of its zone say.",
         )
-        .serving([TargetKind::Dns])
-        .calling(["dns"])
+        .serving([TargetKind::Dns, TargetKind::Tcp, TargetKind::Tls, TargetKind::Http, TargetKind::Https])
+        .serving([TargetKind::Grpc, TargetKind::Grpcs])
+        .calling(["dns", "dial"])
         .wanting(["the servers of the target's zones, port 53"])
-        .after(["resolve"])
+        // Behind all that dial, too: a server that serves one at a time must not be kept from them.
+        .after(["resolve", "connect", "tls", "http"])
         .deciding(verdict::CAUSES.iter().copied())
         .costing(CostClass::Moderate)
     }
@@ -30,14 +34,27 @@ impl Check for AuthorityCheck {
         if name.trim_end_matches('.').is_empty() {
             return Ok(Outcome::skipped("the root has no zone above it to ask"));
         }
+        if name.parse::<IpAddr>().is_ok() {
+            return Ok(Outcome::skipped("the target is an address"));
+        }
         let resolvers = match &target.server {
             Some(server) => vec![server.clone()],
             None => dns::config(None).await.nameservers.into_iter().take(MOST_RESOLVERS).collect(),
         };
         let allowance = timer::Allowance::of(budget).at_most(ask::LONGEST);
-        let Some(case) = ask::gather(&name, target.qtype.unwrap_or(qtype::A), &resolvers, allowance).await else {
+        let wanted = target.qtype.unwrap_or_else(|| reach::family(&target.addresses));
+        if target.kind != TargetKind::Dns
+            && reach::answers(&target, &name, budget).await
+            && !ask::invents(&name, wanted, &resolvers, allowance).await
+        {
+            return Ok(Outcome::skipped("a server answers at the name's address, and no name is made up"));
+        }
+        let Some(case) = ask::gather(&name, wanted, &resolvers, allowance).await else {
             return Ok(Outcome::skipped("no resolver tells which zone the name is in"));
         };
+        if !verdict::is_of(&case, &target.addresses) {
+            return Ok(Outcome::skipped("the address is not what the resolver says of the name"));
+        }
         Ok(verdict::judge(&case).report())
     }
 }

@@ -24,6 +24,14 @@ pub(crate) const CAUSES: &[&str] = &[
     "dns.servfail_upstream",
 ];
 
+/// Whether these addresses of the target, where there are any, came of what the resolver says: a hosts file may know better.
+pub(crate) fn is_of(case: &Case, addresses: &[String]) -> bool {
+    let Some(Says::Records(told)) = case.told.first().map(|told| says(told, &case.name, case.qtype)) else {
+        return true;
+    };
+    addresses.is_empty() || addresses.iter().any(|address| told.contains(address))
+}
+
 /// The zone's servers have something else to say of the name than the resolver.
 pub(crate) fn contradicts(case: &Case) -> bool {
     let Some(told) = case.told.first() else { return false };
@@ -157,12 +165,14 @@ fn older(case: &Case, server: &Asked) -> bool {
     matches!((mine, ttl(&server.exchange, case.qtype)), (Some(mine), Some(fresh)) if mine < fresh)
 }
 
-/// The resolver has an address for a name that nobody created and that the zone's server denies.
+/// The resolver has an address for a name that nobody created and that the zone's server denies, and so it has for the name: one that
+/// makes up others, and tells the truth of this one, leads nobody astray here.
 fn hijacked(case: &Case) -> bool {
-    case.nonsense.as_ref().is_some_and(|(resolver, authority)| {
-        matches!(says(resolver, &case.name, case.qtype), Says::Records(_))
-            && matches!(says(authority, &case.name, case.qtype), Says::NxDomain)
-    })
+    contradicts(case)
+        && case.nonsense.as_ref().is_some_and(|(resolver, authority)| {
+            matches!(says(resolver, &case.name, case.qtype), Says::Records(_))
+                && matches!(says(authority, &case.name, case.qtype), Says::NxDomain)
+        })
 }
 
 fn hijack(case: &Case) -> Vec<Finding> {

@@ -94,13 +94,33 @@ fn two_authorities_that_differ_are_two_views() {
 
 #[test]
 fn an_address_for_a_random_name_that_the_zone_denies_is_a_hijack() {
+    let invented = |n| address(n, "10.0.0.9", HeaderFlags::empty(), 60);
+    for truth in [absent(3, AA, 60), address(3, "10.0.0.5", AA, 60)] {
+        let mut case = case(vec![invented(1)], vec![level("example", truth)]);
+        case.nonsense = Some((invented(4), absent(5, AA, 60)));
+        assert!(testkit::is_proven(&judge(&case).findings, "dns.wildcard_hijack"));
+
+        case.nonsense = Some((invented(4), address(5, "10.0.0.9", AA, 60)));
+        assert!(
+            !testkit::is_proven(&judge(&case).findings, "dns.wildcard_hijack"),
+            "the zone has a wildcard of its own"
+        );
+    }
+}
+
+#[test]
+fn a_resolver_that_makes_up_others_but_not_this_name_is_no_fault_of_it() {
     let told = vec![address(1, "10.0.0.9", HeaderFlags::empty(), 60)];
     let mut case = case(told, vec![level("example", address(3, "10.0.0.9", AA, 60))]);
-    case.nonsense = Some((address(4, "10.0.0.9", HeaderFlags::empty(), 60), absent(5, AA, 60)));
+    case.nonsense = Some((address(4, "10.0.0.8", HeaderFlags::empty(), 60), absent(5, AA, 60)));
+    assert_eq!(judge(&case).outcome.conclusion, Conclusion::Works);
+}
 
-    assert!(testkit::is_proven(&judge(&case).findings, "dns.wildcard_hijack"));
-    case.nonsense = Some((address(4, "10.0.0.9", HeaderFlags::empty(), 60), address(5, "10.0.0.9", AA, 60)));
-    assert!(judge(&case).findings.is_empty(), "the zone has a wildcard of its own");
+#[test]
+fn addresses_of_a_hosts_file_are_not_the_resolvers() {
+    let case = case(vec![address(1, "10.0.0.9", HeaderFlags::empty(), 60)], vec![]);
+    assert!(is_of(&case, &[]) && is_of(&case, &["10.0.0.9".to_owned(), "10.0.0.7".to_owned()]));
+    assert!(!is_of(&case, &["10.0.0.7".to_owned()]));
 }
 
 #[test]
