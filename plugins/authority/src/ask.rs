@@ -1,5 +1,6 @@
 //! Finds the servers of the name's zone through a resolver and asks them, without recursion, following referrals.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use sonde_sdk::dns::{Exchange, Query, qtype};
@@ -55,27 +56,52 @@ pub(crate) async fn invents(name: &str, wanted: u16, resolvers: &[String], allow
 
 /// The zone that holds the name as far as the resolver can see, and the exchange that shows it.
 async fn zone(resolver: &str, name: &str, allowance: Allowance) -> Option<(String, Exchange)> {
-    let mut at = Some(plain(name));
-    for _ in 0..MOST_LABELS {
-        let asked = at?;
-        let text = if asked.is_empty() { "." } else { &asked };
-        let exchange = ask(Query::new(resolver, text, qtype::SOA), RESOLVER, allowance).await?;
-        let Ok(answer) = &exchange.outcome else {
-            // A resolver that is silent for a broken zone may answer for the one above.
-            at = parent(&asked).filter(|above| !above.is_empty());
-            continue;
-        };
-        let records = answer.answers.iter().chain(&answer.authorities);
-        let apex = records
-            .filter(|record| record.rtype == qtype::SOA && lies_in(name, &record.name))
-            .map(|r| plain(&r.name))
-            .next();
-        if let Some(apex) = apex {
-            return Some((apex, exchange));
-        }
-        at = parent(&asked);
+    let asked = |label: String| -> Pin<Box<dyn Future<Output = Apex> + '_>> {
+        Box::pin(apex(resolver, name, label, allowance))
+    };
+    let mut own = asked(plain(name));
+    // It goes on where that takes longer.
+    let early = wait::at_most(HEAD_START, own.as_mut()).await;
+    let answers = matches!(early, Some(Apex::Unknown));
+    let own = match early {
+        Some(Apex::Of(found)) => return Some(*found),
+        Some(Apex::Unknown | Apex::Silent) => None,
+        None => Some(own),
+    };
+    // A resolver that is silent for a broken zone may answer for one above. All at once: a dead one must not be waited for at each.
+    let above = std::iter::successors(parent(name), |label| parent(label))
+        .take(MOST_LABELS - 1)
+        .filter(|label| answers || !label.is_empty())
+        .map(asked);
+    let found = wait::all(own.into_iter().chain(above)).await;
+    found.into_iter().find_map(|apex| match apex {
+        Apex::Of(found) => Some(*found),
+        Apex::Unknown | Apex::Silent => None,
+    })
+}
+
+/// What a resolver tells of the zone that a label is in.
+enum Apex {
+    /// Its name, and the exchange that shows it.
+    Of(Box<(String, Exchange)>),
+    /// It answers, and tells none.
+    Unknown,
+    Silent,
+}
+
+/// Every negative answer carries the SOA of its zone (RFC 2308), which must be above the name.
+async fn apex(resolver: &str, name: &str, label: String, allowance: Allowance) -> Apex {
+    let text = if label.is_empty() { "." } else { &label };
+    let Some(exchange) = ask(Query::new(resolver, text, qtype::SOA), RESOLVER, allowance).await else {
+        return Apex::Silent;
+    };
+    let Ok(answer) = &exchange.outcome else { return Apex::Silent };
+    let mut records = answer.answers.iter().chain(&answer.authorities);
+    let soa = records.find(|record| record.rtype == qtype::SOA && lies_in(name, &record.name));
+    match soa.map(|record| plain(&record.name)) {
+        Some(zone) => Apex::Of(Box::new((zone, exchange))),
+        None => Apex::Unknown,
     }
-    None
 }
 
 /// Asks the servers of the zone, and those that they refer to.
@@ -156,6 +182,8 @@ async fn ask(query: Query, longest: Duration, allowance: Allowance) -> Option<Ex
 
 /// Of a query that a resolver may have to pass on.
 const RESOLVER: Duration = Duration::from_millis(1500);
+/// Of the first query for the zone, before the zones above are asked for.
+const HEAD_START: Duration = Duration::from_millis(300);
 /// Of a query that a server answers by itself.
 const AUTHORITY: Duration = Duration::from_millis(800);
 /// A question that may take no longer than this is not worth asking.
