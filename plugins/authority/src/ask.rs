@@ -26,6 +26,7 @@ pub(crate) async fn gather(name: &str, wanted: u16, resolvers: &[String], allowa
         name: plain(name),
         qtype: wanted,
         levels: Vec::new(),
+        again: None,
         told: vec![told],
         zone_found,
         nonsense: None,
@@ -35,6 +36,9 @@ pub(crate) async fn gather(name: &str, wanted: u16, resolvers: &[String], allowa
     if verdict::contradicts(&case) {
         timer::sleep(COUNTDOWN.min(allowance.left())).await;
         case.told.extend(ask(Query::new(&case.resolver, name, wanted), RESOLVER, allowance).await);
+        if let Some(server) = case.authority() {
+            case.again = ask(Query::new(&server.address, name, wanted).without_recursion(), AUTHORITY, allowance).await;
+        }
     }
     case.nonsense = nonsense(&case, allowance).await;
     Some(case)
@@ -164,7 +168,7 @@ async fn asked(name: String, question: Query, allowance: Allowance) -> Option<As
 
 /// A label that nobody created, beside the name: where even that has an address, the resolver invents answers.
 async fn nonsense(case: &Case, allowance: Allowance) -> Option<(Exchange, Exchange)> {
-    let server = case.levels.last()?.servers.iter().find(|server| server.is_authoritative())?;
+    let server = case.authority()?;
     let Says::Records(_) = says(case.told.first()?, &case.name, case.qtype) else { return None };
     let above =
         parent(&case.name).filter(|above| lies_in(above, case.levels.last().map_or("", |level| &level.zone)))?;

@@ -16,8 +16,17 @@ pub(crate) struct Case {
     pub(crate) zone_found: Exchange,
     /// From the zone that the resolver knows down along the referrals.
     pub(crate) levels: Vec<Level>,
+    /// What one of the zone's servers says a second later, where that differs from the resolver.
+    pub(crate) again: Option<Exchange>,
     /// A name that nobody created, as the resolver and one of the zone's servers answer it.
     pub(crate) nonsense: Option<(Exchange, Exchange)>,
+}
+
+impl Case {
+    /// The first of the zone's servers that speaks for it.
+    pub(crate) fn authority(&self) -> Option<&Asked> {
+        self.levels.last()?.servers.iter().find(|server| server.is_authoritative())
+    }
 }
 
 /// The servers of one zone.

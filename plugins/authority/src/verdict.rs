@@ -1,5 +1,7 @@
 //! What the comparison proves. Pure: a function of the case.
 
+mod steered;
+
 use sonde_sdk::dns::{Exchange, HeaderFlags, qtype, rcode};
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::judgement::Judgement;
@@ -37,7 +39,9 @@ pub(crate) fn contradicts(case: &Case) -> bool {
     let Some(told) = case.told.first() else { return false };
     let Some((_, truth)) = truth(case) else { return false };
     match (says(told, &case.name, case.qtype), truth) {
-        (Says::Records(mine), Says::Records(theirs)) => !mine.iter().any(|record| theirs.contains(record)),
+        (Says::Records(mine), Says::Records(theirs)) => {
+            !mine.iter().any(|record| theirs.contains(record)) && !steered::is_steered(case, &mine, &theirs)
+        }
         (Says::Records(_), Says::NxDomain | Says::NoData) | (Says::NxDomain | Says::NoData, Says::Records(_)) => true,
         _ => false,
     }
@@ -57,7 +61,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
     let outcome = match (proven, truth(case)) {
         (Some(finding), _) => Outcome::broken(finding.summary.clone()),
         (None, Some((server, _))) if !contradicts(case) => {
-            Outcome::works(format!("{} says what {} says", case.resolver, server.name))
+            Outcome::works(format!("{} does not contradict {}", case.resolver, server.name))
         }
         (None, Some((server, _))) => {
             Outcome::unclear(format!("{} and {} differ about {}", case.resolver, server.name, case.name))
@@ -69,7 +73,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
 
 /// The first of the zone's servers that speaks for it, and what it says.
 fn truth(case: &Case) -> Option<(&Asked, Says)> {
-    let server = case.levels.last()?.servers.iter().find(|server| server.is_authoritative())?;
+    let server = case.authority()?;
     Some((server, says(&server.exchange, &case.name, case.qtype)))
 }
 

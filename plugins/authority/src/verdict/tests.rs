@@ -50,6 +50,7 @@ fn case(told: Vec<Exchange>, levels: Vec<Level>) -> Case {
         told,
         zone_found: code(90, 0),
         levels,
+        again: None,
         nonsense: None,
     }
 }
@@ -72,6 +73,20 @@ fn an_address_that_counts_down_and_differs_from_the_zones_is_stale() {
     let judgement = judge(&case(told, vec![level("example", address(3, "10.0.0.5", AA, 60))]));
 
     assert!(testkit::is_proven(&judgement.findings, "dns.stale_answer"), "{judgement:?}");
+}
+
+#[test]
+fn a_zone_that_leads_clients_by_turns_makes_no_answer_stale() {
+    let told =
+        vec![address(1, "10.0.0.9", HeaderFlags::empty(), 300), address(2, "10.0.0.9", HeaderFlags::empty(), 299)];
+    let mut by_turns = case(told.clone(), vec![level("example", address(3, "10.0.0.5", AA, 60))]);
+    by_turns.again = Some(address(4, "10.0.0.6", AA, 60));
+    let mut servers = level("example", address(3, "10.0.0.5", AA, 60));
+    servers.servers.extend(level("other", address(4, "10.0.0.6", AA, 60)).servers);
+    for case in [by_turns, case(told, vec![servers])] {
+        let judgement = judge(&case);
+        assert_eq!((judgement.findings.len(), judgement.outcome.conclusion), (0, Conclusion::Works));
+    }
 }
 
 #[test]
