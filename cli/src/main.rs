@@ -74,5 +74,5 @@ fn finish(result: Result<u8, CommandError>) -> u8 {
     }
 }
 
-/// One for the client and its timers, one for the API of a daemon inside this process.
-const WORKERS: usize = 2;
+/// One for the client and its timers, one for the API of a daemon inside this process, and one that a terminal may keep waiting.
+const WORKERS: usize = 3;

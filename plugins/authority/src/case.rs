@@ -18,6 +18,8 @@ pub(crate) struct Case {
     pub(crate) levels: Vec<Level>,
     /// What one of the zone's servers says a second later, where that differs from the resolver.
     pub(crate) again: Option<Exchange>,
+    /// Where the name leads by what the resolver says.
+    pub(crate) leads: Leads,
     /// A name that nobody created, as the resolver and one of the zone's servers answer it.
     pub(crate) nonsense: Option<(Exchange, Exchange)>,
 }
@@ -27,6 +29,20 @@ impl Case {
     pub(crate) fn authority(&self) -> Option<&Asked> {
         self.levels.last()?.servers.iter().find(|server| server.is_authoritative())
     }
+}
+
+/// Where a name leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// Nobody wants to go there: the target is a lookup.
+    Unasked,
+    /// To a server that answers.
+    Somewhere,
+    /// To none.
+    Nowhere {
+        /// One answers where the zone's own server leads, though.
+        elsewhere: bool,
+    },
 }
 
 /// The servers of one zone.

@@ -7,7 +7,10 @@ mod verdict;
 
 use std::net::IpAddr;
 
+use sonde_sdk::dns::qtype;
 use sonde_sdk::prelude::*;
+
+use crate::case::Leads;
 
 /// The check.
 struct AuthorityCheck;
@@ -34,32 +37,61 @@ impl Check for AuthorityCheck {
         if name.trim_end_matches('.').is_empty() {
             return Ok(Outcome::skipped("the root has no zone above it to ask"));
         }
-        if name.parse::<IpAddr>().is_ok() {
-            return Ok(Outcome::skipped("the target is an address"));
+        let allowance = timer::Allowance::of(budget).at_most(ask::LONGEST);
+        if target.kind != TargetKind::Dns {
+            return Ok(behind_a_name(&target, &name, allowance).await);
         }
         let resolvers = match &target.server {
             Some(server) => vec![server.clone()],
             None => dns::config(None).await.nameservers.into_iter().take(MOST_RESOLVERS).collect(),
         };
-        let allowance = timer::Allowance::of(budget).at_most(ask::LONGEST);
-        let wanted = target.qtype.unwrap_or_else(|| reach::family(&target.addresses));
-        if target.kind != TargetKind::Dns
-            && reach::answers(&target, &name, budget).await
-            && !ask::invents(&name, wanted, &resolvers, allowance).await
-        {
-            return Ok(Outcome::skipped("a server answers at the name's address, and no name is made up"));
-        }
-        let Some(case) = ask::gather(&name, wanted, &resolvers, allowance).await else {
-            return Ok(Outcome::skipped("no resolver tells which zone the name is in"));
-        };
-        if !verdict::is_of(&case, &target.addresses) {
-            return Ok(Outcome::skipped("the address is not what the resolver says of the name"));
-        }
-        Ok(verdict::judge(&case).report())
+        Ok(match ask::gather(&name, target.qtype.unwrap_or(qtype::A), &resolvers, allowance).await {
+            Some(case) => verdict::judge(&case).report(),
+            None => Outcome::skipped(NO_ZONE),
+        })
     }
 }
 
+/// A service whose name must lead somewhere: the zone is asked only where it does not, or where the resolver makes up names.
+async fn behind_a_name(target: &Target, name: &str, allowance: timer::Allowance) -> Outcome {
+    if name.parse::<IpAddr>().is_ok() {
+        return Outcome::skipped("the target is an address");
+    }
+    if !name.trim_end_matches('.').contains('.') {
+        return Outcome::skipped("a name of one label is completed with a search domain");
+    }
+    let config = dns::config(Some(name)).await;
+    if !config.hosts_addresses.is_empty() {
+        return Outcome::skipped("the hosts file has the name");
+    }
+    let resolvers: Vec<String> = config.nameservers.into_iter().take(MOST_RESOLVERS).collect();
+    let wanted = reach::family(&target.addresses);
+    let answers = reach::answers(target, name, allowance).await;
+    if answers && !ask::invents(name, wanted, &resolvers, config.evidence, allowance).await {
+        return Outcome::skipped("a server answers where the name leads, and no name is made up");
+    }
+    let Some(mut case) = ask::gather(name, wanted, &resolvers, allowance).await else {
+        return Outcome::skipped(NO_ZONE);
+    };
+    if !verdict::is_of(&case, &target.addresses) {
+        return Outcome::skipped("the address is not what the resolver says of the name");
+    }
+    case.leads = if answers {
+        Leads::Somewhere
+    } else {
+        let others = verdict::other_addresses(&case);
+        Leads::Nowhere { elsewhere: reach::takes(target.port, &others, allowance).await }
+    };
+    let judgement = verdict::judge(&case);
+    if answers && judgement.findings.is_empty() {
+        return Outcome::skipped("a server answers where the name leads");
+    }
+    judgement.report()
+}
+
 sonde_sdk::export!(AuthorityCheck);
+
+const NO_ZONE: &str = "no resolver tells which zone the name is in";
 
 /// glibc's MAXNS.
 const MOST_RESOLVERS: usize = 3;

@@ -3,9 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use sonde_sdk::connection::Verification;
 use sonde_sdk::dial::{self, TcpRequest, TlsRequest};
 use sonde_sdk::dns::qtype;
 use sonde_sdk::prelude::*;
+use sonde_sdk::timer::Allowance;
+use sonde_sdk::types::Endpoint;
 
 /// The type of record that led to the addresses.
 pub(crate) fn family(addresses: &[String]) -> u16 {
@@ -13,19 +16,40 @@ pub(crate) fn family(addresses: &[String]) -> u16 {
     if !addresses.is_empty() && addresses.iter().all(IpAddr::is_ipv6) { qtype::AAAA } else { qtype::A }
 }
 
-/// One of the addresses takes a connection, and over TLS shows a certificate of the name that is trusted.
-pub(crate) async fn answers(target: &Target, name: &str, budget: Budget) -> bool {
+/// One of the addresses takes a connection, and over TLS shows a certificate that is not of another name.
+pub(crate) async fn answers(target: &Target, name: &str, allowance: Allowance) -> bool {
     let answering = target.answering();
-    let endpoint = target.endpoints().find(|endpoint| answering.contains(&endpoint.address));
-    let Some(endpoint) = endpoint else { return false };
-    let patience = wait::microseconds(PATIENCE.min(budget.probe_timeout()));
-    if matches!(target.kind, TargetKind::Tls | TargetKind::Https | TargetKind::Grpcs) {
-        let dialled = dial::tls(TlsRequest { timeout_us: patience, ..TlsRequest::to(endpoint, name) }).await;
-        dialled.outcome.is_ok() && dialled.session.is_some_and(|session| session.problems.is_empty())
-    } else {
-        dial::tcp(TcpRequest { timeout_us: patience, ..TcpRequest::to(endpoint) }).await.outcome.is_ok()
+    let endpoints = target.endpoints().filter(|endpoint| answering.contains(&endpoint.address)).take(MOST);
+    if !matches!(target.kind, TargetKind::Tls | TargetKind::Https | TargetKind::Grpcs) {
+        return any(endpoints.map(|endpoint| connects(endpoint, allowance))).await;
     }
+    any(endpoints.map(|endpoint| async move {
+        let timeout_us = wait::microseconds(PATIENCE.min(allowance.left()));
+        let dialled = dial::tls(TlsRequest { timeout_us, ..TlsRequest::to(endpoint, name) }).await;
+        let of_another = dialled.session.is_some_and(|session| session.has_problem(Verification::NameMismatch));
+        // Whatever else is wrong, with STARTTLS perhaps, is no matter of the name.
+        dialled.handshake.is_some() && !of_another
+    }))
+    .await
 }
+
+/// A server takes connections at this port of one of the addresses.
+pub(crate) async fn takes(port: Option<u16>, addresses: &[String], allowance: Allowance) -> bool {
+    let Some(port) = port else { return false };
+    any(addresses.iter().take(MOST).map(|address| connects(Endpoint::new(address, port), allowance))).await
+}
+
+async fn connects(endpoint: Endpoint, allowance: Allowance) -> bool {
+    let timeout_us = wait::microseconds(PATIENCE.min(allowance.left()));
+    dial::tcp(TcpRequest { timeout_us, ..TcpRequest::to(endpoint) }).await.outcome.is_ok()
+}
+
+async fn any<F: Future<Output = bool>>(calls: impl Iterator<Item = F>) -> bool {
+    wait::all(calls).await.contains(&true)
+}
+
+/// Addresses that are dialled.
+const MOST: usize = 4;
 
 /// What is slower is looked into.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use sonde_sdk::prelude::*;
 use sonde_sdk::report::{Finding, Stance, Strength};
 use sonde_sdk::types::Reason;
 
-use crate::case::{Asked, Case, Level, Says, says};
+use crate::case::{Asked, Case, Leads, Level, Says, says};
 
 /// Causes that this check can support or refute.
 pub(crate) const CAUSES: &[&str] = &[
@@ -26,12 +26,20 @@ pub(crate) const CAUSES: &[&str] = &[
     "dns.servfail_upstream",
 ];
 
-/// Whether these addresses of the target, where there are any, came of what the resolver says: a hosts file may know better.
+/// Whether these addresses of the target came of what the resolver says: a search domain may have led there.
 pub(crate) fn is_of(case: &Case, addresses: &[String]) -> bool {
-    let Some(Says::Records(told)) = case.told.first().map(|told| says(told, &case.name, case.qtype)) else {
-        return true;
-    };
-    addresses.is_empty() || addresses.iter().any(|address| told.contains(address))
+    match case.told.first().map(|told| says(told, &case.name, case.qtype)) {
+        Some(Says::Records(told)) => addresses.is_empty() || addresses.iter().any(|address| told.contains(address)),
+        _ => addresses.is_empty(),
+    }
+}
+
+/// Where the zone's own server leads, where the resolver leads elsewhere.
+pub(crate) fn other_addresses(case: &Case) -> Vec<String> {
+    match truth(case) {
+        Some((_, Says::Records(addresses))) if contradicts(case) => addresses,
+        _ => Vec::new(),
+    }
 }
 
 /// The zone's servers have something else to say of the name than the resolver.
@@ -52,7 +60,9 @@ pub(crate) fn judge(case: &Case) -> Judgement {
     let findings = match (case.told.first().map(|told| says(told, &case.name, case.qtype)), truth(case)) {
         (Some(Says::Error(_) | Says::Nothing), None) => delegation(case),
         (Some(_), Some(_)) if hijacked(case) => hijack(case),
-        (Some(mine), Some((server, theirs))) if contradicts(case) => contradiction(case, &mine, server, &theirs),
+        (Some(mine), Some((server, theirs))) if contradicts(case) && matters(case, &mine, &theirs) => {
+            contradiction(case, &mine, server, &theirs)
+        }
         (Some(Says::NxDomain), Some((server, Says::NxDomain))) => agreed(case, server, "dns.nxdomain"),
         (Some(Says::NoData), Some((server, Says::NoData))) => agreed(case, server, "dns.nodata"),
         _ => Vec::new(),
@@ -169,14 +179,34 @@ fn older(case: &Case, server: &Asked) -> bool {
     matches!((mine, ttl(&server.exchange, case.qtype)), (Some(mine), Some(fresh)) if mine < fresh)
 }
 
-/// The resolver has an address for a name that nobody created and that the zone's server denies, and so it has for the name: one that
-/// makes up others, and tells the truth of this one, leads nobody astray here.
+/// Whether a difference is what a service behind the name suffers from. Companies answer for their own names inside, on purpose.
+fn matters(case: &Case, mine: &Says, theirs: &Says) -> bool {
+    match (case.leads, mine, theirs) {
+        (Leads::Somewhere, _, _) => false,
+        (Leads::Nowhere { elsewhere }, Says::Records(_), Says::Records(_)) => elsewhere,
+        // A gateway makes addresses of IPv6 of those of IPv4 (RFC 6147).
+        (Leads::Nowhere { .. }, Says::Records(_), _) => {
+            case.qtype == qtype::A && counts_down(case) && !case.told.first().is_some_and(is_authoritative)
+        }
+        (Leads::Unasked | Leads::Nowhere { .. }, _, _) => true,
+    }
+}
+
+/// The resolver has an address for a name that nobody created and that the zone's server denies, and the same for the name, which the
+/// zone's server does not have: one that makes up others, and tells the truth of this one, leads nobody astray here.
 fn hijacked(case: &Case) -> bool {
-    contradicts(case)
-        && case.nonsense.as_ref().is_some_and(|(resolver, authority)| {
-            matches!(says(resolver, &case.name, case.qtype), Says::Records(_))
-                && matches!(says(authority, &case.name, case.qtype), Says::NxDomain)
-        })
+    let Some((resolver, authority)) = &case.nonsense else { return false };
+    let Some(told) = case.told.first() else { return false };
+    let (Says::Records(mine), Says::Records(invented)) =
+        (says(told, &case.name, case.qtype), says(resolver, &case.name, case.qtype))
+    else {
+        return false;
+    };
+    let aliased = matches!(truth(case), Some((_, Says::Alias(_))))
+        && told.outcome.as_ref().is_ok_and(|answer| answer.of_type(qtype::CNAME).next().is_none());
+    (aliased || contradicts(case))
+        && mine.iter().any(|record| invented.contains(record))
+        && matches!(says(authority, &case.name, case.qtype), Says::NxDomain)
 }
 
 fn hijack(case: &Case) -> Vec<Finding> {

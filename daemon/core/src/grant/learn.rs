@@ -6,7 +6,7 @@ use crate::observation::Call;
 use crate::observation::dns::{Answer, Exchange, Query, Resolution, ResolveRequest, ResolverConfig};
 use crate::observation::sockets::Listener;
 use crate::observation::system::Link;
-use crate::target::{Target, TargetKind};
+use crate::target::{Port, Target, TargetKind};
 
 use super::Grants;
 
@@ -81,6 +81,7 @@ impl Grants {
         let Ok(answer) = &exchange.outcome else { return };
         if request.server.port == super::DNS_PORT && self.authorities.contains(&request.server.address.to_canonical()) {
             self.learn_referral(target, answer);
+            self.learn_elsewhere(target, request, answer);
         }
         let trusted = super::RESOLVER_PORTS.contains(&request.server.port)
             && self.resolvers.contains(&request.server.address.to_canonical());
@@ -150,6 +151,16 @@ impl Grants {
                 && self.authority_names.contains(&normal(&record.name))
             {
                 self.add_authority(address);
+            }
+        }
+    }
+
+    /// Where a server of the target's own zone leads: to that port of it, and no other, since the name's owner says so.
+    fn learn_elsewhere(&mut self, target: &Target, request: &Query, answer: &Answer) {
+        let Some(port) = target.port().map(Port::number) else { return };
+        if request.qclass == IN && matches!(request.qtype, A | AAAA) && self.is_target(target, &request.name) {
+            for address in chain(answer, &request.name, request.qtype) {
+                self.add_endpoint(SocketAddr::new(address, port));
             }
         }
     }

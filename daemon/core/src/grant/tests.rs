@@ -411,6 +411,21 @@ fn a_referral_of_a_granted_authority_grants_the_servers_below_it() {
 }
 
 #[test]
+fn where_an_authority_of_the_targets_zone_leads_may_be_dialled_at_its_port() {
+    let elsewhere = answer("10.0.0.77:53", "orders.lab", 1, &["orders.lab. A 10.0.0.9"]);
+    let before = [
+        config("orders.lab", &["10.0.0.53"], &[], &[]),
+        answer("10.0.0.53:53", "lab.", 2, &["lab. NS ns.lab."]),
+        answer("10.0.0.53:53", "ns.lab", 1, &["ns.lab. A 10.0.0.77"]),
+    ];
+    let mut grants = learnt("tcp://orders.lab:443", &[&before[..], std::slice::from_ref(&elsewhere)].concat());
+    assert_eq!(grants.dial(at("10.0.0.9:443")), Ok(()));
+    assert!(!grants.addresses().contains(&ip("10.0.0.9")), "it is no address of the target");
+    let mut grants = learnt("tcp://orders.lab:443", &[before[0].clone(), elsewhere]);
+    assert!(grants.dial(at("10.0.0.9:443")).is_err(), "nobody granted the one who says so");
+}
+
+#[test]
 fn the_next_hop_may_be_looked_for_only_towards_what_may_be_reached() {
     let mut grants = learnt("orders.lab", &[config("orders.lab", &["10.0.0.53"], &[], &[])]);
     grants.add_target("10.0.0.5".parse().expect("an address"));

@@ -122,7 +122,9 @@ pub(super) fn walk(
                 }
             }
             // Refused as such, before any row: the older message is not known, or asks for a table that is not there.
-            Err(Broken::Refused(libc::ENOENT | libc::EINVAL | libc::EOPNOTSUPP)) if !question.instead.is_empty() => {
+            Err(Broken::Refused(libc::ENOENT | libc::EINVAL | libc::EOPNOTSUPP | libc::EPROTONOSUPPORT))
+                if !question.instead.is_empty() =>
+            {
                 for each in question.instead.into_iter().rev() {
                     questions.push_front(each);
                 }

@@ -51,6 +51,7 @@ fn case(told: Vec<Exchange>, levels: Vec<Level>) -> Case {
         zone_found: code(90, 0),
         levels,
         again: None,
+        leads: Leads::Unasked,
         nonsense: None,
     }
 }
@@ -132,10 +133,61 @@ fn a_resolver_that_makes_up_others_but_not_this_name_is_no_fault_of_it() {
 }
 
 #[test]
-fn addresses_of_a_hosts_file_are_not_the_resolvers() {
-    let case = case(vec![address(1, "10.0.0.9", HeaderFlags::empty(), 60)], vec![]);
-    assert!(is_of(&case, &[]) && is_of(&case, &["10.0.0.9".to_owned(), "10.0.0.7".to_owned()]));
-    assert!(!is_of(&case, &["10.0.0.7".to_owned()]));
+fn addresses_that_a_search_domain_led_to_are_not_the_names() {
+    let case = |told| case(vec![told], vec![]);
+    let found = case(address(1, "10.0.0.9", HeaderFlags::empty(), 60));
+    assert!(is_of(&found, &[]) && is_of(&found, &["10.0.0.9".to_owned(), "10.0.0.7".to_owned()]));
+    assert!(!is_of(&found, &["10.0.0.7".to_owned()]));
+    let gone = case(absent(1, HeaderFlags::empty(), 60));
+    assert!(is_of(&gone, &[]) && !is_of(&gone, &["10.0.0.7".to_owned()]));
+}
+
+#[test]
+fn a_service_suffers_from_an_old_address_only_where_the_new_one_answers() {
+    let told =
+        vec![address(1, "10.0.0.9", HeaderFlags::empty(), 300), address(2, "10.0.0.9", HeaderFlags::empty(), 299)];
+    let mut case = case(told, vec![level("example", address(3, "10.0.0.5", AA, 60))]);
+    assert_eq!(other_addresses(&case), ["10.0.0.5"]);
+    for (leads, proven) in [
+        (Leads::Somewhere, false),
+        (Leads::Nowhere { elsewhere: false }, false),
+        (Leads::Nowhere { elsewhere: true }, true),
+    ] {
+        case.leads = leads;
+        assert_eq!(testkit::is_proven(&judge(&case).findings, "dns.stale_answer"), proven, "{leads:?}");
+    }
+}
+
+#[test]
+fn an_inside_name_that_the_outside_does_not_have_is_no_fault_of_a_service_that_is_down() {
+    for (told, proven) in [
+        (vec![address(1, "10.0.0.9", AA, 60)], false),
+        (
+            vec![address(1, "10.0.0.9", HeaderFlags::empty(), 60), address(2, "10.0.0.9", HeaderFlags::empty(), 60)],
+            false,
+        ),
+        (
+            vec![address(1, "10.0.0.9", HeaderFlags::empty(), 60), address(2, "10.0.0.9", HeaderFlags::empty(), 59)],
+            true,
+        ),
+    ] {
+        let mut case = case(told, vec![level("example", absent(3, AA, 300))]);
+        case.leads = Leads::Nowhere { elsewhere: false };
+        let findings = judge(&case).findings;
+        let named =
+            testkit::is_proven(&findings, "dns.stale_answer") || testkit::is_proven(&findings, "dns.split_horizon");
+        assert_eq!(named, proven, "{findings:?}");
+    }
+}
+
+#[test]
+fn a_made_up_address_for_an_alias_is_a_hijack() {
+    let record = testkit::resource("orders.example.", qtype::CNAME, "edge.other.");
+    let alias = testkit::exchange(3, Ok(with(testkit::answer(0, vec![record]), AA, 60)));
+    let mut case = case(vec![address(1, "10.0.0.9", HeaderFlags::empty(), 60)], vec![level("example", alias)]);
+    case.nonsense = Some((address(4, "10.0.0.9", HeaderFlags::empty(), 60), absent(5, AA, 60)));
+    case.leads = Leads::Somewhere;
+    assert!(testkit::is_proven(&judge(&case).findings, "dns.wildcard_hijack"));
 }
 
 #[test]
