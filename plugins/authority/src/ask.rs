@@ -45,24 +45,6 @@ pub(crate) async fn gather(name: &str, wanted: u16, resolvers: &[String], allowa
     Some(case)
 }
 
-/// Whether a resolver has records for a label beside the name that nobody created, which `unique` makes sure of: it makes them up, or
-/// the zone has a wildcard.
-pub(crate) async fn invents(name: &str, wanted: u16, resolvers: &[String], unique: u64, allowance: Allowance) -> bool {
-    let Some(above) = parent(name).filter(|above| !above.is_empty()) else { return false };
-    let label = nobody(unique, &above);
-    let questions = resolvers.iter().map(|resolver| async {
-        // Silence is no answer, and made-up ones come at once.
-        let exchange = ask(Query::new(resolver, &label, wanted), MADE_UP, allowance).await;
-        exchange.is_some_and(|exchange| matches!(says(&exchange, &label, wanted), Says::Records(_)))
-    });
-    wait::all(questions).await.contains(&true)
-}
-
-/// A name that nobody created, beside those in `above`.
-fn nobody(unique: u64, above: &str) -> String {
-    format!("sonde-{unique:016x}.{above}")
-}
-
 /// The zone that holds the name as far as the resolver can see, and the exchange that shows it.
 async fn zone(resolver: &str, name: &str, allowance: Allowance) -> Option<(String, Exchange)> {
     let asked = |label: String| -> Pin<Box<dyn Future<Output = Apex> + '_>> {
@@ -177,7 +159,7 @@ async fn nonsense(case: &Case, allowance: Allowance) -> Option<(Exchange, Exchan
     let Says::Records(_) = says(case.told.first()?, &case.name, case.qtype) else { return None };
     let above =
         parent(&case.name).filter(|above| lies_in(above, case.levels.last().map_or("", |level| &level.zone)))?;
-    let label = nobody(case.zone_found.evidence, &above);
+    let label = format!("sonde-{:016x}.{above}", case.zone_found.evidence);
     let resolver = ask(Query::new(&case.resolver, &label, case.qtype), RESOLVER, allowance).await?;
     let authority = Query::new(&server.address, &label, case.qtype).without_recursion();
     Some((resolver, ask(authority, AUTHORITY, allowance).await?))
@@ -191,8 +173,6 @@ async fn ask(query: Query, longest: Duration, allowance: Allowance) -> Option<Ex
 
 /// Of a query that a resolver may have to pass on.
 const RESOLVER: Duration = Duration::from_millis(1500);
-/// Of a query for a name that nobody created.
-const MADE_UP: Duration = Duration::from_millis(500);
 /// Of the first query for the zone, before the zones above are asked for.
 const HEAD_START: Duration = Duration::from_millis(300);
 /// Of a query that a server answers by itself.

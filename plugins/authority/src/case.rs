@@ -36,9 +36,7 @@ impl Case {
 pub(crate) enum Leads {
     /// Nobody wants to go there: the target is a lookup.
     Unasked,
-    /// To a server that answers.
-    Somewhere,
-    /// To none.
+    /// To no server that answers.
     Nowhere {
         /// One answers where the zone's own server leads, though.
         elsewhere: bool,

@@ -182,7 +182,6 @@ fn older(case: &Case, server: &Asked) -> bool {
 /// Whether a difference is what a service behind the name suffers from. Companies answer for their own names inside, on purpose.
 fn matters(case: &Case, mine: &Says, theirs: &Says) -> bool {
     match (case.leads, mine, theirs) {
-        (Leads::Somewhere, _, _) => false,
         (Leads::Nowhere { elsewhere }, Says::Records(_), Says::Records(_)) => elsewhere,
         // A gateway makes addresses of IPv6 of those of IPv4 (RFC 6147).
         (Leads::Nowhere { .. }, Says::Records(_), _) => {
@@ -193,7 +192,8 @@ fn matters(case: &Case, mine: &Says, theirs: &Says) -> bool {
 }
 
 /// The resolver has an address for a name that nobody created and that the zone's server denies, and the same for the name, which the
-/// zone's server does not have: one that makes up others, and tells the truth of this one, leads nobody astray here.
+/// zone's server does not have: one that makes up others, and tells the truth of this one, leads nobody astray here. One that answers a
+/// service's name with authority has that zone on purpose.
 fn hijacked(case: &Case) -> bool {
     let Some((resolver, authority)) = &case.nonsense else { return false };
     let Some(told) = case.told.first() else { return false };
@@ -204,7 +204,9 @@ fn hijacked(case: &Case) -> bool {
     };
     let aliased = matches!(truth(case), Some((_, Says::Alias(_))))
         && told.outcome.as_ref().is_ok_and(|answer| answer.of_type(qtype::CNAME).next().is_none());
+    let on_purpose = case.leads != Leads::Unasked && is_authoritative(told);
     (aliased || contradicts(case))
+        && !on_purpose
         && mine.iter().any(|record| invented.contains(record))
         && matches!(says(authority, &case.name, case.qtype), Says::NxDomain)
 }

@@ -148,11 +148,7 @@ fn a_service_suffers_from_an_old_address_only_where_the_new_one_answers() {
         vec![address(1, "10.0.0.9", HeaderFlags::empty(), 300), address(2, "10.0.0.9", HeaderFlags::empty(), 299)];
     let mut case = case(told, vec![level("example", address(3, "10.0.0.5", AA, 60))]);
     assert_eq!(other_addresses(&case), ["10.0.0.5"]);
-    for (leads, proven) in [
-        (Leads::Somewhere, false),
-        (Leads::Nowhere { elsewhere: false }, false),
-        (Leads::Nowhere { elsewhere: true }, true),
-    ] {
+    for (leads, proven) in [(Leads::Nowhere { elsewhere: false }, false), (Leads::Nowhere { elsewhere: true }, true)] {
         case.leads = leads;
         assert_eq!(testkit::is_proven(&judge(&case).findings, "dns.stale_answer"), proven, "{leads:?}");
     }
@@ -181,12 +177,20 @@ fn an_inside_name_that_the_outside_does_not_have_is_no_fault_of_a_service_that_i
 }
 
 #[test]
+fn a_zone_that_a_host_serves_itself_is_no_hijack_of_a_service_that_is_down() {
+    let mut case = case(vec![address(1, "127.0.0.1", AA, 0)], vec![level("", absent(3, AA, 300))]);
+    case.nonsense = Some((address(4, "127.0.0.1", AA, 0), absent(5, AA, 300)));
+    case.leads = Leads::Nowhere { elsewhere: false };
+    assert!(!testkit::is_proven(&judge(&case).findings, "dns.wildcard_hijack"));
+}
+
+#[test]
 fn a_made_up_address_for_an_alias_is_a_hijack() {
     let record = testkit::resource("orders.example.", qtype::CNAME, "edge.other.");
     let alias = testkit::exchange(3, Ok(with(testkit::answer(0, vec![record]), AA, 60)));
     let mut case = case(vec![address(1, "10.0.0.9", HeaderFlags::empty(), 60)], vec![level("example", alias)]);
     case.nonsense = Some((address(4, "10.0.0.9", HeaderFlags::empty(), 60), absent(5, AA, 60)));
-    case.leads = Leads::Somewhere;
+    case.leads = Leads::Nowhere { elsewhere: false };
     assert!(testkit::is_proven(&judge(&case).findings, "dns.wildcard_hijack"));
 }
 
