@@ -8,7 +8,9 @@ use crate::nearest::nearest;
 
 use super::PlanError;
 
-/// What an argument may hold; bytes.
+/// What a text may hold, for it may be a file; bytes.
+const TEXT_LIMIT: usize = 64 << 10;
+/// What any other argument may hold; bytes.
 const VALUE_LIMIT: usize = 4096;
 
 /// Whether every argument names a parameter of the check, once, and is of its kind.
@@ -36,7 +38,8 @@ pub(super) fn verify(manifest: &Manifest, arguments: &[(String, String)]) -> Res
 }
 
 fn fits(kind: ParameterKind, value: &str) -> bool {
-    value.len() <= VALUE_LIMIT
+    let limit = if kind == ParameterKind::Text { TEXT_LIMIT } else { VALUE_LIMIT };
+    value.len() <= limit
         && match kind {
             ParameterKind::Text => !value.contains('\0'),
             ParameterKind::Integer => value.parse::<i64>().is_ok(),
@@ -49,7 +52,7 @@ fn fits(kind: ParameterKind, value: &str) -> bool {
 
 fn right(kind: ParameterKind) -> &'static str {
     match kind {
-        ParameterKind::Text => "a text of at most 4096 bytes",
+        ParameterKind::Text => "a text of at most 64 KiB",
         ParameterKind::Integer => "an integer such as 42",
         ParameterKind::Number => "a number such as 0.5",
         ParameterKind::Boolean => "true or false",
@@ -117,7 +120,13 @@ mod tests {
             assert!(fits(kind, good), "{kind:?} {good:?}");
             assert!(!fits(kind, bad), "{kind:?} {bad:?}");
         }
-        assert!(!fits(ParameterKind::Text, &"x".repeat(5000)));
+    }
+
+    #[test]
+    fn a_text_may_be_as_long_as_a_file_and_nothing_else_may() {
+        assert!(fits(ParameterKind::Text, &"x".repeat(64 << 10)));
+        assert!(!fits(ParameterKind::Text, &"x".repeat((64 << 10) + 1)));
+        assert!(!fits(ParameterKind::Integer, &"0".repeat(5000)));
     }
 
     proptest! {
