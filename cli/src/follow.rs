@@ -7,7 +7,9 @@ use sonde_proto::events::EventResponse;
 use sonde_proto::json;
 use sonde_proto::v1::diagnosis_event::Event;
 use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
-use sonde_proto::v1::{CancelDiagnosisRequest, Diagnosis, DiagnosisEvent, Verdict, VerdictState};
+use sonde_proto::v1::{
+    CancelDiagnosisRequest, CheckRun, CheckState, Diagnosis, DiagnosisEvent, StopReason, Verdict, VerdictState,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tonic::{Response, Status, Streaming};
@@ -22,18 +24,23 @@ use crate::render::out::Output;
 use crate::render::progress::Progress;
 use crate::status::StatusError;
 
-/// Follows the stream that `call` opens, prints its diagnosis, and gives the exit code.
+/// Follows the stream that `call` opens, prints its diagnosis, and gives the exit code. Where `accepted` finds that the run was
+/// asked for wrongly, that is an error, and the diagnosis is not printed.
 pub(crate) async fn run(
     session: &Session,
     call: impl Future<Output = Result<Response<Streaming<EventResponse>>, Status>>,
     budget: Duration,
     verbose: bool,
     output: &Output,
+    accepted: impl FnOnce(&Diagnosis) -> Result<(), CommandError>,
 ) -> Result<u8, CommandError> {
     let mut progress = Progress::begin(verbose, session.origin());
     let followed = to_the_end(session, call, budget, Some(output), &mut progress).await;
     progress.end();
     let (diagnosis, interrupted) = followed?;
+    if !interrupted {
+        accepted(&diagnosis)?;
+    }
     if output.format() != Format::Jsonl {
         let wide = output.format() == Format::Wide;
         let table = |diagnosis: &Diagnosis, width| diagnosis::draw(diagnosis, session.origin(), wide, width);
@@ -56,6 +63,19 @@ pub(crate) async fn collect(
         (diagnosis, false) => Ok(diagnosis),
         (_, true) => Err(CommandError::Interrupted),
     }
+}
+
+/// Whether every check of those that `asked` names made a host call, or ended by its own word. One that was stopped before its
+/// first one saw nothing: an error of the tool, in the check's own words.
+pub(crate) fn began(diagnosis: &Diagnosis, asked: impl Fn(&CheckRun) -> bool) -> Result<(), CommandError> {
+    let saw = |run: &CheckRun| diagnosis.evidence.iter().any(|evidence| evidence.check == run.check);
+    let stopped = diagnosis.checks.iter().find(|run| run.state() == CheckState::Stopped && asked(run) && !saw(run));
+    stopped.map_or(Ok(()), |run| Err(CommandError::Usage(run.summary.clone())))
+}
+
+/// Whether a check refused its arguments, as far as that can be told: it failed by itself, before its first host call.
+pub(crate) fn arguments_taken(diagnosis: &Diagnosis, check: Option<&str>) -> Result<(), CommandError> {
+    began(diagnosis, |run| run.stop_reason() == StopReason::Error && check.is_none_or(|name| run.check == name))
 }
 
 /// The budget of a run.
@@ -144,6 +164,8 @@ fn exit_code(diagnosis: &Diagnosis) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use sonde_proto::v1::Evidence;
+
     use super::*;
 
     fn code(state: VerdictState) -> u8 {
@@ -157,5 +179,27 @@ mod tests {
         assert_eq!(code(VerdictState::Fault), 1);
         assert_eq!(code(VerdictState::Undecided), 1);
         assert_eq!(exit_code(&Diagnosis::default()), 1);
+    }
+
+    #[test]
+    fn a_check_that_failed_before_it_looked_at_anything_was_asked_wrongly() {
+        let run = |reason: StopReason| CheckRun {
+            check: "sysctl".to_owned(),
+            state: CheckState::Stopped.into(),
+            summary: "give baseline=a text".to_owned(),
+            stop_reason: reason.into(),
+            ..CheckRun::default()
+        };
+        let of = |reason, evidence| Diagnosis { checks: vec![run(reason)], evidence, ..Diagnosis::default() };
+        let looked = || vec![Evidence { check: "sysctl".to_owned(), ..Evidence::default() }];
+        let blind = of(StopReason::Error, vec![]);
+
+        let refused = arguments_taken(&blind, Some("sysctl")).expect_err("it saw nothing").to_string();
+
+        assert!(refused.contains("give baseline=a text"), "{refused}");
+        assert!(arguments_taken(&blind, None).is_err());
+        assert!(arguments_taken(&blind, Some("dns")).is_ok());
+        assert!(arguments_taken(&of(StopReason::Error, looked()), Some("sysctl")).is_ok());
+        assert!(arguments_taken(&of(StopReason::CpuBudget, vec![]), Some("sysctl")).is_ok());
     }
 }

@@ -147,7 +147,7 @@ fn one_check_runs_by_its_name() {
 fn what_the_daemon_refuses_is_one_line_that_quotes_the_value() {
     let not_wasm = tempfile::NamedTempFile::with_suffix(".wasm").expect("a temporary file");
     let not_wasm = not_wasm.path().display().to_string();
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["diagnose", "http://"], "http://"),
         (&["diagnose", "localhost:99999"], "99999"),
         (&["diagnose", ":0"], ":0"),
@@ -160,6 +160,8 @@ fn what_the_daemon_refuses_is_one_line_that_quotes_the_value() {
         (&["check", "run", "conect", "host"], "conect"),
         (&["check", "run", "connect", "host", "--param", "speed=9"], "speed"),
         (&["check", "run", &not_wasm, "host"], &not_wasm),
+        (&["check", "run", "sysctl", "host"], "baseline"),
+        (&["diagnose", "host", "--check", "sysctl", "--param", "baseline="], "baseline"),
         (&["cause", "explain", "fw.drop_remot"], "fw.drop_remot"),
     ];
     for (arguments, quoted) in cases {

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use sonde_proto::json;
 use sonde_proto::v1::check_service_client::CheckServiceClient;
 use sonde_proto::v1::{
-    CheckArgument, GetCheckRequest, ListChecksRequest, ListChecksResponse, OnDisconnect, RunCheckRequest,
+    CheckArgument, Diagnosis, GetCheckRequest, ListChecksRequest, ListChecksResponse, OnDisconnect, RunCheckRequest,
     run_check_request,
 };
 
@@ -69,6 +69,9 @@ impl Run {
     async fn run(self, session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
         let budget = budget(global);
         let file = is_path(&self.check).then(|| PathBuf::from(&self.check));
+        // Only the daemon knows how the check of a file calls itself.
+        let name = file.is_none().then(|| self.check.clone());
+        let accepted = |diagnosis: &Diagnosis| follow::arguments_taken(diagnosis, name.as_deref());
         let request = RunCheckRequest {
             check: Some(match &file {
                 Some(file) => run_check_request::Check::Component(component(file)?),
@@ -85,7 +88,7 @@ impl Run {
         };
         let mut client = CheckServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
         let call = client.run_check(session.request(request, follow::deadline(budget)));
-        match (follow::run(session, call, budget, global.verbose, output).await, file) {
+        match (follow::run(session, call, budget, global.verbose, output, accepted).await, file) {
             (Err(CommandError::Status(refusal)), Some(file)) => Err(refusal.of_file("component", &file).into()),
             (result, _) => result,
         }

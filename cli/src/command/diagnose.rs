@@ -2,7 +2,7 @@
 
 use clap::Args;
 use sonde_proto::v1::diagnosis_service_client::DiagnosisServiceClient;
-use sonde_proto::v1::{CheckArgument, CheckSelection, DiagnoseRequest, OnDisconnect};
+use sonde_proto::v1::{CheckArgument, CheckSelection, DiagnoseRequest, Diagnosis, OnDisconnect};
 
 use crate::arguments::{Global, target};
 use crate::command::parameter::parameter;
@@ -63,6 +63,11 @@ impl Diagnose {
     pub(crate) async fn run(self, session: &Session, global: &Global, output: &Output) -> Result<u8, CommandError> {
         let budget = budget(global);
         let arguments = self.parameters;
+        let alone = self.checks.first().filter(|_| self.checks.len() == 1).cloned();
+        let accepted = |diagnosis: &Diagnosis| match &alone {
+            Some(check) => follow::arguments_taken(diagnosis, Some(check)),
+            None => Ok(()),
+        };
         let checks = self.checks.into_iter().map(|name| CheckSelection { name, arguments: arguments.clone() });
         let request = DiagnoseRequest {
             target: self.target,
@@ -77,6 +82,6 @@ impl Diagnose {
         let mut client =
             DiagnosisServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
         let call = client.diagnose(session.request(request, follow::deadline(budget)));
-        follow::run(session, call, budget, global.verbose, output).await
+        follow::run(session, call, budget, global.verbose, output, accepted).await
     }
 }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use sonde_proto::v1::check_service_client::CheckServiceClient;
 use sonde_proto::v1::evidence::Call;
 use sonde_proto::v1::{
-    CheckArgument, CheckState, Diagnosis, Evidence, OnDisconnect, RejectedCall, RunCheckRequest, run_check_request,
+    CheckArgument, Diagnosis, Evidence, OnDisconnect, RejectedCall, RunCheckRequest, run_check_request,
 };
 
 use crate::arguments::Global;
@@ -48,11 +48,7 @@ impl View {
         let mut client = CheckServiceClient::new(session.channel()).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
         let call = client.run_check(session.request(request, follow::deadline(budget)));
         let diagnosis = follow::collect(session, call, budget, global.verbose).await?;
-        let run = diagnosis.checks.iter().find(|run| run.check == check);
-        let began = diagnosis.evidence.iter().any(|evidence| evidence.check == check);
-        if let Some(run) = run.filter(|run| run.state() == CheckState::Stopped && !began) {
-            return Err(CommandError::Usage(run.summary.clone()));
-        }
+        follow::began(&diagnosis, |run| run.check == check)?;
         Ok(diagnosis)
     }
 }
