@@ -41,7 +41,7 @@ pub(super) fn begin(
     run: Prepared,
 ) -> (Running, impl Future<Output = Arc<Sum>> + Send + 'static) {
     let clock = RunClock::start();
-    let trace_id = run.parent.map_or_else(random::id_128, |parent| parent.trace_id);
+    let trace_id = run.parent.as_ref().map_or_else(random::id_128, |parent| parent.trace_id);
     let cancel = CancellationToken::new();
     let (journal, reader) = Journal::open();
     let progress = Progress::new(&run.plan, &run.checks);
@@ -292,7 +292,7 @@ impl Driver {
             exporter.export(&RunTrace {
                 trace_id: self.trace_id,
                 root_id: random::id_64(),
-                parent: self.parent,
+                parent: self.parent.clone(),
                 run_id: &self.start.run_id,
                 target: self.machine.plan().target(),
                 method: match self.trigger {

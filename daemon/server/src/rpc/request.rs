@@ -36,7 +36,7 @@ pub(super) struct Asked {
 }
 
 /// What the metadata of a call says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Caller {
     /// When the client stops waiting.
     pub(super) deadline: Option<Instant>,
@@ -48,9 +48,11 @@ impl Caller {
     /// To be read at once: the deadline counts from now.
     pub(super) fn of(metadata: &MetadataMap) -> Self {
         let traceparent = metadata.get("traceparent").and_then(|header| header.to_str().ok());
+        let tracestate = metadata.get_all("tracestate").iter().map(|header| header.to_str().ok());
+        let tracestate = tracestate.collect::<Option<Vec<_>>>().unwrap_or_default();
         Self {
             deadline: deadline::of(metadata).and_then(|patience| Instant::now().checked_add(patience)),
-            parent: traceparent.and_then(RemoteParent::parse),
+            parent: traceparent.and_then(RemoteParent::parse).map(|parent| parent.with_state(&tracestate)),
         }
     }
 }
@@ -121,7 +123,7 @@ pub(super) async fn prepare(
         carry_on: asked.carry_on,
         probe_timeout: shared.config.runs.probe_timeout,
         trigger: asked.trigger,
-        parent: caller.parent,
+        parent: caller.parent.clone(),
     })
 }
 

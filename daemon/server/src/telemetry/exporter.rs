@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{
-    Span as _, SpanBuilder, SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceId, TraceState,
-    Tracer as _, TracerProvider as _,
+    Span as _, SpanBuilder, SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceId, Tracer as _,
+    TracerProvider as _,
 };
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_sdk::Resource;
@@ -89,10 +89,11 @@ impl Exporter {
     /// Hands over a finished run. Never blocks.
     pub(crate) fn export(&self, run: &RunTrace<'_>) {
         let trace = TraceId::from(run.trace_id);
-        let outside = run.parent.map_or_else(Context::new, |parent| {
+        let state = run.parent.as_ref().map(|parent| parent.state.clone()).unwrap_or_default();
+        let outside = run.parent.as_ref().map_or_else(Context::new, |parent| {
             let flags = if parent.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
             let span = SpanId::from(parent.span_id);
-            Context::new().with_remote_span_context(SpanContext::new(trace, span, flags, true, TraceState::default()))
+            Context::new().with_remote_span_context(SpanContext::new(trace, span, flags, true, state.clone()))
         });
         let mut plans = run.plans().into_iter();
         let Some(root) = plans.next() else { return };
@@ -101,8 +102,7 @@ impl Exporter {
             return;
         }
         for plan in plans {
-            let parent =
-                SpanContext::new(trace, SpanId::from(plan.parent), TraceFlags::SAMPLED, false, TraceState::default());
+            let parent = SpanContext::new(trace, SpanId::from(plan.parent), TraceFlags::SAMPLED, false, state.clone());
             let inside = Context::new().with_remote_span_context(parent);
             self.emit(plan, trace, &inside);
         }
@@ -226,6 +226,7 @@ fn event(event: Event) -> opentelemetry::trace::Event {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use opentelemetry::trace::TraceState;
     use opentelemetry_otlp::WithExportConfig as _;
     use sonde_core::target::Target;
     use sonde_core::verdict::{Verdict, VerdictState};
@@ -305,12 +306,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_samples_is_joined_and_one_that_does_not_is_respected() {
-        let parent = |sampled| Some(RemoteParent { trace_id: 0xabc, span_id: 77, sampled });
+        let state: TraceState = "acme=1".parse().expect("it is right");
+        let parent = |sampled| Some(RemoteParent { trace_id: 0xabc, span_id: 77, sampled, state: state.clone() });
 
         let joined = exported(parent(true)).await;
 
         assert_eq!(joined[0].parent_span_id, SpanId::from(77));
         assert!(joined[0].parent_span_is_remote);
+        for span in &joined {
+            assert_eq!(span.span_context.trace_state(), &state, "{}", span.name);
+        }
         assert!(exported(parent(false)).await.is_empty());
     }
 }

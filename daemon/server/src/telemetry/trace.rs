@@ -93,7 +93,7 @@ impl RunTrace<'_> {
         }
         Plan {
             id: self.root_id,
-            parent: self.parent.map_or(0, |parent| parent.span_id),
+            parent: self.parent.as_ref().map_or(0, |parent| parent.span_id),
             name: format!("diagnose {shown}").into(),
             kind: SpanKind::Server,
             start: wall(self.began, Duration::ZERO),

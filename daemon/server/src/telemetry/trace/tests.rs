@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 
+use opentelemetry::trace::TraceState;
 use sonde_core::finding::CauseId;
 use sonde_core::manifest::Outcome;
 use sonde_core::observation::{Call, EvidenceId, Timing};
@@ -113,7 +114,7 @@ fn a_check_that_did_not_conclude_is_an_error_of_its_own() {
 
 #[test]
 fn a_callers_span_is_the_parent_of_the_root() {
-    let parent = RemoteParent { trace_id: 9, span_id: 77, sampled: true };
+    let parent = RemoteParent { trace_id: 9, span_id: 77, sampled: true, state: TraceState::default() };
 
     assert_eq!(plans("tcp://10.0.0.5:5432", Some(parent))[0].parent, 77);
 }
