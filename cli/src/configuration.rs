@@ -47,13 +47,13 @@ pub(crate) enum ConfigurationError {
         problem: String,
     },
     /// A context is named that is not there.
-    #[error("there is no context {name:?} in {file}: it is one of {known}")]
+    #[error("there is no context {name:?} in {file}: {known}")]
     UnknownContext {
         /// As given.
         name: String,
         /// Where it was looked for.
         file: String,
-        /// Those that are there.
+        /// Which are there, as a clause.
         known: String,
     },
 }
@@ -98,8 +98,8 @@ impl Configuration {
                     (None, None) => "the configuration file".to_owned(),
                 },
                 known: match self.contexts.keys().map(String::as_str).collect::<Vec<_>>().join(", ") {
-                    none if none.is_empty() => "none, as the file names no [contexts.NAME]".to_owned(),
-                    known => known,
+                    none if none.is_empty() => "the file names no contexts".to_owned(),
+                    known => format!("it is one of {known}"),
                 },
             }),
         }

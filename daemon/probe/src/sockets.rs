@@ -120,6 +120,12 @@ pub async fn conntrack(vantage: &Vantage, clock: &RunClock, flow: &Flow) -> Resu
     inspect(vantage, clock, move |_| conntrack::find(&flow)).await
 }
 
+/// Whether the vantage's namespace tracks connections; false as well where that cannot be read.
+pub async fn tracks_connections(vantage: &Vantage) -> bool {
+    let procfs = vantage.procfs();
+    vantage.inspect(move || conntrack::is_on(&procfs)).await.unwrap_or(false)
+}
+
 /// The counters as they are now, for the deltas of a quiet window.
 pub(crate) async fn snapshot(vantage: &Vantage) -> Result<Vec<Counter>, Problem> {
     let procfs = vantage.procfs();

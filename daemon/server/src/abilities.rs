@@ -48,20 +48,23 @@ async fn features(release: &str, capabilities: &[String]) -> Vec<KernelFeature> 
             "needs Linux 5.8; below it counters decide".into()
         },
     }];
-    match Vantage::open(&Selector::Own) {
-        Err(error) => features.extend(["sock-diag", "rtnetlink", "counters"].map(|name| KernelFeature {
-            name: name.into(),
-            available: false,
-            detail: error.to_string(),
-        })),
+    let conntrack = match Vantage::open(&Selector::Own) {
+        Err(error) => {
+            features.extend(["sock-diag", "rtnetlink", "counters"].map(|name| KernelFeature {
+                name: name.into(),
+                available: false,
+                detail: error.to_string(),
+            }));
+            false
+        }
         Ok(vantage) => {
             let clock = RunClock::start();
             features.push(feature("sock-diag", sockets::readable(&vantage, &clock).await.err().as_ref()));
             features.push(feature("rtnetlink", system::default_routes(&vantage, &clock).await.err().as_ref()));
             features.push(feature("counters", sockets::counters(&vantage, &clock).await.err().as_ref()));
+            sockets::tracks_connections(&vantage).await
         }
-    }
-    let conntrack = fs::exists("/proc/sys/net/netfilter/nf_conntrack_count").unwrap_or(false);
+    };
     features.extend([
         KernelFeature {
             name: "conntrack".into(),

@@ -77,8 +77,7 @@ fn names(der: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The contents of the element of this tag at the begin, and what follows it.
 fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&first, rest) = bytes.split_first().filter(|(first, _)| **first == tag)?;
-    debug_assert_eq!(first, tag);
+    let (_, rest) = bytes.split_first().filter(|(first, _)| **first == tag)?;
     let (&length, rest) = rest.split_first()?;
     let (length, rest) = match length {
         0..=0x7f => (usize::from(length), rest),

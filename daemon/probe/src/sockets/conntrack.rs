@@ -12,6 +12,7 @@ use sonde_core::observation::{Endpoint, Reason};
 
 use crate::inspection::Problem;
 use crate::netlink::{Netlink, Refusal, address, attributes};
+use crate::vantage::Procfs;
 
 const ATTEMPT: &str = "look up the tracked flow";
 const ALLOWED: Duration = Duration::from_secs(1);
@@ -44,6 +45,11 @@ const PROTOINFO_TCP_STATE: u16 = 1;
 /// enum `ip_conntrack_status`.
 const SEEN_REPLY: u32 = 1 << 1;
 const ASSURED: u32 = 1 << 2;
+
+/// Whether this namespace tracks connections: the kernel counts them only where it does.
+pub(super) fn is_on(procfs: &Procfs) -> bool {
+    procfs.read("sys/net/netfilter/nf_conntrack_count", 64).is_ok()
+}
 
 /// The flow as it is tracked, or none.
 pub(super) fn find(flow: &Flow) -> Result<Option<TrackedFlow>, Problem> {
