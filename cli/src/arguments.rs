@@ -44,22 +44,23 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The daemon to ask: http://HOST:PORT or unix:PATH
+    /// The daemon to ask, where the command asks one: http://HOST:PORT or unix:PATH
     #[arg(long, global = true, value_name = "URL|unix:PATH")]
     pub(crate) endpoint: Option<String>,
-    /// A named context of the configuration file
+    /// A named context of the configuration file, where the command asks a daemon
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// The form of what is printed to stdout
     #[arg(short, long, global = true, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
-    /// How long it may take, for example 15s or 250ms: a diagnosis gets it as its budget, anything else as its deadline
+    /// How long it may take, from 1ms to 10m, for example 15s or 250ms: a run gets it as its budget, 15s unless given (dial 1m, path and
+    /// dns walk 30s, dns resolve 2m, dns query and dns config 10s), any other command that asks a daemon as its deadline
     #[arg(long, global = true, value_name = "DURATION", value_parser = timeout, allow_hyphen_values = true)]
     pub(crate) timeout: Option<Duration>,
-    /// Measure from this network namespace, for example /run/netns/blue
+    /// Measure from this network namespace, for example /run/netns/blue, where the command measures
     #[arg(long, global = true, value_name = "PATH", value_parser = netns, value_hint = ValueHint::FilePath)]
     pub(crate) netns: Option<PathBuf>,
-    /// Measure from the network and mount namespaces of this process
+    /// Measure from the network and mount namespaces of this process, where the command measures
     #[arg(long, global = true, value_name = "N", value_parser = pid, allow_hyphen_values = true)]
     pub(crate) pid: Option<u32>,
     /// Whether to colour

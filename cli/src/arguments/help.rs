@@ -36,7 +36,8 @@ fn daemon_variables() -> impl Iterator<Item = (&'static str, &'static str)> {
         "RUST_LOG",
         "what the daemon logs to stderr: from info on, only errors when it runs inside the command, unless given",
     );
-    [log].into_iter().chain(sonded::ENVIRONMENT.iter().copied())
+    let own = sonded::config::ENVIRONMENT.iter().copied();
+    [log].into_iter().chain(own).chain(sonded::ENVIRONMENT.iter().copied())
 }
 
 #[cfg(not(feature = "embedded"))]

@@ -71,7 +71,7 @@ impl Run {
         let file = is_path(&self.check).then(|| PathBuf::from(&self.check));
         // Only the daemon knows how the check of a file calls itself.
         let name = file.is_none().then(|| self.check.clone());
-        let accepted = |diagnosis: &Diagnosis| follow::arguments_taken(diagnosis, name.as_deref());
+        let accepted = move |diagnosis: &Diagnosis| follow::arguments_taken(diagnosis, name.as_deref());
         let request = RunCheckRequest {
             check: Some(match &file {
                 Some(file) => run_check_request::Check::Component(component(file)?),

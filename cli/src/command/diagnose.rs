@@ -26,8 +26,8 @@ use crate::render::out::Output;
   pid://N                                  a process: its connections, from its own namespaces unless --netns or --pid says otherwise
   host                                     this whole host: resolvers, default route, every listener's queue, its connections
 
-With --at or --since it judges what a running daemon recorded of that time (`sonde daemon run`), of :PORT and host targets, and
-asks nothing of the network:
+With --at or --since it judges what a running daemon recorded of that time (`sonde daemon run`), of host and :PORT, of the namespace
+of pid://N, of connections to ADDRESS:PORT, and for udp and dns of what was in the way. It asks nothing of the network:
   sonde diagnose --since 10m
   sonde diagnose --at 14:03:12 :8080")]
 pub(crate) struct Diagnose {
@@ -64,7 +64,7 @@ impl Diagnose {
         let budget = budget(global);
         let arguments = self.parameters;
         let alone = self.checks.first().filter(|_| self.checks.len() == 1).cloned();
-        let accepted = |diagnosis: &Diagnosis| match &alone {
+        let accepted = move |diagnosis: &Diagnosis| match &alone {
             Some(check) => follow::arguments_taken(diagnosis, Some(check)),
             None => Ok(()),
         };

@@ -77,7 +77,7 @@ pub(crate) struct Dial {
     /// A further header of the request, or its Host; can be repeated (HTTP targets)
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    /// How many redirects to follow; 0 follows none (HTTP targets)
+    /// How many redirects to follow, 10 unless given, at most 20; 0 follows none (HTTP targets)
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     redirects: Option<String>,
     /// Take what moved in the kernel's counters around each dial; they then run one at a time, each within the daemon's probe timeout

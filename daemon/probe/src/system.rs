@@ -105,7 +105,7 @@ pub async fn environment(
     inspect(vantage, clock, move |procfs| environment::read(procfs, pid, &names)).await
 }
 
-/// The cgroup of a process, or the one above it that limits its CPU most.
+/// The cgroup of a process, or the one above it that used up its quota in the largest share of its periods, else is tightest.
 pub async fn cgroup(vantage: &Vantage, clock: &RunClock, pid: u32) -> Result<CgroupFacts, Failure> {
     inspect(vantage, clock, move |procfs| cgroup::read(procfs, pid)).await
 }

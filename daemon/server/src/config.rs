@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use self::keys::{KEYS, help};
+pub use self::keys::{ENVIRONMENT, KEYS, help};
 pub use self::listen::{Listen, ListenError, default_socket};
 pub use self::recorder::Recorder;
 

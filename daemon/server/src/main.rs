@@ -69,7 +69,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn after_help() -> String {
-    let lines = sonded::ENVIRONMENT.iter().map(|(name, meaning)| format!("\n  {name}  {meaning}"));
+    let variables = sonded::config::ENVIRONMENT.iter().chain(sonded::ENVIRONMENT);
+    let lines = variables.map(|(name, meaning)| format!("\n  {name}  {meaning}"));
     format!(
         "{}\n\nEnvironment:\n  RUST_LOG  what is logged, info unless given{}",
         sonded::config::help(),
@@ -88,7 +89,10 @@ mod tests {
     fn the_help_lists_the_keys_of_the_configuration_and_the_environment() {
         let help = Arguments::try_parse_from(["sonded", "--help"]).expect_err("help is no arguments").to_string();
 
-        assert!(help.contains("runs.probe_timeout") && help.contains("OTEL_SERVICE_NAME"), "{help}");
+        assert!(
+            ["runs.probe_timeout", "OTEL_SERVICE_NAME", "SSL_CERT_FILE"].iter().all(|part| help.contains(part)),
+            "{help}"
+        );
     }
 
     #[test]

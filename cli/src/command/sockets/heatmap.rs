@@ -19,7 +19,7 @@ use crate::render::out::{Output, raw};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Of the last ten minutes unless --at or --since says another time. Where nothing is recorded (a daemon that does is started with
-`sonde daemon run`) it shows the present alone, and says so.
+`sonde daemon run`) it shows the present alone, and says so; with --at or --since it is an error.
 
 A row is a state and a peer's port; ? stands for peers that came to a port of ours, and for all that has no group of its own.
 

@@ -2,7 +2,11 @@
 
 /// Every key of the configuration file, each with one line of help.
 pub const KEYS: &[(&str, &str)] = &[
-    ("listen", "list of unix:PATH or loopback ADDRESS:PORT, [\"unix:/run/sonde/sonde.sock\"] unless given"),
+    (
+        "listen",
+        "list of unix:PATH or loopback ADDRESS:PORT, [\"unix:/run/sonde/sonde.sock\"] unless given; for users other than root, \
+         where it is set, $XDG_RUNTIME_DIR/sonde/sonde.sock",
+    ),
     ("checks_directory", "a folder of further checks, *.wasm"),
     ("cache_directory", "where compiled components are kept, the XDG cache folder unless given"),
     ("runs.budget", "of a run whose request names none, \"15s\" unless given"),
@@ -22,6 +26,18 @@ pub const KEYS: &[(&str, &str)] = &[
     ("recorder.cpu", "processor time in a second that it may take, \"4ms\" unless given"),
     ("recorder.namespaces", "names or paths of network namespaces to record beside the daemon's own"),
     ("recorder.most_namespaces", "how many namespaces are recorded at once, the daemon's own counted, 8 unless given"),
+];
+
+/// The environment variables that stand in for keys or for files of the system, each with one line of help.
+pub const ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "certificates to trust, a file or folders of them, instead of the trust store that is found there",
+    ),
+    (
+        "XDG_CACHE_HOME, HOME",
+        "where compiled components are kept unless cache_directory says so: in sonde, or .cache/sonde",
+    ),
 ];
 
 /// As a paragraph of `--help`.

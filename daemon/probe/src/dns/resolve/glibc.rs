@@ -1,10 +1,10 @@
 //! getaddrinfo of the GNU C library 2.36, as Debian 12 ships it: `getaddrinfo(name, NULL, {family, SOCK_STREAM, flags 0})`.
 //!
 //! Written after reading that release with Debian's patches (2.36-9+deb12u); each file names the source it follows. Releases
-//! that differ: before 2.26 the search list had six domains at most; before 2.36 there was no `no-aaaa`; since 2.36-9+deb12u2
-//! (upstream 2.37) SERVFAIL under `single-request` asks the next server, the switch to single requests does not outlive the
-//! configuration, and a refusal without a question is taken for a reply; upstream 2.38 adds `options strict-error`; 2.41 takes
-//! `RES_OPTIONS` with a leading `-`.
+//! that differ: before 2.26 the search list had six domains at most; before 2.36 there was no `no-aaaa`; since 2.36-9+deb12u9
+//! (upstream 2.40 and 2.41) SERVFAIL under `single-request` asks the next server, the switch to single requests does not outlive the
+//! configuration, and a refusal without a question is taken for a reply; upstream 2.41 adds `strict-error`, and lets a
+//! `-` before a flag clear it. `dns/config/resolv/glibc.rs` reads resolv.conf as 2.41 does.
 //!
 //! Absent on purpose: nscd, IDNA (`AI_IDN` is not set, so a name that is not ASCII is never asked for), the sorting of RFC 6724
 //! (addresses stand in the order of the replies), and sources but `files` and `dns`.

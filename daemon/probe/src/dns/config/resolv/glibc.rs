@@ -1,7 +1,7 @@
 //! resolv.conf as the GNU C library reads it: `res_vinit_1` and `res_setoptions` of `resolv/res_init.c` in glibc 2.41.
 //!
-//! What changed since 2.26 and shows here: a `-` before a flag clears it (2.39; unknown, so without effect, before), `no-aaaa`
-//! (2.36), `trust-ad` (2.31), `strict-error` (2.41).
+//! What changed since 2.26 and shows here: a `-` before a flag clears it (2.41; unknown, so without effect, before), `no-aaaa`
+//! (2.36), `trust-ad` (2.31), `strict-error` (2.41). How names are looked up follows 2.36 (`dns/resolve/glibc.rs`).
 
 use std::net::{IpAddr, Ipv6Addr};
 
