@@ -34,6 +34,7 @@ impl From<core::Stamp> for wit::Stamp {
             core::Stamp::AtOnce => Self::AtOnce,
             core::Stamp::Stopwatch => Self::Stopwatch,
             core::Stamp::Waiter => Self::Waiter,
+            core::Stamp::Packets => Self::Packets,
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod messages;
 mod open;
 mod series;
 mod stopwatch;
+mod tap;
 mod tape;
 mod tcp;
 mod tls;

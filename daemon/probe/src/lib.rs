@@ -16,6 +16,7 @@ mod inspection;
 mod message;
 mod netlink;
 mod options;
+mod packet;
 pub mod path;
 mod process;
 mod ready;

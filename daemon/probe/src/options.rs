@@ -6,11 +6,15 @@ use std::os::fd::{AsFd, AsRawFd};
 
 /// Sets an option that is an `int`.
 pub(crate) fn set(socket: &impl AsFd, level: i32, option: i32, value: i32) -> io::Result<()> {
-    let size = libc::socklen_t::try_from(size_of::<i32>()).map_err(io::Error::other)?;
+    write(socket, level, option, &value.to_ne_bytes())
+}
+
+/// Sets an option by the bytes of what it takes.
+pub(crate) fn write(socket: &impl AsFd, level: i32, option: i32, value: &[u8]) -> io::Result<()> {
+    let size = libc::socklen_t::try_from(value.len()).map_err(io::Error::other)?;
     #[expect(unsafe_code, reason = "no safe wrapper has IP_RECVERR and its like")]
     // SAFETY: the descriptor is open while borrowed; the pointer and size are those of `value`, which outlives the call.
-    let result =
-        unsafe { libc::setsockopt(socket.as_fd().as_raw_fd(), level, option, (&raw const value).cast(), size) };
+    let result = unsafe { libc::setsockopt(socket.as_fd().as_raw_fd(), level, option, value.as_ptr().cast(), size) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -15,7 +15,7 @@ use super::{Endpoint, Phase, Timing};
 pub struct Connection {
     /// The local endpoint the kernel chose.
     pub local: Option<Endpoint>,
-    /// The handshake itself: from just before connect(2) until its outcome stood.
+    /// The handshake itself: from just before connect(2), or from the SYN, until its outcome stood.
     pub connect: Timing,
     /// The same as the waiting task saw it.
     pub wall: Duration,
@@ -47,6 +47,8 @@ pub enum Stamp {
     Stopwatch,
     /// The waiting task: at the deadline, or with the scheduler's delay in the figure.
     Waiter,
+    /// The kernel, on the packets themselves: the SYN out, and what came back.
+    Packets,
 }
 
 /// What the kernel said of the connection when a phase had ended.

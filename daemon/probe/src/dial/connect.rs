@@ -1,8 +1,8 @@
 //! One TCP connection: opened inside the vantage, established, closed so that nothing stays behind.
 //!
 //! The handshake is timed from just before connect(2) until its outcome stands, as the thread of connect(2) or the stopwatch
-//! saw it; the waiting task reads the clock only where there is no stopwatch. The runtime knows the socket only once it carries
-//! data. ICMP errors are asked for until then, and no longer: an established connection survives them, as every client's does.
+//! saw it, or by its packets where many are under way; the waiting task reads the clock only where there is no stopwatch. The
+//! runtime knows the socket only once it carries data. ICMP errors are asked for until then, and no longer: an established connection survives them, as every client's does.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +20,7 @@ use tokio::time::timeout_at;
 use super::info;
 use super::open::{Opened, Options, settled};
 use super::stopwatch::{Stamped, Watched};
+use super::tap::Flight;
 use crate::attempt::Attempt;
 use crate::failure::Fault;
 use crate::vantage::Vantage;
@@ -199,10 +200,12 @@ async fn establish(
 ) -> Result<(), Fault> {
     let remote = target(remote)?;
     let clock = *attempt.clock();
+    let mut flight = Flight::begin(vantage);
     let opened = vantage
         .within(move || Opened::open(&clock, remote, &options))
         .map_err(|error| Fault::os(Phase::Socket, "enter the vantage", &error))??;
     let Opened { socket, at, elapsed, off_processor, outcome } = opened;
+    flight.watch(|| socket.local_addr().ok()?.as_socket(), remote);
     dialled.connection.uncertainty = off_processor;
     dialled.handshake_ended(at, at + elapsed, Stamp::AtOnce, clock.now());
     let doing = || format!("connect to {remote}");
@@ -220,6 +223,11 @@ async fn establish(
         }
         ended.ok().map(|(_, outcome)| outcome)
     };
+    if let Some(wire) = outcome.as_ref().and_then(|_| flight.wire(&clock, at)) {
+        let known = dialled.connection.connect.at + dialled.connection.wall;
+        dialled.handshake_ended(wire.out, wire.back, Stamp::Packets, known.max(wire.back));
+        dialled.connection.uncertainty = Duration::ZERO;
+    }
     let outcome = match outcome {
         Some(outcome) => outcome.map_err(|error| Fault::os(Phase::Connect, &doing(), &error)),
         None => Err(Fault::timed_out(Phase::Connect, &doing())),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use netlink_packet_core::Emitable;
 use netlink_packet_route::link::LinkHeader;
 use rustix::net::RecvFlags;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use sonde_core::observation::system::{ArpClaim, ArpQuestion, RouteKind};
 use sonde_core::observation::{Failure, Reason};
 use tokio::io::unix::AsyncFd;
@@ -23,6 +23,7 @@ use super::{link, neighbour, route};
 use crate::clock::RunClock;
 use crate::inspection::{Problem, inspect};
 use crate::netlink::{Netlink, attributes};
+use crate::packet::{self, Mac};
 use crate::vantage::Vantage;
 
 const ATTEMPT: &str = "ask by ARP";
@@ -47,8 +48,6 @@ const RTM_GETLINK: u16 = 18;
 const LINK_HEADER_BYTES: usize = 16;
 /// Of an Ethernet ARP packet for IPv4.
 const PACKET_BYTES: usize = 28;
-
-type Mac = [u8; 6];
 
 /// Asks for the next hop towards an address and for the source, or for this host's own addresses.
 pub(super) async fn ask(
@@ -160,40 +159,15 @@ fn mac(netlink: &Netlink, index: u32) -> Option<Mac> {
 /// Hears ARP on one link, and nothing before it is bound to it.
 fn packet_socket(index: u32) -> io::Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking().cloexec(), None)?;
-    socket.bind(&link_address(index, [0; 6])?)?;
+    socket.bind(&packet::address(ETH_P_ARP, index, [0; 6])?)?;
     Ok(socket)
-}
-
-/// A packet(7) address.
-fn link_address(index: u32, to: Mac) -> io::Result<SockAddr> {
-    let mut hardware = [0; 8];
-    hardware[..to.len()].copy_from_slice(&to);
-    let address = libc::sockaddr_ll {
-        sll_family: u16::try_from(libc::AF_PACKET).unwrap_or_default(),
-        sll_protocol: ETH_P_ARP.to_be(),
-        sll_ifindex: i32::try_from(index).map_err(io::Error::other)?,
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 6,
-        sll_addr: hardware,
-    };
-    #[expect(unsafe_code, reason = "socket2 has no packet addresses")]
-    // SAFETY: a sockaddr_ll fits a sockaddr_storage and has no padding; the length written is its own.
-    let ((), address) = unsafe {
-        SockAddr::try_init(|storage, length| {
-            storage.cast::<libc::sockaddr_ll>().write(address);
-            *length = libc::socklen_t::try_from(size_of::<libc::sockaddr_ll>()).map_err(io::Error::other)?;
-            Ok(())
-        })?
-    };
-    Ok(address)
 }
 
 impl Segment {
     /// Asks, and hears who answers.
     async fn listen(self, own: &[Mac]) -> io::Result<Vec<ArpQuestion>> {
         let Self { socket, device, index, mac, asked } = self;
-        let everybody = link_address(index, [0xff; 6])?;
+        let everybody = packet::address(ETH_P_ARP, index, [0xff; 6])?;
         let began = Instant::now();
         let mut claims = vec![Vec::new(); asked.len()];
         #[expect(unsafe_code, reason = "tokio has no packet sockets")]

@@ -30,6 +30,7 @@ fn stamp(stamp: core::Stamp) -> v1::Stamp {
         core::Stamp::AtOnce => v1::Stamp::AtOnce,
         core::Stamp::Stopwatch => v1::Stamp::Stopwatch,
         core::Stamp::Waiter => v1::Stamp::Waiter,
+        core::Stamp::Packets => v1::Stamp::Packets,
     }
 }
 

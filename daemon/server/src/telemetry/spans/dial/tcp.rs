@@ -56,6 +56,7 @@ pub(super) fn timing(connection: &Connection) -> Vec<KeyValue> {
         Stamp::AtOnce => "at_once",
         Stamp::Stopwatch => "stopwatch",
         Stamp::Waiter => "waiter",
+        Stamp::Packets => "packets",
     };
     vec![
         KeyValue::new("sonde.tcp.handshake_us", micros(connection.connect.elapsed)),
