@@ -8,7 +8,7 @@ mod timing;
 
 use std::time::Duration;
 
-use sonde_sdk::dial::{HttpExchange, TlsDial};
+use sonde_sdk::dial::{HttpExchange, TcpDial, TlsDial};
 use sonde_sdk::dns::Resolution;
 use sonde_sdk::location::Place;
 use sonde_sdk::path::PathMtuResult;
@@ -47,7 +47,7 @@ pub(crate) enum Form {
     Small,
     /// HEAD: the answer fits into one small packet, whatever the page.
     Head,
-    /// With the kernel's counters before and after, while no other probe runs.
+    /// With the kernel's counters before and after, while no other probe runs: the first as patient as any, further ones short.
     Counted,
 }
 
@@ -94,6 +94,8 @@ pub(crate) enum Step {
     Beyond(String, Place),
     /// How large the packets are that come to this address and back.
     Mtu(String),
+    /// A connection on which nothing is asked, with the kernel's counters; the attempt tells equal ones apart.
+    Hold(String, u8),
     /// The proxy variables of an environment.
     Proxies(Owner),
     /// The request by way of this proxy.
@@ -116,6 +118,7 @@ pub(crate) struct Case {
     pub(crate) exchanges: Vec<(Get, HttpExchange)>,
     pub(crate) handshakes: Vec<(String, TlsDial)>,
     pub(crate) mtus: Vec<(String, PathMtuResult)>,
+    pub(crate) holds: Vec<(String, u8, TcpDial)>,
     pub(crate) beyond: Vec<(Place, HttpExchange)>,
     pub(crate) idles: Vec<(Get, Duration, HttpExchange)>,
     pub(crate) proxies: Option<ProxiesAnswer>,
@@ -150,6 +153,7 @@ impl Case {
             exchanges: Vec::new(),
             handshakes: Vec::new(),
             mtus: Vec::new(),
+            holds: Vec::new(),
             beyond: Vec::new(),
             idles: Vec::new(),
             proxies: None,
@@ -167,6 +171,7 @@ impl Case {
             Step::Get(get) | Step::Later(get, _) => self.find(get).is_some(),
             Step::Tls(address) => self.handshake(address).is_some(),
             Step::Mtu(address) => self.mtu(address).is_some(),
+            Step::Hold(address, attempt) => self.hold(address, *attempt).is_some(),
             Step::Beyond(_, place) => self.beyond.iter().any(|(done, _)| done == place),
             Step::Proxies(_) => self.proxies.is_some(),
             Step::Order => self.order.is_some(),
@@ -185,6 +190,10 @@ impl Case {
 
     pub(crate) fn mtu(&self, address: &str) -> Option<&PathMtuResult> {
         self.mtus.iter().find(|(at, _)| at == address).map(|(_, result)| result)
+    }
+
+    pub(crate) fn hold(&self, address: &str, attempt: u8) -> Option<&TcpDial> {
+        self.holds.iter().find(|(at, done, _)| at == address && *done == attempt).map(|(.., dial)| dial)
     }
 
     /// The first request to an address.

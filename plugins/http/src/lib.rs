@@ -5,6 +5,7 @@
 
 mod body;
 mod case;
+mod held;
 mod location;
 mod plan;
 mod verdict;
@@ -95,6 +96,7 @@ impl Check for Http {
                     Seen::Idled(get, pause, exchange) => case.idles.push((get, pause, *exchange)),
                     Seen::Handshake(address, dial) => case.handshakes.push((address, *dial)),
                     Seen::Mtu(address, result) => case.mtus.push((address, *result)),
+                    Seen::Hold(address, attempt, dial) => case.holds.push((address, attempt, *dial)),
                     Seen::Beyond(place, exchange) => case.beyond.push((place, *exchange)),
                 }
             }
@@ -139,6 +141,7 @@ enum Seen {
     Idled(Get, Duration, Box<dial::HttpExchange>),
     Handshake(String, Box<dial::TlsDial>),
     Mtu(String, Box<path::PathMtuResult>),
+    Hold(String, u8, Box<dial::TcpDial>),
     Beyond(Place, Box<dial::HttpExchange>),
 }
 
@@ -150,6 +153,7 @@ fn patience(case: &Case, get: &Get, usual: Duration) -> Duration {
         (Form::Usual, 1) if case.find(&first).is_some_and(|e| matches!(case::end(e), End::Silent | End::Stuck)) => {
             verdict::LAST
         }
+        (Form::Counted, 1..) => WINDOW.min(usual),
         _ => usual,
     }
 }
@@ -200,6 +204,10 @@ fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future
                 .within(verdict::LAST.min(left));
             Call::Mtu(address, request)
         }
+        Step::Hold(address, attempt) => {
+            let request = dial::TcpRequest::to(case.endpoint(&address)).within(GREETING.min(longest));
+            Call::Hold(address, attempt, request.holding((WINDOW / 2).min(longest)).with_deltas())
+        }
     };
     async move {
         if !pause.is_zero() {
@@ -213,6 +221,7 @@ fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future
             Call::Idle(get, pause, request) => Seen::Idled(get, pause, Box::new(dial::http(request).await)),
             Call::Tls(address, request) => Seen::Handshake(address, Box::new(dial::tls(request).await)),
             Call::Mtu(address, request) => Seen::Mtu(address, Box::new(path::path_mtu(request).await)),
+            Call::Hold(address, attempt, request) => Seen::Hold(address, attempt, Box::new(dial::tcp(request).await)),
             Call::Beyond(place, request) => Seen::Beyond(place, Box::new(dial::http(request).await)),
         }
     }
@@ -226,6 +235,7 @@ enum Call {
     Via(Get, Proxy, dial::HttpRequest),
     Tls(String, dial::TlsRequest),
     Mtu(String, path::PathMtuRequest),
+    Hold(String, u8, dial::TcpRequest),
     Beyond(Place, dial::HttpRequest),
 }
 
@@ -298,6 +308,8 @@ const CAUSES: &[&str] = &[
     "http.pool_exhausted",
     "http.proxy_env",
     "fw.drop_remote",
+    "fw.drop_local_input",
+    "fw.drop_local_output",
     "fw.reject_icmp",
     "app.deadline_budget",
     "lb.backend_erroring",
@@ -318,12 +330,15 @@ const CAUSES: &[&str] = &[
     "l3.fallback_budget",
     "l3.packet_loss",
     "l3.pmtu_blackhole",
+    "l3.rp_filter_drop",
 ];
 
 /// The openings, the redirects, and rounds of follow-ups.
-const MOST_ROUNDS: usize = 7 + case::MOST_REDIRECTS;
+const MOST_ROUNDS: usize = 11 + case::MOST_REDIRECTS;
 /// Of the first request.
 const FIRST: Duration = Duration::from_millis(2500);
+/// Of what is counted while a server is silent: an answer that nobody acknowledges is repeated three times in it.
+const WINDOW: Duration = Duration::from_millis(1600);
 /// Of the handshake that only asks whether a port speaks TLS at all.
 const GREETING: Duration = Duration::from_secs(1);
 /// With its headers below the 576 bytes that every host takes (RFC 1122), options and a tunnel's header included.

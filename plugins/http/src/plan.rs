@@ -11,6 +11,7 @@ use sonde_sdk::types::Reason;
 
 use crate::body;
 use crate::case::{self, Case, End, Form, Get, Step, Walk};
+use crate::held::{self, Held};
 
 /// The steps not yet taken that the case wants now; empty when it is ready to be judged.
 pub(crate) fn next(case: &Case) -> Vec<Step> {
@@ -162,6 +163,12 @@ fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
         End::Answered(_) if body::drips(exchange) => repeats(get, 1..=2),
         End::NoConnection | End::Answered(_) => repeats(get, 1..=SAMPLE),
         End::Silent | End::Stuck => {
+            // Alone, each in a round of its own; and where this host makes the silence, nothing else would tell more.
+            match held::look(case, get) {
+                Held::Open(step, _) => return vec![step],
+                Held::Unsent(_) | Held::Dropped(_) => return Vec::new(),
+                Held::Suspect(_) | Held::Innocent => {}
+            }
             let mut steps = repeats(get, 1..=1);
             steps.extend([in_form(Form::Padded), Step::Mtu(get.address.clone())]);
             steps.extend([0, 1].map(|attempt| Step::Get(Get { form: Form::Small, attempt, ..get.clone() })));
@@ -186,8 +193,8 @@ fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
         }
     };
     // In a round of its own: no other probe may run meanwhile.
-    if body::trickles(case, get) && steps.iter().all(|step| case.done(step)) {
-        steps.push(in_form(Form::Counted));
+    if steps.iter().all(|step| case.done(step)) {
+        steps.extend(body::trickles(case, get).then(|| in_form(Form::Counted)));
     }
     // Some fail and some do not: how many?
     let silent = end == End::Silent;

@@ -7,6 +7,7 @@ mod budget;
 mod connecting;
 mod detour;
 mod fallback;
+mod held;
 mod idle;
 mod latency;
 mod silence;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use sonde_sdk::connection::{TlsSession, Verification};
-use sonde_sdk::dial::{HttpExchange, TlsDial};
+use sonde_sdk::dial::{HttpExchange, TcpDial, TlsDial};
 use sonde_sdk::dns::Resolution;
 use sonde_sdk::location::Place;
 use sonde_sdk::path::{MtuConclusion, PathMtuResult};
@@ -33,6 +33,8 @@ pub(crate) struct Net<'a> {
     /// How long a silent server is waited for when asked again.
     pub(crate) patience_ms: u64,
     pub(crate) mtu: Box<dyn Fn() -> PathMtuResult + 'a>,
+    /// What happens to a connection on which nothing is asked.
+    pub(crate) hold: Box<dyn Fn() -> TcpDial + 'a>,
     pub(crate) https: bool,
     pub(crate) path: &'static str,
     pub(crate) addresses: Vec<&'static str>,
@@ -56,6 +58,7 @@ impl<'a> Net<'a> {
             order: vec![],
             patience_ms: 8000,
             mtu: Box::new(unanswered_echoes),
+            hold: Box::new(|| held(&[])),
             https: false,
             path: "/",
             addresses: vec!["192.0.2.80"],
@@ -119,6 +122,10 @@ impl<'a> Net<'a> {
                     Step::Mtu(address) => {
                         let result = PathMtuResult { evidence: id(), ..(self.mtu)() };
                         case.mtus.push((address, result));
+                    }
+                    Step::Hold(address, attempt) => {
+                        let dial = TcpDial { evidence: id(), ..(self.hold)() };
+                        case.holds.push((address, attempt, dial));
                     }
                     Step::Beyond(_, place) => {
                         let exchange = HttpExchange { evidence: id(), ..(self.beyond)(&place) };
@@ -241,6 +248,17 @@ pub(crate) fn lost() -> HttpExchange {
         (info.unacked, info.backoff, info.lost, info.bytes_acked) = (3, 3, 1, 1);
     }
     exchange
+}
+
+/// Nothing comes, and meanwhile these counters move.
+pub(crate) fn silent_while(moved: &[(&str, i64)]) -> HttpExchange {
+    HttpExchange { deltas: Some(testkit::deltas(moved)), ..unanswered(Reason::TimedOut) }
+}
+
+/// A connection on which nothing is asked, and meanwhile these counters move.
+pub(crate) fn held(moved: &[(&str, i64)]) -> TcpDial {
+    let dial = testkit::dial(0, &Endpoint::new("192.0.2.80", 80), 500);
+    TcpDial { deltas: Some(testkit::deltas(moved)), ..dial }
 }
 
 /// No TCP connection.

@@ -9,12 +9,19 @@ use sonde_sdk::report::Finding;
 use sonde_sdk::types::Failure;
 
 use super::vanishing::{by_segments, echoes, everything, large_answers, large_requests, lost, whole};
-use super::{latency, trickle};
+use super::{held, latency, trickle};
 use crate::case::{self, Case, End, Form, Get};
 use crate::plan;
 
 /// Judges a request that ran into its timeout.
 pub(super) fn judge(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
+    let here = held::judge(case, get);
+    if !here.is_empty() {
+        return here;
+    }
+    if let Some(suspicion) = held::suspicion(case, get) {
+        return vec![suspicion, not_responding(case, get, first).strong().build()];
+    }
     let path = large_requests(case, get)
         .or_else(|| everything(case, get))
         .or_else(|| by_segments(case, get))

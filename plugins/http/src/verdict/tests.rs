@@ -4,6 +4,7 @@ mod addresses;
 mod asked;
 mod body;
 mod fallback;
+mod held;
 mod vanishing;
 
 use sonde_sdk::check::Conclusion;
