@@ -9,7 +9,7 @@ use sonde_sdk::types::Measure;
 
 use super::ms;
 use crate::body;
-use crate::case::{self, Case, Form, Get};
+use crate::case::{self, Case, End, Form, Get};
 
 /// Judges the time that the body takes, over every repetition. Empty where it is not slow each time, or where a slow link, a
 /// window or a loss may be why: such pages are healthy as far as HTTP goes.
@@ -22,13 +22,17 @@ pub(super) fn judge(case: &Case, get: &Get) -> Vec<Finding> {
         return Vec::new();
     }
     let at = case.endpoint(&get.address);
-    let took = all.iter().filter_map(|exchange| body::receive_us(exchange)).min().unwrap_or(0);
+    let (more, took) = rest(&all);
     let wait = case::wait_us(first).unwrap_or(0);
     vec![
         supports("http.slow_body")
             .proof()
             .about(case.origin.url(&get.path))
-            .because(format!("{at} begins its answer after {} but takes {} for the rest of it", ms(wait), ms(took)))
+            .because(format!(
+                "{at} begins its answer after {} but takes {more}{} for the rest of it",
+                ms(wait),
+                ms(took)
+            ))
             .citing(all.iter().map(|exchange| exchange.evidence))
             .measuring(Measure::duration("time for the body", Duration::from_micros(took)))
             .build(),
@@ -45,4 +49,13 @@ pub(super) fn judge(case: &Case, get: &Get) -> Vec<Finding> {
             .citing([counted.evidence])
             .build(),
     ]
+}
+
+/// How long the rest of an answer takes at the least: of those that ended the shortest, else longer than the longest wait.
+fn rest(all: &[&HttpExchange]) -> (&'static str, u64) {
+    let ended = all.iter().filter(|exchange| matches!(case::end(exchange), End::Answered(_)));
+    if let Some(shortest) = ended.filter_map(|exchange| body::receive_us(exchange)).min() {
+        return ("", shortest);
+    }
+    ("more than ", all.iter().filter_map(|exchange| body::receive_us(exchange)).max().unwrap_or(0))
 }

@@ -28,6 +28,14 @@ fn a_body_that_trickles_beyond_all_patience_is_slow() {
     let judgement =
         Net::new(|get, _| if get.attempt == 1 { unfinished(8000, 8000) } else { unfinished(2500, 2500) }).run();
     names(&judgement, "http.slow_body", "l3.packet_loss");
+    assert!(judgement.outcome.summary.contains("more than 8000 ms"), "{}", judgement.outcome.summary);
+}
+
+#[test]
+fn a_body_that_ends_takes_as_long_as_it_took() {
+    let judgement =
+        Net::new(|get, _| if get.attempt == 0 { unfinished(2500, 2500) } else { dripping(3000, 3000) }).run();
+    assert!(judgement.outcome.summary.contains("takes 3000 ms"), "{}", judgement.outcome.summary);
 }
 
 #[test]
