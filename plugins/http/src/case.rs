@@ -17,7 +17,7 @@ use sonde_sdk::system::ProxiesAnswer;
 use sonde_sdk::types::Endpoint;
 
 use self::cookies::carried;
-pub(crate) use self::ending::{End, end, said, spoken, streams};
+pub(crate) use self::ending::{End, end, said, spoken, stops_in_head, streams};
 pub(crate) use self::timing::{SLOW_US, clean, slow, wait_us};
 use crate::location::{Leads, Origin};
 

@@ -158,7 +158,7 @@ fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
         End::Answered(500..) => repeats(get, 1..=SAMPLE + 1),
         End::Answered(400) if plain => vec![tls()],
         End::Answered(401 | 403 | 404 | 407 | 410 | 429 | 431) => repeats(get, 1..=1),
-        End::NoSession | End::Untested | End::Http2 | End::Answered(400..) => Vec::new(),
+        End::NoSession | End::Untested | End::Http2 | End::BadHead | End::Answered(400..) => Vec::new(),
         End::Answered(_) if case::wait_us(exchange).is_some_and(|wait| wait > BRISK_US) => repeats(get, 1..=1),
         End::Answered(_) if body::drips(exchange) => repeats(get, 1..=2),
         End::NoConnection | End::Answered(_) => repeats(get, 1..=SAMPLE),

@@ -59,6 +59,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
             return silent(Outcome::unclear(format!("no TLS session, so no request: {}", detail(exchange))));
         }
         End::Untested => return silent(Outcome::unclear(format!("no request could be made: {}", detail(exchange)))),
+        End::BadHead => return silent(Outcome::unclear(wire::bad_head(case, get, exchange))),
         End::Http2 => return silent(Outcome::works(format!("{} speaks HTTP/2 only", case.endpoint(&get.address)))),
         End::Answered(code) => {
             let mut findings = status::judge(case, get, exchange, code);

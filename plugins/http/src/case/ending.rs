@@ -2,7 +2,7 @@
 
 use sonde_sdk::dial::{HttpExchange, HttpResponse};
 use sonde_sdk::grpc::{self, Serving};
-use sonde_sdk::types::{Phase, Reason};
+use sonde_sdk::types::{Failure, Phase, Reason};
 
 /// How an exchange ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) enum End {
     Limited,
     /// Something else.
     NotHttp,
+    /// The answer is HTTP, with a head that cannot be read.
+    BadHead,
     /// Our own limits: nothing is known.
     Untested,
 }
@@ -74,14 +76,22 @@ pub(crate) fn end(exchange: &HttpExchange) -> End {
     }
     match (&failure.reason, response) {
         (Reason::Reset, _) => End::Reset(response.is_some()),
+        (Reason::TimedOut, None) if stops_in_head(exchange) => End::Stuck,
         (Reason::TimedOut, None) => End::Silent,
         (Reason::TimedOut, Some(response)) if streams(response) => End::Answered(response.status),
         (Reason::TimedOut, Some(_)) => End::Stuck,
         (Reason::Closed, None) => End::Empty,
         (Reason::Closed | Reason::Malformed(_) | Reason::Other(_), Some(_)) => End::Truncated,
-        (Reason::Malformed(_), None) => End::NotHttp,
+        // Bytes that no HTTP begins with would have been kept.
+        (Reason::Malformed(_), None) => End::BadHead,
         _ => End::Untested,
     }
+}
+
+/// Some of an answer came in HTTP/1, and its head did not end. HTTP/2 begins with frames that answer nothing.
+pub(crate) fn stops_in_head(exchange: &HttpExchange) -> bool {
+    let timed_out = |failure: &Failure| failure.phase == Phase::Receive && failure.reason == Reason::TimedOut;
+    exchange.response.is_none() && exchange.http2.is_none() && exchange.outcome.as_ref().is_err_and(timed_out)
 }
 
 /// An answer that is not meant to end.

@@ -56,15 +56,16 @@ fn stuck(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
         return trickle;
     }
     let at = case.endpoint(&get.address);
+    let where_it_stops = if case::stops_in_head(first) { ", in the middle of its head" } else { "" };
     let support = supports("http.slow_body")
         .about(case.origin.url(&get.path))
-        .because(format!("{at} begins its answer and then stops sending"))
+        .because(format!("{at} begins its answer and then stops sending{where_it_stops}"))
         .citing(std::iter::once(first.evidence).chain(acknowledged(case, get)));
     let healed = case.repeats(get).any(|exchange| !waits(exchange));
     vec![if healed { support } else { support.strong() }.build()]
 }
 
-/// Nothing came, however long it was waited for.
+/// Nothing came, as long as it was waited for.
 fn never(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
     let at = case.endpoint(&get.address);
     let small: Vec<&HttpExchange> = case.repeats(get).collect();
@@ -91,7 +92,7 @@ fn never(case: &Case, get: &Get, first: &HttpExchange) -> Vec<Finding> {
             refutes("http.server_slow")
                 .strong()
                 .about(case.origin.url(&get.path))
-                .because("asked again, with more patience, there is still no answer")
+                .because(format!("asked again, there is still no answer within {}", patience(case, get)))
                 .citing(again.iter().map(|exchange| exchange.evidence))
                 .build(),
         );
@@ -130,8 +131,14 @@ fn not_responding(case: &Case, get: &Get, first: &HttpExchange) -> sonde_sdk::fi
     let how = if taken { "accepts the connection and takes the request" } else { "accepts the connection" };
     supports("app.not_responding")
         .about(&at)
-        .because(format!("{at} {how}, but never answers it"))
+        .because(format!("{at} {how}, but does not answer within {}", patience(case, get)))
         .citing([first.evidence])
+}
+
+/// The longest that an answer was waited for in vain, in words.
+pub(super) fn patience(case: &Case, get: &Get) -> String {
+    let longest = case.repeats(get).filter(|exchange| waits(exchange)).map(waited).max().unwrap_or_default();
+    format!("{:.1} s", longest.as_secs_f64())
 }
 
 /// The usual requests that were acknowledged.

@@ -4,6 +4,7 @@ mod addresses;
 mod asked;
 mod body;
 mod fallback;
+mod head;
 mod held;
 mod vanishing;
 

@@ -7,7 +7,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::path::{MtuConclusion, MtuMethod};
 use sonde_sdk::report::Finding;
 
-use super::silence::{acknowledged, waits};
+use super::silence::{acknowledged, patience, waits};
 use crate::body;
 use crate::case::{self, Case, End, Form, Get, SLOW_US};
 
@@ -122,9 +122,13 @@ pub(super) fn large_answers(case: &Case, get: &Get) -> Option<Vec<Finding>> {
         // The page itself may hang where its head does not: nothing tells the two apart.
         let taken = supports("app.not_responding")
             .about(&at)
-            .because(format!("{at} takes the request for {} and never answers it", get.path))
+            .because(format!(
+                "{at} takes the request for {}, but does not answer within {}",
+                get.path,
+                patience(case, get)
+            ))
             .citing(all.iter().map(|exchange| exchange.evidence));
-        let sentence = format!("{at} answers in small packets at once, and the page of {} never comes", get.path);
+        let sentence = format!("{at} answers in small packets at once, and the page of {} does not come", get.path);
         let undecided = vec![support.strong().because(sentence).build(), taken.strong().build()];
         return head.filter(|_| case::end(first) == End::Silent).map(|_| undecided);
     };

@@ -3,6 +3,7 @@
 use sonde_sdk::dial::HttpExchange;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
+use sonde_sdk::types::Reason;
 
 use super::{same_again, status};
 use crate::case::{self, Case, End, Form, Get};
@@ -96,6 +97,20 @@ fn limited(case: &Case, get: &Get, exchange: &HttpExchange, again: &[u64]) -> Ve
     ]
 }
 
+/// The answer is HTTP, and is not read to the end of its head: clients differ in what they take.
+pub(super) fn bad_head(case: &Case, get: &Get, exchange: &HttpExchange) -> String {
+    let at = case.endpoint(&get.address);
+    let said = match exchange.outcome.as_ref().map_err(|failure| &failure.reason) {
+        Err(Reason::Malformed(said)) => said.as_str(),
+        _ => "",
+    };
+    // The words of the daemon's HTTP library.
+    if said.contains("too large") {
+        return format!("{at} answers in HTTP, with a header larger than the {MOST_HEADER_KIB} KiB that are read");
+    }
+    format!("{at} answers in HTTP, with a malformed header ({said}): some clients take it, and others do not")
+}
+
 /// Plain HTTP was spoken to a port that wants TLS.
 pub(super) fn tls_required(case: &Case, get: &Get, exchange: &HttpExchange) -> Option<Vec<Finding>> {
     let dial = case.handshake(&get.address).filter(|_| !case.origin.https)?;
@@ -161,3 +176,6 @@ fn shown(exchange: &HttpExchange) -> String {
         bytes.iter().take(60).map(|b| if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '.' }).collect();
     format!("{text:?}")
 }
+
+/// Where the daemon stops to read the head of an answer.
+const MOST_HEADER_KIB: u32 = 64;
