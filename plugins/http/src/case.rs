@@ -90,8 +90,9 @@ pub(crate) enum Step {
     Tls(String),
     /// A request, and the same again on the connection after this pause; the attempt tells equal ones apart.
     Idle(Get, Duration),
-    /// The page that a redirect leads to at this address, behind another scheme or port of the same host.
-    Beyond(String, Place),
+    /// The page that a redirect leads to at this address, behind another scheme or port of the same host; the attempt tells equal
+    /// ones apart.
+    Beyond(String, Place, u8),
     /// How large the packets are that come to this address and back.
     Mtu(String),
     /// A connection on which nothing is asked, with the kernel's counters; the attempt tells equal ones apart.
@@ -172,7 +173,7 @@ impl Case {
             Step::Tls(address) => self.handshake(address).is_some(),
             Step::Mtu(address) => self.mtu(address).is_some(),
             Step::Hold(address, attempt) => self.hold(address, *attempt).is_some(),
-            Step::Beyond(_, place) => self.beyond.iter().any(|(done, _)| done == place),
+            Step::Beyond(_, place, attempt) => self.reached(place).count() > usize::from(*attempt),
             Step::Proxies(_) => self.proxies.is_some(),
             Step::Order => self.order.is_some(),
             Step::Via(get, proxy) => self.detours.iter().any(|done| done.get == *get && done.proxy == *proxy),
@@ -190,6 +191,11 @@ impl Case {
 
     pub(crate) fn mtu(&self, address: &str) -> Option<&PathMtuResult> {
         self.mtus.iter().find(|(at, _)| at == address).map(|(_, result)| result)
+    }
+
+    /// What came of each request to a place beyond, oldest first.
+    pub(crate) fn reached(&self, place: &Place) -> impl Iterator<Item = &HttpExchange> {
+        self.beyond.iter().filter(move |(done, _)| done == place).map(|(_, exchange)| exchange)
     }
 
     pub(crate) fn hold(&self, address: &str, attempt: u8) -> Option<&TcpDial> {

@@ -5,6 +5,7 @@
 
 mod body;
 mod case;
+mod dead_end;
 mod held;
 mod location;
 mod plan;
@@ -192,7 +193,7 @@ fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future
                 dial::TlsRequest::to(case.endpoint(&address), &case.origin.host).within(GREETING.min(longest));
             Call::Tls(address, request)
         }
-        Step::Beyond(address, place) => {
+        Step::Beyond(address, place, _) => {
             let request = page_of(Endpoint::new(&address, place.port), &place.authority(), &place.path);
             let request = if place.https { request.over_tls(&place.host) } else { request };
             Call::Beyond(place, request.within(FIRST.min(longest)))
@@ -326,6 +327,16 @@ const CAUSES: &[&str] = &[
     "tcp.small_window",
     "tls.default_cert_served",
     "tls.handshake_stall",
+    "tls.cert_expired",
+    "tls.cert_not_yet_valid",
+    "tls.intermediate_expired",
+    "tls.name_mismatch",
+    "tls.plaintext_peer",
+    "tls.revoked",
+    "tls.self_signed",
+    "tls.unknown_ca",
+    "tls.weak_key",
+    "host.clock_skew",
     "fw.dpi_reset",
     "l3.fallback_budget",
     "l3.packet_loss",

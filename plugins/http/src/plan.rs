@@ -7,10 +7,12 @@
 use std::time::Duration;
 
 use sonde_sdk::dial::HttpExchange;
+use sonde_sdk::location::Place;
 use sonde_sdk::types::Reason;
 
 use crate::body;
 use crate::case::{self, Case, End, Form, Get, Step, Walk};
+use crate::dead_end;
 use crate::held::{self, Held};
 
 /// The steps not yet taken that the case wants now; empty when it is ready to be judged.
@@ -30,7 +32,7 @@ pub(crate) fn next(case: &Case) -> Vec<Step> {
         Walk::Leaves(get, _, location) => {
             let mut steps = repeats(get, 1..=SAMPLE);
             let beyond = case.origin.beyond(&get.path, &location).filter(|_| !case.origin.grpc);
-            steps.extend(beyond.map(|place| Step::Beyond(get.address.clone(), place)));
+            steps.extend(beyond.into_iter().flat_map(|place| self::beyond(case, get, &place)));
             steps
         }
         Walk::Endless(_) => Vec::new(),
@@ -211,6 +213,12 @@ fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
 /// An answer that a backend would give only if something is wrong with it.
 pub(crate) fn fails(exchange: &HttpExchange) -> bool {
     matches!(case::end(exchange), End::Answered(500..) | End::Empty | End::Reset(_) | End::Truncated)
+}
+
+/// The place that a redirect leads to, and again where it fails.
+fn beyond(case: &Case, get: &Get, place: &Place) -> Vec<Step> {
+    let again = case.reached(place).next().is_some_and(|first| dead_end::of(first).is_some());
+    (0..=u8::from(again)).map(|attempt| Step::Beyond(get.address.clone(), place.clone(), attempt)).collect()
 }
 
 /// Of a family, as many as are dialled at all.

@@ -5,6 +5,7 @@
 mod beyond;
 mod budget;
 mod connecting;
+mod dead_end;
 mod detour;
 mod fallback;
 mod held;
@@ -46,7 +47,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         Some(Walk::Endless(passed)) => return endless(case, &passed),
         Some(Walk::Ends(get, exchange)) => (get, exchange, sentence(case, get, exchange)),
         Some(Walk::Leaves(get, exchange, location)) => {
-            if let Some(judged) = beyond::judge(case, get, exchange) {
+            if let Some(judged) = beyond::judge(case, get, exchange).or_else(|| dead_end::judge(case, get)) {
                 return judged;
             }
             (get, exchange, format!("{} redirects to {location}", case.endpoint(&get.address)))

@@ -127,7 +127,7 @@ impl<'a> Net<'a> {
                         let dial = TcpDial { evidence: id(), ..(self.hold)() };
                         case.holds.push((address, attempt, dial));
                     }
-                    Step::Beyond(_, place) => {
+                    Step::Beyond(_, place, _) => {
                         let exchange = HttpExchange { evidence: id(), ..(self.beyond)(&place) };
                         case.beyond.push((place, exchange));
                     }

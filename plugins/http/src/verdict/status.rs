@@ -65,6 +65,18 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange, code: u16) 
     }
 }
 
+/// What a status of a server that fails speaks for, and which look-alike the same status rules out when it comes again, and why.
+pub(super) fn failing(code: u16) -> Option<(&'static str, &'static str, &'static str)> {
+    let (cause, look_alike) = match code {
+        500 => ("http.server_error", BAD_GATEWAY),
+        502 => ("http.bad_gateway", GATEWAY_TIMEOUT),
+        503 => ("http.unavailable", BACKEND_ERRORING),
+        504 => ("http.gateway_timeout", SERVER_SLOW),
+        _ => return None,
+    };
+    Some((cause, look_alike.id, look_alike.why))
+}
+
 /// A look-alike, and why the second answer rules it out.
 struct LookAlike {
     id: &'static str,

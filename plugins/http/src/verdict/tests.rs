@@ -2,6 +2,7 @@
 
 mod addresses;
 mod asked;
+mod beyond;
 mod body;
 mod fallback;
 mod head;
