@@ -191,6 +191,9 @@ fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
             if plain {
                 steps.push(tls());
             }
+            if end == End::Reset(false) {
+                steps.push(Step::Hold(get.address.clone(), 0));
+            }
             steps
         }
     };

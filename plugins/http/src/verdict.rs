@@ -11,6 +11,7 @@ mod fallback;
 mod held;
 mod idle;
 mod latency;
+mod reset;
 mod silence;
 mod status;
 mod trickle;

@@ -25,6 +25,8 @@ type Exchange<'a> = Box<dyn Fn(&Get, usize) -> HttpExchange + 'a>;
 pub(crate) struct Net<'a> {
     pub(crate) http: Exchange<'a>,
     pub(crate) speaks_tls: bool,
+    /// What becomes of a hello, where it does not speak TLS.
+    pub(crate) hello: Reason,
     /// What `connect` found.
     pub(crate) answering: bool,
     /// Which addresses `connect` got no answer from, and all of them in the order of the C library.
@@ -53,6 +55,7 @@ impl<'a> Net<'a> {
         Self {
             http: Box::new(http),
             speaks_tls: false,
+            hello: Reason::Malformed("no TLS".to_owned()),
             answering: true,
             silent: vec![],
             order: vec![],
@@ -150,7 +153,7 @@ impl<'a> Net<'a> {
         let mut dial = testkit::tls_dial(0, testkit::session(vec![], Verification::Accepted));
         if !self.speaks_tls {
             dial.session = None;
-            dial.outcome = Err(testkit::failure(Phase::Tls, Reason::Malformed("no TLS".to_owned()), 1));
+            dial.outcome = Err(testkit::failure(Phase::Tls, self.hello.clone(), 1));
         }
         dial
     }

@@ -7,6 +7,7 @@ mod body;
 mod fallback;
 mod head;
 mod held;
+mod reset;
 mod vanishing;
 
 use sonde_sdk::check::Conclusion;
@@ -221,20 +222,6 @@ fn an_answer_cut_by_the_end_of_the_connection_is_truncated() {
     for reason in [Reason::Closed, Reason::Malformed("the last chunk is missing".to_owned())] {
         names(&Net::new(move |_, _| broken_off(reason.clone())).run(), "http.truncated_body", "tcp.rst_linger0");
     }
-}
-
-#[test]
-fn a_reset_within_the_answer_is_probably_on_purpose() {
-    let judgement = Net::new(|_, _| broken_off(Reason::Reset)).run();
-    names(&judgement, "tcp.rst_linger0", "tcp.rst_unread_data");
-    assert!(is_uncertain(&judgement));
-}
-
-#[test]
-fn a_reset_instead_of_an_answer_probably_leaves_the_request_unread() {
-    let judgement = Net::new(|_, _| unanswered(Reason::Reset)).run();
-    names(&judgement, "tcp.rst_unread_data", "tcp.rst_linger0");
-    assert!(is_uncertain(&judgement));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::Reason;
 
-use super::{same_again, status};
+use super::{reset, same_again, status};
 use crate::case::{self, Case, End, Form, Get};
 use crate::plan;
 
@@ -59,7 +59,7 @@ pub(super) fn judge(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Find
             "http.empty_reply",
             "asked again it sends bytes, so the reply is not empty",
         ),
-        End::Reset(begun) => reset(case, get, exchange, begun, &again),
+        End::Reset(_) => reset::judge(case, get, exchange, &again),
         _ => Vec::new(),
     }
 }
@@ -137,33 +137,7 @@ pub(super) fn tls_required(case: &Case, get: &Get, exchange: &HttpExchange) -> O
     ])
 }
 
-/// RST: the client sees that it came, not why. Its time says which reason is likelier, and no more.
-fn reset(case: &Case, get: &Get, exchange: &HttpExchange, begun: bool, again: &[u64]) -> Vec<Finding> {
-    let at = case.endpoint(&get.address);
-    let (likely, other, because, why) = if begun {
-        (
-            "tcp.rst_linger0",
-            "tcp.rst_unread_data",
-            format!("{at} resets the connection in the middle of its answer ({})", received(exchange)),
-            "asked again, the answer has begun before the reset, so the request was probably read",
-        )
-    } else {
-        (
-            "tcp.rst_unread_data",
-            "tcp.rst_linger0",
-            format!("{at} takes the request for {} and resets the connection without an answer", get.path),
-            "asked again, the reset comes before any answer, as when a request is left unread",
-        )
-    };
-    let support = supports(likely).about(&at).because(&because).citing([exchange.evidence]);
-    if again.is_empty() {
-        return vec![support.build(), supports(other).about(&at).because(because).citing([exchange.evidence]).build()];
-    }
-    // Named, but without certainty: only the server's own counters tell the two apart.
-    vec![support.proof().build(), refutes(other).about(&at).because(why).citing(again.iter().copied()).build()]
-}
-
-fn received(exchange: &HttpExchange) -> String {
+pub(super) fn received(exchange: &HttpExchange) -> String {
     exchange.response.as_ref().map_or_else(String::new, |response| match response.content_length {
         Some(length) => format!("{} of {length} bytes came", response.body_bytes),
         None => format!("{} bytes came, the last chunk is missing", response.body_bytes),
