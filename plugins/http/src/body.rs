@@ -3,6 +3,7 @@
 use sonde_sdk::dial::{BodyFraming, HttpExchange};
 
 use crate::case::{self, Case, End, Form, Get, SLOW_US};
+use crate::held;
 
 /// The answer began in time, and the rest of it took over a second or was still under way when patience ended.
 pub(crate) fn drips(exchange: &HttpExchange) -> bool {
@@ -28,6 +29,12 @@ fn goes_on(all: &[&HttpExchange]) -> bool {
         return false;
     };
     all.iter().any(|exchange| matches!(case::end(exchange), End::Answered(_))) || most > least + least / 4
+}
+
+/// The exchange around which the kernel's counters were read: in a quiet window that was there already, or in one of its own.
+pub(crate) fn counted<'a>(case: &'a Case, get: &Get) -> Option<&'a HttpExchange> {
+    let quiet = |window: &&HttpExchange| drips(window) && window.deltas.as_ref().is_some_and(|deltas| deltas.quiet);
+    held::counted(case, get, 1).filter(quiet).or_else(|| case.formed(get, Form::Counted))
 }
 
 /// Several at one time come as fast, each, as one alone: what limits them is no link that they share.

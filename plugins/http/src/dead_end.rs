@@ -62,5 +62,6 @@ fn rejected(exchange: &HttpExchange) -> Option<Verification> {
     let session = exchange.session.as_ref()?;
     let trust = matches!(session.verification, Verification::UnknownIssuer | Verification::SelfSigned);
     let accepted = matches!(session.verification, Verification::Accepted | Verification::NotReached);
-    (!accepted && !(trust && session.trusted_roots == 0)).then_some(session.verification)
+    let unknown = trust && session.trusted_roots == 0;
+    (!accepted && !unknown).then_some(session.verification)
 }

@@ -199,7 +199,8 @@ fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
     };
     // In a round of its own: no other probe may run meanwhile.
     if steps.iter().all(|step| case.done(step)) {
-        steps.extend(body::trickles(case, get).then(|| in_form(Form::Counted)));
+        let uncounted = body::trickles(case, get) && body::counted(case, get).is_none();
+        steps.extend(uncounted.then(|| in_form(Form::Counted)));
     }
     // Some fail and some do not: how many?
     let silent = end == End::Silent;

@@ -9,13 +9,13 @@ use sonde_sdk::types::Measure;
 
 use super::ms;
 use crate::body;
-use crate::case::{self, Case, End, Form, Get};
+use crate::case::{self, Case, End, Get};
 
 /// Judges the time that the body takes, over every repetition. Empty where it is not slow each time, or where a slow link, a
 /// window or a loss may be why: such pages are healthy as far as HTTP goes.
 pub(super) fn judge(case: &Case, get: &Get) -> Vec<Finding> {
     let all: Vec<&HttpExchange> = case.repeats(get).collect();
-    let (Some(first), Some(counted)) = (all.first(), case.formed(get, Form::Counted)) else { return Vec::new() };
+    let (Some(first), Some(counted)) = (all.first(), body::counted(case, get)) else { return Vec::new() };
     let still = counted.deltas.as_ref().and_then(|deltas| deltas.moved("TcpExt.TCPOFOQueue")) == Some(0);
     let clean = body::drips(counted) && all.iter().chain([&counted]).all(|e| case::clean(&e.connection));
     if !still || !clean || !body::trickles(case, get) || !body::shares_no_link(case, get) {

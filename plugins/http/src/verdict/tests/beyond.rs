@@ -61,18 +61,18 @@ fn a_redirect_to_a_page_that_fails_is_broken() {
     names(&leading_to(|_| unanswered(Reason::Closed)), "http.empty_reply", "tcp.rst_linger0");
 }
 
+/// Broken, with one likely cause.
+#[track_caller]
+fn is_broken_by(judgement: &Judgement, cause: &str) {
+    assert_eq!(supported(&judgement.findings, Strength::Strong), [cause], "{judgement:#?}");
+    assert!(supported(&judgement.findings, Strength::Proof).is_empty(), "{judgement:#?}");
+    assert_eq!(judgement.outcome.conclusion, Conclusion::Broken);
+}
+
 #[test]
 fn a_redirect_into_silence_is_broken_without_a_proven_cause() {
-    let cases: [(fn(&Place) -> HttpExchange, &str); 2] = [
-        (|_| unconnected(Reason::TimedOut), "fw.drop_remote"),
-        (|_| unanswered(Reason::TimedOut), "app.not_responding"),
-    ];
-    for (beyond, cause) in cases {
-        let judgement = leading_to(beyond);
-        assert_eq!(supported(&judgement.findings, Strength::Strong), [cause], "{judgement:#?}");
-        assert!(supported(&judgement.findings, Strength::Proof).is_empty(), "{judgement:#?}");
-        assert_eq!(judgement.outcome.conclusion, Conclusion::Broken);
-    }
+    is_broken_by(&leading_to(|_| unconnected(Reason::TimedOut)), "fw.drop_remote");
+    is_broken_by(&leading_to(|_| unanswered(Reason::TimedOut)), "app.not_responding");
 }
 
 #[test]

@@ -32,6 +32,12 @@ fn a_body_that_trickles_beyond_all_patience_is_slow() {
 }
 
 #[test]
+fn a_body_that_never_ends_is_counted_once() {
+    let case = Net::new(|get, _| if get.attempt == 1 { unfinished(8000, 8000) } else { unfinished(2500, 2500) }).case();
+    assert_eq!(case.exchanges.iter().filter(|(get, _)| get.form == Form::Counted).count(), 1);
+}
+
+#[test]
 fn a_body_that_ends_takes_as_long_as_it_took() {
     let judgement =
         Net::new(|get, _| if get.attempt == 0 { unfinished(2500, 2500) } else { dripping(3000, 3000) }).run();
