@@ -162,10 +162,11 @@ fn patience(case: &Case, get: &Get, usual: Duration) -> Duration {
 /// Builds the call at once, so that the future owns what it needs.
 fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future<Output = Seen> + use<> {
     let longest = left.min(usual);
+    let latest = left.saturating_sub(LAST_WORDS);
     let pause = if let Step::Later(_, pause) = &step { *pause } else { Duration::ZERO };
     let call = match step {
         Step::Get(get) | Step::Later(get, _) => {
-            let request = request(case, &get).within(patience(case, &get, usual).min(left));
+            let request = request(case, &get).within(patience(case, &get, usual).min(latest));
             Call::Http(get, request)
         }
         Step::Idle(get, pause) => {
@@ -202,12 +203,12 @@ fn take(case: &Case, step: Step, usual: Duration, left: Duration) -> impl Future
             let request = path::PathMtuRequest::to(case.endpoint(&address))
                 .attempting(2)
                 .without_tcp()
-                .within(verdict::LAST.min(left));
+                .within(verdict::LAST.min(latest));
             Call::Mtu(address, request)
         }
         Step::Hold(address, attempt) => {
             let request = dial::TcpRequest::to(case.endpoint(&address)).within(GREETING.min(longest));
-            Call::Hold(address, attempt, request.holding((WINDOW / 2).min(longest)).with_deltas())
+            Call::Hold(address, attempt, request.holding((WINDOW / 2).min(longest)).resetting().with_deltas())
         }
     };
     async move {
@@ -350,6 +351,8 @@ const MOST_ROUNDS: usize = 11 + case::MOST_REDIRECTS;
 const FIRST: Duration = Duration::from_millis(2500);
 /// Of what is counted while a server is silent: an answer that nobody acknowledges is repeated three times in it.
 const WINDOW: Duration = Duration::from_millis(1600);
+/// Of a run, so that it has a verdict when its time is up.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 /// Of the handshake that only asks whether a port speaks TLS at all.
 const GREETING: Duration = Duration::from_secs(1);
 /// With its headers below the 576 bytes that every host takes (RFC 1122), options and a tunnel's header included.

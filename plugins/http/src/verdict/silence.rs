@@ -161,5 +161,6 @@ fn delivered(connection: &Connection) -> bool {
 
 /// Any request is larger than this.
 const SOME_BYTES: u64 = 40;
-/// Waited for less than this, a server may only be slow. A little below [`super::LAST`], which ends a request.
-const ENOUGH: Duration = Duration::from_millis(7500);
+/// Waited for less than this, a server may only be slow. Below [`super::LAST`], which ends a request, by what the windows with the
+/// kernel's counters leave of a run.
+const ENOUGH: Duration = Duration::from_secs(7);
