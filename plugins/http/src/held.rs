@@ -16,7 +16,7 @@ use crate::case::{self, Case, End, Form, Get, Step};
 pub(crate) enum Held<'a> {
     /// It is not known yet; this would tell more. True: what was seen speaks for drops.
     Open(Step, bool),
-    /// Other probes or a lack of counters leave a suspicion.
+    /// Other probes, other traffic at times, or a lack of counters leave a suspicion.
     Suspect(&'a HttpExchange),
     /// Each time the request stays in the socket; two of them.
     Unsent([&'a HttpExchange; 2]),
@@ -59,7 +59,8 @@ pub(crate) fn look<'a>(case: &'a Case, get: &Get) -> Held<'a> {
     let Some(later) = case.hold(&get.address, 1) else { return Held::Open(pause(get, 1), true) };
     match ended(later.deltas.as_ref()).map(|lost| lost.max(before)) {
         None => Held::Suspect(asked),
-        Some(most) if most.saturating_mul(STANDS_OUT) > fewest => Held::Innocent,
+        // Where all that comes is dropped, the ends of earlier dials are repeated too, now and then.
+        Some(most) if most.saturating_mul(STANDS_OUT) > fewest => Held::Suspect(asked),
         Some(most) => Held::Dropped(Drops { asked: [asked, again], unasked: [idle, later], packets: [fewest, most] }),
     }
 }

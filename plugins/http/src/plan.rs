@@ -165,11 +165,11 @@ fn follow_up(case: &Case, get: &Get, exchange: &HttpExchange) -> Vec<Step> {
         End::Answered(_) if body::drips(exchange) => repeats(get, 1..=2),
         End::NoConnection | End::Answered(_) => repeats(get, 1..=SAMPLE),
         End::Silent | End::Stuck => {
-            // Alone, each in a round of its own; and where this host makes the silence, nothing else would tell more.
+            // Alone, each in a round of its own; and where this host may make the silence, nothing else would tell more.
             match held::look(case, get) {
                 Held::Open(step, _) => return vec![step],
-                Held::Unsent(_) | Held::Dropped(_) => return Vec::new(),
-                Held::Suspect(_) | Held::Innocent => {}
+                Held::Unsent(_) | Held::Dropped(_) | Held::Suspect(_) => return Vec::new(),
+                Held::Innocent => {}
             }
             let mut steps = repeats(get, 1..=1);
             steps.extend([in_form(Form::Padded), Step::Mtu(get.address.clone())]);

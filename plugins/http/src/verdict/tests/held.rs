@@ -41,6 +41,19 @@ fn what_ends_in_this_host_without_being_asked_for_as_well_is_other_traffic() {
 }
 
 #[test]
+fn other_traffic_in_the_last_silent_window_leaves_a_suspicion() {
+    let dials = std::cell::Cell::new(0);
+    let mut net = net(&[("Ip.InReceives", 5)], &[]);
+    net.hold = Box::new(move || {
+        dials.set(dials.get() + 1);
+        held(if dials.get() > 1 { &[("Ip.InReceives", 9)] } else { &[] })
+    });
+    let judgement = net.run();
+    assert!(supported(&judgement.findings, Strength::Proof).is_empty(), "{judgement:#?}");
+    assert!(supported(&judgement.findings, Strength::Strong).contains(&"fw.drop_local_input"), "{judgement:#?}");
+}
+
+#[test]
 fn a_burst_of_other_traffic_in_one_window_convinces_nobody() {
     let judgement = Net::new(|get, _| match (get.form, get.attempt) {
         (Form::Counted, 1) => silent_while(&[("Ip.InReceives", 9)]),
