@@ -8,6 +8,8 @@ use sonde_sdk::path::{MtuConclusion, MtuMethod, PathMtuResult};
 use sonde_sdk::system::ClockAnswer;
 use sonde_sdk::types::{Endpoint, Phase, Reason};
 
+use crate::chain;
+
 /// Which server name a handshake sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sni {
@@ -270,11 +272,10 @@ pub(crate) fn is_client_certificate_alert(code: u8) -> bool {
     matches!(code, 42 | 43 | 46 | 49 | 116)
 }
 
-/// The certificate of the chain that is nearest to the warning about its end, the seconds it has left, and that threshold. A
-/// root's own end matters to nobody who trusts it.
+/// The certificate that an accepted chain needs and that is nearest to the warning about its end, the seconds it has left, and that
+/// threshold.
 pub(crate) fn remaining(session: &TlsSession) -> Option<(&Certificate, i64, i64)> {
-    let all = session.chain.iter().enumerate().filter(|(depth, link)| *depth == 0 || !link.self_signed);
-    let left = all.map(|(_, link)| {
+    let left = chain::needed(session).into_iter().map(|link| {
         // A certificate that lives for days is renewed in hours: two weeks would always warn.
         (link, link.remaining(session.verified_at), WARNING_S.min(link.lifetime() / 3))
     });

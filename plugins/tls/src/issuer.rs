@@ -6,6 +6,7 @@ use sonde_sdk::dial::{HttpExchange, TlsDial};
 use sonde_sdk::types::Endpoint;
 
 use crate::case::{Case, Step};
+use crate::chain;
 
 /// An `http` URL whose host is an address, or the target's own name: others would have to be resolved first.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,9 +17,9 @@ pub(crate) struct Place {
     pub(crate) path: String,
 }
 
-/// Where the issuer of the topmost presented certificate is, where it says so in a way that can be followed.
+/// Where the issuer of the topmost certificate of the path is, where it says so in a way that can be followed.
 pub(crate) fn place(case: &Case, first: &TlsDial) -> Option<Place> {
-    let top = first.session.as_ref()?.chain.last().filter(|top| !top.self_signed)?;
+    let top = chain::top(first.session.as_ref()?).filter(|top| !top.self_signed)?;
     top.issuer_urls.iter().find_map(|url| parsed(case, url))
 }
 

@@ -4,6 +4,7 @@
 //! This file only carries steps to the host; `plan` decides what to try and `verdict` what it means.
 
 mod case;
+mod chain;
 mod issuer;
 mod plan;
 mod starttls;

@@ -8,6 +8,7 @@ use sonde_sdk::types::{Endpoint, Measure};
 
 use super::trust;
 use crate::case::{self, Case, Sni};
+use crate::chain;
 use sonde_sdk::date;
 
 /// Judges a chain that is not accepted.
@@ -15,10 +16,10 @@ pub(super) fn judge(case: &Case, address: &str, first: &TlsDial, verification: V
     let Some(session) = first.session.as_ref() else { return Vec::new() };
     let Some(leaf) = session.chain.first() else { return Vec::new() };
     let at = case.endpoint(address);
-    let past = |certificate: &Certificate| certificate.not_after < session.verified_at;
+    let past = |certificate: &Certificate| chain::has_ended(session, certificate);
     match verification {
         Verification::Expired | Verification::UnknownIssuer
-            if !past(leaf) && session.chain.iter().skip(1).any(past) =>
+            if !past(leaf) && chain::path(session).into_iter().skip(1).any(past) =>
         {
             intermediate(case, &at, first, session, leaf)
         }
@@ -253,7 +254,8 @@ fn skewed(
 }
 
 fn intermediate(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf: &Certificate) -> Vec<Finding> {
-    let Some(old) = session.chain.iter().skip(1).find(|c| c.not_after < session.verified_at) else { return Vec::new() };
+    let mut issuers = chain::path(session).into_iter().skip(1);
+    let Some(old) = issuers.find(|link| chain::has_ended(session, link)) else { return Vec::new() };
     let because = format!(
         "the intermediate certificate {} that the server sends expired {} ago",
         old.subject,

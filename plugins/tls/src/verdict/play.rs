@@ -127,6 +127,7 @@ pub(crate) fn authority(subject: &str, issuer: &str, to: i64) -> Certificate {
 pub(crate) fn completed(chain: Vec<Certificate>, verification: Verification) -> TlsDial {
     let mut session = testkit::session(chain, verification);
     session.verified_at = NOW;
+    session.issuer_in_store = verification == Verification::Accepted;
     testkit::tls_dial(0, session)
 }
 

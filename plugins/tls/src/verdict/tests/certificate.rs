@@ -1,5 +1,7 @@
 //! The certificate: its dates, its name, its key.
 
+use sonde_sdk::connection::Certificate;
+
 use super::*;
 
 #[test]
@@ -129,4 +131,20 @@ fn an_intermediate_in_its_last_days_is_a_warning_too() {
     assert!(is_proven(&judgement.findings, "tls.cert_expiring_soon"));
     assert!(judgement.findings[0].summary.contains("intermediate certificate CN=Issuing CA"), "{judgement:#?}");
     assert_eq!(judgement.outcome.conclusion, Conclusion::Works);
+}
+
+#[test]
+fn what_an_accepted_chain_does_not_need_is_no_warning() {
+    let issuing = |end: i64| authority("CN=Issuing CA", "CN=Root CA", end);
+    for (what, chain) in [
+        ("an expired cross-signature", vec![issuing(800), authority("CN=Root CA", "CN=Old Root", -10)]),
+        ("an expired copy of the intermediate", vec![issuing(-5), issuing(800)]),
+        ("a stranger in its last days", vec![issuing(800), authority("CN=Needless CA", "CN=Root CA", 1)]),
+        ("a root in its last days", vec![issuing(800), authority("CN=Root CA", "CN=Root CA", 1)]),
+    ] {
+        let chain: Vec<Certificate> = std::iter::once(leaf(-6, 84)).chain(chain).collect();
+        let judgement = Net::new(move |_, _, _| completed(chain.clone(), Verification::Accepted)).run();
+        assert!(judgement.findings.is_empty(), "{what}: {judgement:#?}");
+        assert!(judgement.outcome.summary.ends_with("valid for 84 days"), "{what}: {judgement:#?}");
+    }
 }
