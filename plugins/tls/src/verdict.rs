@@ -10,10 +10,11 @@ mod trust;
 mod version;
 
 use sonde_sdk::check::{Conclusion, Outcome};
+use sonde_sdk::connection::Verification;
 use sonde_sdk::dial::TlsDial;
 use sonde_sdk::finding::supports;
 use sonde_sdk::judgement::Judgement;
-use sonde_sdk::report::{Stance, Strength};
+use sonde_sdk::report::{Finding, Stance, Strength};
 
 use crate::case::{self, Case, End};
 use crate::plan;
@@ -57,15 +58,34 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         (Some(finding), _) if finding.strength >= Strength::Strong => Outcome::broken(finding.summary.clone()),
         (_, End::Good) => Outcome::works(good_sentence(first)),
         (Some(finding), _) => Outcome::unclear(finding.summary.clone()),
-        (None, _) => {
-            Outcome::unclear(format!("the handshake with {} failed: {}", case.endpoint(address), failure_of(first)))
-        }
+        (None, _) => unnamed(case, address, first),
+    };
+    let outcome = match trust::next_step(case, first).filter(|_| is_open(&findings)) {
+        Some(step) => outcome.next(step),
+        None => outcome,
     };
     // A good handshake elsewhere does not answer for an address that has stopped accepting.
     match unconnected(case).filter(|_| outcome.conclusion == Conclusion::Works) {
         Some(doubt) => Judgement { findings: findings.into_iter().chain(doubt.findings).collect(), ..doubt },
         None => Judgement { findings, outcome },
     }
+}
+
+/// What failed and has no cause that could be named.
+fn unnamed(case: &Case, address: &str, first: &TlsDial) -> Outcome {
+    match case::end(first) {
+        End::Certificate(Verification::Unsupported | Verification::BadSignature) => {
+            Outcome::broken(format!("the certificate of {} is not accepted here: {}", case.host, failure_of(first)))
+        }
+        _ => Outcome::unclear(format!("the handshake with {} failed: {}", case.endpoint(address), failure_of(first))),
+    }
+}
+
+/// An intermediate that was left out and an unknown authority are both possible.
+fn is_open(findings: &[Finding]) -> bool {
+    ["tls.chain_incomplete", "tls.unknown_ca"]
+        .iter()
+        .all(|cause| findings.iter().any(|finding| finding.stance == Stance::Supports && finding.cause == *cause))
 }
 
 /// An address that answered `connect` and twice does not answer here.

@@ -9,7 +9,7 @@ use sonde_sdk::types::Endpoint;
 
 use super::certificate::same_leaf;
 use crate::case::{Case, Sni, Step};
-use crate::{issuer, plan};
+use crate::{chain, issuer, plan};
 
 /// The issuer is not known here: an authority that is not trusted, or a missing intermediate?
 pub(super) fn judge(
@@ -25,56 +25,89 @@ pub(super) fn judge(
     if let Some(findings) = fetched(case, at, first, leaf) {
         return findings;
     }
-    let linked = session.chain.windows(2).all(|pair| pair[0].issuer == pair[1].subject);
+    let path = chain::path(session);
     let again = same_leaf(case, at, leaf);
-    if let Some(top) =
-        session.chain.last().filter(|top| linked && session.chain.len() > 1 && (top.is_ca || top.self_signed))
-    {
-        let end =
-            if top.self_signed { top.subject.clone() } else { format!("{}, issued by {}", top.subject, top.issuer) };
-        let support = supports("tls.unknown_ca")
-            .about(at)
-            .because(format!("the chain of {} is complete up to {end}, which is not trusted here", case.host))
-            .citing([first.evidence]);
-        if again.is_empty() {
-            return vec![support.strong().build()];
-        }
-        return vec![
-            support.proof().build(),
-            refutes("tls.chain_incomplete")
-                .proof()
-                .about(at)
-                .because(format!(
-                    "asked again, the server sends {} certificates that fit together",
-                    session.chain.len()
-                ))
-                .citing(again)
-                .build(),
-        ];
+    match path.as_slice() {
+        [_, .., root] if root.self_signed => whole(case, at, first, root, &again, path.len()),
+        [.., top] if session.issuer_in_store => namesake(at, first, top, &again),
+        [.., top] => open(at, first, top, &again),
+        [] => Vec::new(),
     }
-    // One certificate alone: the authority's own leaf, or an intermediate left out. Only the issuer's certificate would tell;
-    // its name is a hint, so the likelier is named without certainty. A root here that has the issuer's name, but not its key, is one.
-    let root = session.issuer_in_store || leaf.issuer.to_ascii_lowercase().contains("root");
-    let (likely, other, because, why) = if root {
-        (
-            "tls.unknown_ca",
-            "tls.chain_incomplete",
-            format!("{}, which issued the certificate of {}, is not trusted here", leaf.issuer, case.host),
-            "asked again: by its name the issuer is a root, above which nothing is missing",
-        )
-    } else {
-        (
-            "tls.chain_incomplete",
-            "tls.unknown_ca",
-            format!("the server sends no certificate of {}, which issued the one of {}", leaf.issuer, case.host),
-            "asked again: the chain ends below its issuer, which by its name is no root",
-        )
-    };
-    let support = supports(likely).about(at).because(because).citing([first.evidence]);
+}
+
+/// What would decide, where the certificates alone do not: the issuer's, which this run may not fetch.
+pub(super) fn next_step(case: &Case, first: &TlsDial) -> Option<String> {
+    let place = issuer::place(case, first).filter(|_| issuer::fetched(case).is_none())?;
+    Some(format!("let the run fetch the issuer's certificate: --allow {}", place.remote))
+}
+
+/// A chain up to a root: only that root's name is missing from the store.
+fn whole(
+    case: &Case,
+    at: &Endpoint,
+    first: &TlsDial,
+    root: &Certificate,
+    again: &[u64],
+    length: usize,
+) -> Vec<Finding> {
+    let support = supports("tls.unknown_ca")
+        .about(at)
+        .because(format!("the chain of {} is complete up to {}, which is not trusted here", case.host, root.subject))
+        .citing([first.evidence]);
     if again.is_empty() {
         return vec![support.strong().build()];
     }
-    vec![support.proof().build(), refutes(other).about(at).because(why).citing(again).build()]
+    vec![
+        support.proof().build(),
+        refutes("tls.chain_incomplete")
+            .proof()
+            .about(at)
+            .because(format!(
+                "asked again, the server sends {length} certificates that fit together, the last of them a root"
+            ))
+            .citing(again.iter().copied())
+            .build(),
+    ]
+}
+
+/// A root here has the issuer's name, but not its key: made anew, most often. An intermediate of that name is rare, not impossible.
+fn namesake(at: &Endpoint, first: &TlsDial, top: &Certificate, again: &[u64]) -> Vec<Finding> {
+    let support = supports("tls.unknown_ca")
+        .about(at)
+        .because(format!(
+            "{} was issued by {}, and the root of that name that is trusted here has another key",
+            top.subject, top.issuer
+        ))
+        .citing([first.evidence]);
+    if again.is_empty() {
+        return vec![support.strong().build()];
+    }
+    vec![
+        support.proof().build(),
+        refutes("tls.chain_incomplete")
+            .about(at)
+            .because("asked again: the issuer has the name of a root, above which nothing is missing")
+            .citing(again.iter().copied())
+            .build(),
+    ]
+}
+
+/// The chain ends below its issuer, and only that one's certificate would tell what it is. Its name is a hint and proves nothing:
+/// it decides which of the two is told first.
+fn open(at: &Endpoint, first: &TlsDial, top: &Certificate, again: &[u64]) -> Vec<Finding> {
+    let because = format!(
+        "{}, which issued {}, is neither sent by the server nor trusted here: an intermediate that was left out, or an unknown authority",
+        top.issuer, top.subject
+    );
+    let finding = |cause: &str| {
+        supports(cause).about(at).because(&because).citing([first.evidence]).citing(again.iter().copied())
+    };
+    let [likelier, other] = if top.issuer.to_ascii_lowercase().contains("root") {
+        ["tls.unknown_ca", "tls.chain_incomplete"]
+    } else {
+        ["tls.chain_incomplete", "tls.unknown_ca"]
+    };
+    vec![finding(likelier).strong().build(), finding(other).build()]
 }
 
 /// Nobody has a certificate for a name that cannot exist, except who makes them as they are asked for.
@@ -151,7 +184,7 @@ fn fetched(case: &Case, at: &Endpoint, first: &TlsDial, leaf: &Certificate) -> O
     })
 }
 
-/// Who issued the topmost certificate.
+/// Who issued the topmost certificate of the path.
 fn top(first: &TlsDial) -> String {
-    first.session.as_ref().and_then(|session| session.chain.last()).map_or_else(String::new, |top| top.issuer.clone())
+    first.session.as_ref().and_then(chain::top).map_or_else(String::new, |top| top.issuer.clone())
 }
