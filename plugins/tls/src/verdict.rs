@@ -4,6 +4,7 @@
 
 mod certificate;
 mod handshake;
+mod name;
 mod size;
 mod stall;
 mod trust;

@@ -3,10 +3,10 @@
 use sonde_sdk::connection::{Certificate, TlsSession, Verification};
 use sonde_sdk::dial::TlsDial;
 use sonde_sdk::finding::{refutes, supports};
-use sonde_sdk::report::Finding;
+use sonde_sdk::report::{Finding, Stance};
 use sonde_sdk::types::{Endpoint, Measure};
 
-use super::trust;
+use super::{name, trust};
 use crate::case::{self, Case, Sni};
 use crate::chain;
 use sonde_sdk::date;
@@ -16,28 +16,55 @@ pub(super) fn judge(case: &Case, address: &str, first: &TlsDial, verification: V
     let Some(session) = first.session.as_ref() else { return Vec::new() };
     let Some(leaf) = session.chain.first() else { return Vec::new() };
     let at = case.endpoint(address);
-    let past = |certificate: &Certificate| chain::has_ended(session, certificate);
+    let mut findings = worst(case, &at, first, session, leaf, verification);
+    tell_the_rest(&mut findings, session);
+    findings
+}
+
+/// Judges what comes first where several things are wrong.
+fn worst(
+    case: &Case,
+    at: &Endpoint,
+    first: &TlsDial,
+    session: &TlsSession,
+    leaf: &Certificate,
+    verification: Verification,
+) -> Vec<Finding> {
+    let is_past = chain::has_ended(session, leaf);
+    let about_issuers = !is_past && matches!(verification, Verification::Expired | Verification::UnknownIssuer);
+    let mut issuers = chain::path(session).into_iter().skip(1);
+    if let Some(old) = issuers.find(|link| about_issuers && chain::has_ended(session, link)) {
+        let ago = date::span(session.verified_at.saturating_sub(old.not_after));
+        let because = format!("the intermediate certificate {} that the server sends expired {ago} ago", old.subject);
+        return past_issuer(case, at, first, session, leaf, because);
+    }
     match verification {
-        Verification::Expired | Verification::UnknownIssuer
-            if !past(leaf) && chain::path(session).into_iter().skip(1).any(past) =>
-        {
-            intermediate(case, &at, first, session, leaf)
+        Verification::Expired if !is_past => {
+            let because = format!("the authority of {} has expired: {}", case.host, main_problem(session));
+            past_issuer(case, at, first, session, leaf, because)
         }
-        Verification::Expired if !past(leaf) => {
-            let because = format!("the authority of {} has expired: {}", case.host, session.verification_detail);
-            past_issuer(case, &at, first, session, leaf, because)
+        Verification::Expired => dates(case, at, first, session, leaf, true),
+        Verification::NotYetValid => dates(case, at, first, session, leaf, false),
+        Verification::NameMismatch => name::judge(case, at, first, leaf),
+        Verification::SelfSigned => self_signed(case, at, first, leaf),
+        Verification::UnknownIssuer if leaf.self_signed => self_signed(case, at, first, leaf),
+        Verification::UnknownIssuer => trust::judge(case, at, first, session, leaf),
+        Verification::Revoked | Verification::StapleMissing => revoked(case, at, first, session, leaf, verification),
+        Verification::WeakKey => weak(case, at, first, session, leaf),
+        // A wrong purpose, a broken constraint, a signature by another key: the catalogue has no cause for them.
+        Verification::Unsupported | Verification::BadSignature | Verification::Accepted | Verification::NotReached => {
+            Vec::new()
         }
-        Verification::Expired => dates(case, &at, first, session, leaf, true),
-        Verification::NotYetValid => dates(case, &at, first, session, leaf, false),
-        Verification::NameMismatch => name(case, &at, first, leaf),
-        Verification::SelfSigned => self_signed(case, &at, first, leaf),
-        Verification::UnknownIssuer if leaf.self_signed => self_signed(case, &at, first, leaf),
-        Verification::UnknownIssuer => trust::judge(case, &at, first, session, leaf),
-        Verification::Revoked | Verification::StapleMissing => revoked(case, &at, first, session, leaf, verification),
-        Verification::Unsupported | Verification::BadSignature | Verification::WeakKey => {
-            weak(case, &at, first, session, leaf, verification)
-        }
-        Verification::Accepted | Verification::NotReached => Vec::new(),
+    }
+}
+
+/// Names what is wrong besides: who mends the first alone would fail again.
+fn tell_the_rest(findings: &mut [Finding], session: &TlsSession) {
+    let further = session.problems.iter().skip(1).map(|problem| problem.detail.as_str());
+    let further: Vec<&str> = further.filter(|detail| !detail.is_empty()).take(MOST_FURTHER).collect();
+    let mut supports = findings.iter_mut().filter(|finding| finding.stance == Stance::Supports);
+    if let Some(told) = supports.find(|finding| finding.cause.starts_with("tls.") && !further.is_empty()) {
+        told.summary = format!("{}; also: {}", told.summary, further.join("; "));
     }
 }
 
@@ -92,25 +119,19 @@ fn revoked(
     ]
 }
 
-/// A key, a signature or an algorithm that is not acceptable here.
-fn weak(
-    case: &Case,
-    at: &Endpoint,
-    first: &TlsDial,
-    session: &TlsSession,
-    leaf: &Certificate,
-    verification: Verification,
-) -> Vec<Finding> {
+/// A key or a hash that is known to be too weak.
+fn weak(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf: &Certificate) -> Vec<Finding> {
     let support = supports("tls.weak_key")
         .about(at)
         .because(format!(
             "the certificate ({}, {}) is not acceptable here: {}",
-            leaf.key, leaf.signature_algorithm, session.verification_detail
+            leaf.key,
+            leaf.signature_algorithm,
+            main_problem(session)
         ))
         .citing([first.evidence]);
     let again = same_leaf(case, at, leaf);
-    // Only what is known to be weak proves it: a signature may also be forged, and an algorithm just unknown here.
-    if verification != Verification::WeakKey || again.is_empty() {
+    if again.is_empty() {
         return vec![support.strong().build()];
     }
     vec![
@@ -122,6 +143,11 @@ fn weak(
             .citing(again)
             .build(),
     ]
+}
+
+/// What the host said of the first problem alone.
+fn main_problem(session: &TlsSession) -> &str {
+    session.problems.first().map_or(session.verification_detail.as_str(), |problem| problem.detail.as_str())
 }
 
 /// A certificate that is accepted now, but not for long.
@@ -253,17 +279,6 @@ fn skewed(
     ]
 }
 
-fn intermediate(case: &Case, at: &Endpoint, first: &TlsDial, session: &TlsSession, leaf: &Certificate) -> Vec<Finding> {
-    let mut issuers = chain::path(session).into_iter().skip(1);
-    let Some(old) = issuers.find(|link| chain::has_ended(session, link)) else { return Vec::new() };
-    let because = format!(
-        "the intermediate certificate {} that the server sends expired {} ago",
-        old.subject,
-        date::span(session.verified_at.saturating_sub(old.not_after))
-    );
-    past_issuer(case, at, first, session, leaf, because)
-}
-
 /// Something above the server's own certificate has expired.
 fn past_issuer(
     case: &Case,
@@ -289,53 +304,6 @@ fn past_issuer(
         );
     }
     findings
-}
-
-/// The certificate is for other names: always, or only because the server does not know ours?
-fn name(case: &Case, at: &Endpoint, first: &TlsDial, leaf: &Certificate) -> Vec<Finding> {
-    let covered: Vec<&str> = leaf.dns_names.iter().chain(&leaf.addresses).take(4).map(String::as_str).collect();
-    let covered = if covered.is_empty() { leaf.subject.as_str().to_owned() } else { covered.join(", ") };
-    let others: Vec<(&Sni, &TlsDial, &Certificate)> = case
-        .later(&at.address)
-        .filter_map(|(sni, dial)| Some((sni, dial, dial.session.as_ref()?.chain.first()?)))
-        .collect();
-    let different = others.iter().find(|(_, _, other)| other.sha256_hex != leaf.sha256_hex);
-    if let Some((sni, dial, other)) = different {
-        let asked = match sni {
-            Sni::Other(name) => format!("for {name}"),
-            _ => "without a server name".to_owned(),
-        };
-        return vec![
-            supports("tls.default_cert_served")
-                .proof()
-                .about(at)
-                .because(format!("the server has no certificate for {} and serves one for {covered}", case.host))
-                .citing([first.evidence])
-                .build(),
-            refutes("tls.name_mismatch")
-                .proof()
-                .about(at)
-                .because(format!("asked {asked} it serves another certificate ({})", other.subject))
-                .citing([dial.evidence])
-                .build(),
-        ];
-    }
-    let support = supports("tls.name_mismatch")
-        .about(at)
-        .because(format!("the certificate covers {covered}, not {}", case.host))
-        .citing([first.evidence]);
-    if others.is_empty() {
-        return vec![support.strong().build()];
-    }
-    vec![
-        support.proof().build(),
-        refutes("tls.default_cert_served")
-            .proof()
-            .about(at)
-            .because("with other server names, and with none, the same certificate is served")
-            .citing(others.iter().map(|(_, dial, _)| dial.evidence))
-            .build(),
-    ]
 }
 
 fn self_signed(case: &Case, at: &Endpoint, first: &TlsDial, leaf: &Certificate) -> Vec<Finding> {
@@ -371,3 +339,6 @@ pub(super) fn same_leaf(case: &Case, at: &Endpoint, leaf: &Certificate) -> Vec<u
 fn days(name: &str, seconds: i64) -> Measure {
     Measure { unit: "d".to_owned(), ..Measure::count(name, seconds / 86_400) }
 }
+
+/// Of further problems that a sentence tells.
+const MOST_FURTHER: usize = 3;

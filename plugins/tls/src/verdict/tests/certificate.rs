@@ -1,6 +1,6 @@
 //! The certificate: its dates, its name, its key.
 
-use sonde_sdk::connection::Certificate;
+use sonde_sdk::connection::{Certificate, VerificationProblem};
 
 use super::*;
 
@@ -118,10 +118,62 @@ fn a_staple_that_comes_the_second_time_is_no_revocation() {
 }
 
 #[test]
-fn a_weak_key_is_named_and_a_bad_signature_only_suspected() {
+fn a_weak_key_is_named() {
     let weak = Net::new(|_, _, _| completed(vec![leaf(-6, 84)], Verification::WeakKey)).run();
     names(&weak, "tls.weak_key", "tls.cipher_mismatch");
-    suspects(&Net::new(|_, _, _| completed(vec![leaf(-6, 84)], Verification::BadSignature)).run(), "tls.weak_key");
+}
+
+/// A chain that is not accepted for something that the host says.
+fn refused(chain: Vec<Certificate>, verification: Verification, detail: &'static str) -> Judgement {
+    let net = Net::new(move |_, _, _| {
+        let mut dial = completed(chain.clone(), verification);
+        if let Some(session) = &mut dial.session {
+            session.verification_detail = detail.to_owned();
+        }
+        dial
+    });
+    net.run()
+}
+
+#[test]
+fn what_has_no_cause_of_its_own_is_broken_and_said_but_no_weak_key() {
+    for (verification, detail) in [
+        (Verification::BadSignature, "the leaf is not signed by certificate 1"),
+        (Verification::Unsupported, "the leaf: its extended key usage does not name servers (serverAuth)"),
+    ] {
+        let judgement = refused(vec![leaf(-6, 84)], verification, detail);
+        assert!(judgement.findings.is_empty(), "{judgement:#?}");
+        assert_eq!(judgement.outcome.conclusion, Conclusion::Broken);
+        assert!(judgement.outcome.summary.ends_with(detail), "{judgement:#?}");
+    }
+}
+
+#[test]
+fn a_certificate_without_alternative_names_is_said_to_have_none() {
+    let nameless = || Certificate { dns_names: vec![], ..leaf(-6, 84) };
+    let judgement = Net::new(move |_, _, _| completed(vec![nameless()], Verification::NameMismatch)).run();
+    names(&judgement, "tls.name_mismatch", "tls.default_cert_served");
+    let summary = &judgement.outcome.summary;
+    assert!(summary.contains("no subject alternative name") && !summary.contains("covers"), "{summary}");
+    let named = Net::new(|_, _, _| of_other_name("aa")).run().outcome.summary;
+    assert_eq!(named, "the certificate covers other.example, not www.shop.example");
+}
+
+#[test]
+fn what_else_is_wrong_is_told_with_the_first_cause() {
+    let net = Net::new(|_, _, _| {
+        let mut dial = expired();
+        if let Some(session) = &mut dial.session {
+            let detail = "the leaf is signed by itself".to_owned();
+            let verification = Verification::SelfSigned;
+            session.problems.push(VerificationProblem { verification, depth: 0, detail });
+        }
+        dial
+    });
+    let judgement = net.run();
+    names(&judgement, "tls.cert_expired", "host.clock_skew");
+    assert!(judgement.outcome.summary.ends_with("2 days ago; also: the leaf is signed by itself"), "{judgement:#?}");
+    assert!(!Net::new(|_, _, _| expired()).run().outcome.summary.contains("also"));
 }
 
 #[test]
