@@ -5,6 +5,7 @@
 mod certificate;
 mod handshake;
 mod name;
+mod ours;
 mod size;
 mod stall;
 mod trust;
@@ -74,6 +75,9 @@ pub(crate) fn judge(case: &Case) -> Judgement {
 
 /// What failed and has no cause that could be named.
 fn unnamed(case: &Case, address: &str, first: &TlsDial) -> Outcome {
+    if let Some(outcome) = ours::judge(case, address, first) {
+        return outcome;
+    }
     match case::end(first) {
         End::Certificate(Verification::Unsupported | Verification::BadSignature) => {
             Outcome::broken(format!("the certificate of {} is not accepted here: {}", case.host, failure_of(first)))

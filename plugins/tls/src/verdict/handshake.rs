@@ -5,7 +5,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{Endpoint, Reason};
 
-use super::{size, stall, version};
+use super::{ours, size, stall, version};
 use crate::case::{self, Case, End, Sni};
 use crate::starttls;
 
@@ -332,6 +332,8 @@ fn alert(case: &Case, at: &Endpoint, first: &TlsDial, code: u8) -> Vec<Finding> 
                 &witnesses,
             )
         }
+        // Both have a suite, so it is none that is missing.
+        40 if ours::shared_suite(case, &at.address, first).is_some() => Vec::new(),
         // Alert 40 says that something cannot be agreed on, and not what; no older hello found it.
         40 => vec![
             supports("tls.cipher_mismatch")

@@ -58,4 +58,4 @@ fn old_suite(at: &Endpoint, first: &TlsDial, hello: &TlsHelloDial, chosen: &Serv
 /// As OpenSSL names them.
 pub(super) const OLD_VERSIONS: [&str; 4] = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1"];
 /// Of TLS 1.2, as this client and browsers offer them: ECDHE with AES-GCM or `ChaCha20`.
-const MODERN_SUITES: [u16; 6] = [0xc02b, 0xc02c, 0xc02f, 0xc030, 0xcca8, 0xcca9];
+pub(super) const MODERN_SUITES: [u16; 6] = [0xc02b, 0xc02c, 0xc02f, 0xc030, 0xcca8, 0xcca9];

@@ -34,10 +34,17 @@ fn an_alert_40_that_no_hello_heals_is_only_suspected_to_be_the_cipher_suite() {
 }
 
 #[test]
-fn a_modern_suite_chosen_from_an_older_hello_shows_nothing() {
-    let mut net = Net::new(|_, _, _| ended(Reason::TlsAlert(40)));
-    net.hello = Box::new(|| chosen("TLSv1.2", 0xc02f));
-    suspects(&net.run(), "tls.cipher_mismatch");
+fn a_suite_that_both_have_chosen_from_an_older_hello_is_nobodys_fault() {
+    for suite in [0xc02c, 0xc02f] {
+        let mut net = Net::new(|_, _, _| ended(Reason::TlsAlert(40)));
+        net.hello = Box::new(move || chosen("TLSv1.2", suite));
+        let judgement = net.run();
+        assert!(judgement.findings.is_empty(), "{judgement:#?}");
+        assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear);
+        assert!(judgement.outcome.summary.contains("P-521"), "{}", judgement.outcome.summary);
+        let step = judgement.outcome.next_step.expect("a step");
+        assert!(step.ends_with("openssl s_client -connect 192.0.2.80:443 -servername www.shop.example"), "{step}");
+    }
 }
 
 #[test]

@@ -149,6 +149,20 @@ fn what_has_no_cause_of_its_own_is_broken_and_said_but_no_weak_key() {
 }
 
 #[test]
+fn a_signature_that_this_client_does_not_know_is_nobodys_fault() {
+    let detail = "certificate 1: its signature (ecdsa-with-SHA512) is of a kind that is not supported";
+    let issuing = || authority("CN=Issuing CA", "CN=Root CA", 800);
+    let curve = Certificate { key: "EC P-521".to_owned(), ..issuing() };
+    let hash = Certificate { signature_algorithm: "ecdsa-with-SHA512".to_owned(), ..issuing() };
+    for foreign in [curve, hash] {
+        let judgement = refused(vec![leaf(-6, 84), foreign], Verification::Unsupported, detail);
+        assert!(judgement.findings.is_empty(), "{judgement:#?}");
+        assert_eq!(judgement.outcome.conclusion, Conclusion::Unclear);
+        assert!(judgement.outcome.next_step.is_some_and(|step| step.contains("openssl s_client")));
+    }
+}
+
+#[test]
 fn a_certificate_without_alternative_names_is_said_to_have_none() {
     let nameless = || Certificate { dns_names: vec![], ..leaf(-6, 84) };
     let judgement = Net::new(move |_, _, _| completed(vec![nameless()], Verification::NameMismatch)).run();
