@@ -8,8 +8,8 @@ mod distrust;
 mod path;
 #[cfg(test)]
 mod tests;
+mod wording;
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use x509_parser::time::ASN1Time;
 use super::anchors::{self, Anchors};
 use super::certificate::{Link, Servers};
 use super::{provider, staple};
+use wording::plain;
 
 /// What is judged.
 pub(super) struct Case<'a> {
@@ -119,7 +120,8 @@ impl Case<'_> {
         } else {
             problems.extend(self.past_root(leaf.as_ref(), path));
         }
-        if let Some(error) = self.signature {
+        // A leaf that the verifier cannot read was told of above; of its key that says nothing.
+        if let Some(error) = self.signature.filter(|_| leaf.is_some()) {
             problems.push(self.weak_key(&[0]).unwrap_or_else(|| {
                 let text =
                     format!("the handshake's signature is not by the key of {}: {}", self.title(0), plain(error));
@@ -255,12 +257,6 @@ impl Case<'_> {
             _ => format!("certificate {depth} {subject}"),
         }
     }
-}
-
-/// rustls words an invalid certificate as "invalid peer certificate: ...".
-fn plain(error: &impl Display) -> String {
-    let text = error.to_string();
-    text.strip_prefix("invalid peer certificate: ").map(str::to_owned).unwrap_or(text)
 }
 
 /// An error of webpki that rustls has no word of its own for, by its name there.

@@ -3,7 +3,8 @@
 use rustls::{CertificateError, Error};
 use sonde_core::observation::connection::Verification;
 
-use super::{Case, Problem, is_other, of_error, plain};
+use super::wording::plain;
+use super::{Case, Problem, is_other, of_error};
 use crate::dial::tls::certificate::{LEAST_RSA_BITS, Link, Servers, is_undecidable};
 
 impl Case<'_> {
