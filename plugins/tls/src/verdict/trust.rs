@@ -5,7 +5,7 @@ use sonde_sdk::connection::{Certificate, TlsSession, Verification};
 use sonde_sdk::dial::TlsDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::report::Finding;
-use sonde_sdk::types::Endpoint;
+use sonde_sdk::types::{Endpoint, Reason};
 
 use super::certificate::same_leaf;
 use crate::case::{Case, Sni, Step};
@@ -37,7 +37,9 @@ pub(super) fn judge(
 
 /// What would decide, where the certificates alone do not: the issuer's, which this run may not fetch.
 pub(super) fn next_step(case: &Case, first: &TlsDial) -> Option<String> {
-    let place = issuer::place(case, first).filter(|_| issuer::fetched(case).is_none())?;
+    let asked = case.request(&Step::Issuer)?;
+    let denied = asked.outcome.as_ref().is_err_and(|failure| matches!(failure.reason, Reason::Denied(_)));
+    let place = issuer::place(case, first).filter(|_| denied)?;
     Some(format!("let the run fetch the issuer's certificate: --allow {}", place.remote))
 }
 

@@ -133,6 +133,9 @@ fn an_issuer_that_may_not_be_fetched_leaves_it_open_and_is_asked_for() {
     is_open(&judgement, "tls.chain_incomplete");
     let step = judgement.outcome.next_step.expect("a step");
     assert!(step.ends_with("--allow 192.0.2.7:80"), "{step}");
+    let missing = Net::new(|_, _, _| lone_with_a_place()).run();
+    is_open(&missing, "tls.chain_incomplete");
+    assert_eq!(missing.outcome.next_step, None);
 }
 
 #[test]
