@@ -29,7 +29,7 @@ pub use self::host::{
     cgroup_answer, cgroup_facts, environment_answer, host_answer, host_facts, process_answer, process_facts,
     sysctls_answer,
 };
-pub use self::segment::{arp_answer, conntrack_answer};
+pub use self::segment::{arp_answer, conntrack_answer, gateways};
 pub use self::sockets::{flow, process, socket, sockets_answer};
 
 pub use self::path::{echo_result, exceeded, hop, path_mtu_result, round_trips, rung, silent_hop, trace_result};

@@ -20,9 +20,9 @@ use sonde_sdk::system::{default_routes, links};
 use sonde_sdk::timer::{self, Allowance};
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait::{self, Either, select};
-use sonde_sdk::way::{is_time_exceeded, next_hop, watched};
+use sonde_sdk::way::{gateways, is_time_exceeded, next_hop, watched};
 
-use crate::observe::{Control, Observations, Path, answered_by_host};
+use crate::observe::{Control, Observations, Path, answered_by_host, waits_here};
 
 /// At most so many failing addresses of one family are looked into.
 const FOLLOWED_OF_A_FAMILY: usize = 2;
@@ -181,7 +181,18 @@ async fn silence(path: &mut Path, elsewhere: bool, allowance: Allowance) {
     if path.windows().next().is_none() {
         suspicion::watch(path, allowance).await;
     }
-    if path.is_open() || !allowance.has(FIRST) || suspicion::follow(path, allowance).await {
+    if path.is_open() || !allowance.has(FIRST) {
+        return;
+    }
+    if path.windows().any(waits_here) {
+        // The kernel's own word on whom it waits for comes late.
+        path.dials.push(tcp(dial(&path.endpoint, UNRESOLVED, allowance)).await);
+        path.known.gateways = Some(gateways().await);
+        if !path.is_silent() || !allowance.has(FIRST) {
+            return;
+        }
+    }
+    if suspicion::follow(path, allowance).await {
         return;
     }
     // Where only IPv6 is silent, the other family says that the host is alive.

@@ -146,7 +146,7 @@ fn one_of_several<'a>(case: Case<'a>, answered: &[EvidenceId]) -> Case<'a> {
     let path = case.path;
     let dials: Vec<EvidenceId> = path.dials.iter().map(|d| d.evidence).collect();
     let repeated = path.dials.len() >= 2;
-    let (id, look_alike, says) = if path.is_silent() && repeated {
+    let (id, look_alike, says) = if path.is_silent() && repeated && !is_kept_here(&case) {
         ("lb.backend_blackholed", "fw.drop_remote", "does not answer")
     } else if case.told.cause == Some("tcp.port_closed") && repeated {
         ("lb.backend_refused", "tcp.port_closed", "refuses")
@@ -167,14 +167,24 @@ fn one_of_several<'a>(case: Case<'a>, answered: &[EvidenceId]) -> Case<'a> {
     new
 }
 
+/// What swallows the packets was found on this host or on its segment, or is suspected there: another address that works says
+/// nothing against that.
+fn is_kept_here(case: &Case<'_>) -> bool {
+    let beyond = |cause: &str| matches!(cause, "fw.drop_remote" | "l3.host_down" | "l3.return_path_drop");
+    match case.told.cause {
+        Some(cause) => !beyond(cause),
+        None => case
+            .told
+            .findings
+            .iter()
+            .any(|f| f.stance == Stance::Supports && f.strength >= Strength::Strong && !beyond(&f.cause)),
+    }
+}
+
 /// Only the other family works.
 fn one_family<'a>(mut case: Case<'a>, answered: &[EvidenceId]) -> Case<'a> {
     let path = case.path;
-    if path.is_silent()
-        && path.endpoint.is_ipv6()
-        && path.dials.len() >= 2
-        && case.told.cause != Some("fw.drop_local_output")
-    {
+    if path.is_silent() && path.endpoint.is_ipv6() && path.dials.len() >= 2 && !is_kept_here(&case) {
         return ipv6_blackhole(path, answered);
     }
     // An error at once costs the caller nothing; only one that takes its time is felt.

@@ -1,9 +1,12 @@
 //! Tracked flows and claimed addresses.
 
-use super::{evidence, timing};
+use super::{evidence, neighbour_answer, timing};
 use crate::sockets::{ConntrackAnswer, FlowTuple, TrackedFlow};
-use crate::system::{ArpAnswer, ArpClaim, ArpQuestion};
+use crate::system::{
+    ArpAnswer, ArpClaim, ArpQuestion, Family, NeighbourEntry, NeighboursAnswer, RouteKind, RoutesAnswer, TableRoute,
+};
 use crate::types::Endpoint;
+use crate::way::Gateways;
 
 /// A flow in this state, with the destination that its answers come from.
 pub fn conntrack_answer(n: u64, destination: &Endpoint, backend: &Endpoint, state: &str) -> ConntrackAnswer {
@@ -37,5 +40,38 @@ pub fn arp_answer(n: u64, questions: &[(&str, bool, &[&str])]) -> ArpAnswer {
                 claims: claims.iter().map(claim).collect(),
             })
             .collect()),
+    }
+}
+
+/// Neighbours of `eth0` by address and state, and routes by it: table, destination and gateway of each.
+pub fn gateways(n: u64, neighbours: &[(&str, &str)], routes: &[(u32, &str, &str)]) -> Gateways {
+    let entries = neighbours.iter().filter_map(|(address, state)| neighbour_answer(n, address, state).outcome.ok());
+    let entries: Vec<NeighbourEntry> = entries.collect();
+    let route = |(table, destination, gateway): &(u32, &str, &str)| TableRoute {
+        family: if gateway.contains(':') { Family::Ipv6 } else { Family::Ipv4 },
+        kind: RouteKind::Unicast,
+        table: *table,
+        destination: (*destination).to_owned(),
+        gateway: Some((*gateway).to_owned()),
+        device: Some("eth0".to_owned()),
+        source: None,
+        metric: 0,
+        mtu: None,
+        protocol: "static".to_owned(),
+    };
+    let routes: Vec<TableRoute> = routes.iter().map(route).collect();
+    Gateways {
+        neighbours: NeighboursAnswer {
+            evidence: evidence(n),
+            timing: timing(0),
+            total: u64::try_from(entries.len()).unwrap_or(u64::MAX),
+            outcome: Ok(entries),
+        },
+        routes: RoutesAnswer {
+            evidence: evidence(n + 1),
+            timing: timing(0),
+            total: u64::try_from(routes.len()).unwrap_or(u64::MAX),
+            outcome: Ok(routes),
+        },
     }
 }

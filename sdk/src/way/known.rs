@@ -1,6 +1,6 @@
 //! What was read of the way to an endpoint, beside the attempts; each part where it was worth a call.
 
-use super::{NextHop, is_unresolved};
+use super::{Gateways, NextHop, is_unresolved};
 use crate::path::TraceResult;
 use crate::system::{NeighbourAnswer, NeighbourEntry, Route, RouteAnswer, RouteKind};
 use crate::types::EvidenceId;
@@ -14,6 +14,8 @@ pub struct Known {
     pub neighbour: Option<NeighbourAnswer>,
     /// Of the default gateway, where the address is taken for on-link and does not answer.
     pub gateway: Option<NeighbourAnswer>,
+    /// Of all tables, where packets wait in this host although that next hop answers, or a share of the flows is silent.
+    pub gateways: Option<Gateways>,
     /// How far packets to the port come, where nothing answers them or they die of their age.
     pub trace: Option<TraceResult>,
 }

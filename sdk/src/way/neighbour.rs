@@ -40,6 +40,9 @@ pub(super) fn judge(way: &Way<'_>) -> Explained {
         return way.unclear(format!("{} cannot be reached, and the route is not known", way.endpoint));
     };
     let Some((entry_id, entry)) = way.neighbour().filter(|(_, entry)| is_unresolved(entry)) else {
+        if let Some(told) = behind_a_rule(way) {
+            return told;
+        }
         return way.unclear(format!("{} is unreachable, and no neighbour entry says why", way.endpoint)).with(
             supports(if route.gateway.is_some() { "l2.gateway_unresolved" } else { "l2.neighbor_unresolved" })
                 .strong()
@@ -98,6 +101,54 @@ fn gateway_unresolved(
                 .because("no router sent an error: the packets wait for the gateway's address")
                 .citing([entry_id, route_id].into_iter().chain(carrier)),
         )
+}
+
+/// The kernel gave up on a gateway that the route by address alone does not lead to.
+fn behind_a_rule(way: &Way<'_>) -> Option<Explained> {
+    let gateways = way.known.gateways.as_ref()?;
+    let silent: Vec<_> = gateways.silent(way.endpoint.is_ipv6()).collect();
+    let (entry, route) = silent.first()?;
+    let sentence = format!(
+        "packets to {} wait for a gateway that does not answer ARP or ND: {}",
+        way.endpoint,
+        listed(silent.iter().map(|(entry, _)| *entry)),
+    );
+    let finding = supports("l2.gateway_unresolved")
+        .because(&sentence)
+        .citing([way.evidence, gateways.neighbours.evidence])
+        .measuring(way.elapsed());
+    let next = format!(
+        "see `ip rule` and `ip route show table {}`: a rule by port or mark may lead there, where `ip route get` does not",
+        route.table
+    );
+    let gave_up = way.failure.reason == Reason::HostUnreachable && way.failure.elapsed() >= PROBED;
+    if !gave_up || way.foreign_icmp().is_some() {
+        return Some(way.unclear(sentence).with(finding.strong()).next(next));
+    }
+    let told = way.proven("l2.gateway_unresolved", sentence).with(finding.proof()).with(
+        refutes("l2.neighbor_unresolved")
+            .proof()
+            .because(format!(
+                "a route leads to {}, which is another address than {}",
+                entry.address, way.endpoint.address
+            ))
+            .citing([gateways.routes.evidence]),
+    );
+    Some(
+        told.with(
+            refutes("fw.drop_remote")
+                .strong()
+                .because("the SYNs never left this host: the kernel itself gave up, after it had asked for an address")
+                .citing([way.evidence]),
+        )
+        .next(next),
+    )
+}
+
+/// Some of them, each with its state.
+fn listed<'a>(entries: impl Iterator<Item = &'a NeighbourEntry>) -> String {
+    let shown = entries.map(|entry| format!("{} on {} ({})", entry.address, entry.device, entry.state));
+    shown.take(3).collect::<Vec<_>>().join(", ")
 }
 
 fn on_link(

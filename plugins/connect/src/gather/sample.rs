@@ -9,6 +9,7 @@ use sonde_sdk::system::links;
 use sonde_sdk::timer::{self, Allowance};
 use sonde_sdk::types::{Endpoint, EvidenceId, Reason};
 use sonde_sdk::wait;
+use sonde_sdk::way::gateways;
 
 use super::{FIRST, aside, dial, is_loopback};
 use crate::observe::{Control, Path, has_lost, has_lost_before, is_loaded, is_silent, is_steady};
@@ -118,6 +119,9 @@ async fn lossy(path: &mut Path, allowance: Allowance) {
         path.controls.extend(others.into_iter().map(|dial| Control { port: LOSS_PORT, dial }));
     }
     path.around = Some((before, links().await));
+    if path.dials.iter().any(is_silent) {
+        path.known.gateways = Some(gateways().await);
+    }
     singly(path, allowance).await;
     if path.dials.iter().any(is_silent) {
         track(path).await;

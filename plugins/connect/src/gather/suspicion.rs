@@ -9,7 +9,7 @@ use sonde_sdk::timer::{self, Allowance};
 use sonde_sdk::wait;
 
 use super::{FIRST, dial};
-use crate::observe::{Burst, Path, Span, answers_are_dropped_here, answers_are_reset_here, some_fail_here};
+use crate::observe::{Burst, Met, Path, Span, answers_are_dropped_here, answers_are_reset_here, some_fail_here};
 
 /// Shorter than the time after which a peer repeats its answer.
 const MOMENT: Duration = Duration::from_millis(400);
@@ -55,14 +55,17 @@ pub(super) async fn follow(path: &mut Path, allowance: Allowance) -> bool {
         path.counters = Some(counters().await);
         return true;
     }
-    let here = path.in_each_window(dropped) || path.in_each_window(answers_are_reset_here);
-    if !here && !ends_before_ip(path) {
+    let (dropped, reset) = (path.in_each_window(dropped), path.in_each_window(answers_are_reset_here));
+    if !dropped && !reset && !ends_before_ip(path) {
         return false;
     }
     if !path.is_local() && allowance.has(FIRST) {
         path.burst = Some(burst(path, allowance).await);
     }
-    here || path.burst_ends_before_ip()
+    // Met with less, it says that the silence has another reason.
+    dropped && path.burst_is_dropped() != Met::Fewer
+        || reset && path.burst_is_reset() != Met::Fewer
+        || path.burst_ends_before_ip() == Met::AsMany
 }
 
 /// Frames come in that IP does not see, in every window of which the links are known.

@@ -26,10 +26,22 @@ pub(crate) struct Burst {
     pub(crate) idle: Span,
 }
 
+/// What a burst of SYNs is met with, beside what moves without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Met {
+    /// One for each SYN at least, and hardly any otherwise: they are the answers.
+    AsMany,
+    /// Fewer than SYNs: what was counted before was other traffic.
+    Fewer,
+    /// There was no silent burst, or other traffic is as much.
+    Unknown,
+}
+
 /// Fewer SYNs at once are no burst.
 const BURST: i64 = 4;
 /// So many times more moves in a burst than without it.
 const STANDS_OUT: i64 = 4;
+
 /// The SYNs of a dial, each of which an answer would come to.
 pub(crate) fn syns(dial: &TcpDial) -> i64 {
     i64::from(dial.connection.syn_retransmits) + 1
@@ -58,6 +70,11 @@ pub(crate) fn answers_are_dropped_here(dial: &TcpDial, ipv6: bool) -> bool {
     is_silent(dial) && lost > 0 && (lost >= syns(dial) || moved(dial, delivered) == Some(0))
 }
 
+/// A SYN was due again while the one before still waited in this host: for the next hop's address, or for the device.
+pub(crate) fn waits_here(dial: &TcpDial) -> bool {
+    is_silent(dial) && moved(dial, "TcpExt.TCPSpuriousRtxHostQueues").is_some_and(|n| n > 0)
+}
+
 /// This host's TCP sent as many RSTs as our SYNs would be answered with.
 pub(crate) fn answers_are_reset_here(dial: &TcpDial) -> bool {
     is_silent(dial) && moved(dial, "Tcp.OutRsts").is_some_and(|n| n >= syns(dial))
@@ -83,41 +100,49 @@ impl Path {
         self.frames_of(&self.beside.iter().find(|(of, _)| *of == dial.evidence)?.1)
     }
 
-    /// The burst was met with as many packets that IP dropped, which do not come otherwise.
-    pub(crate) fn burst_is_dropped(&self) -> bool {
+    /// Packets that IP dropped.
+    pub(crate) fn burst_is_dropped(&self) -> Met {
         let ipv6 = self.endpoint.is_ipv6();
-        self.burst_stands_out(
+        self.burst_is_met(
             |w| way::undelivered(ipv6, |name| w.moved(name)),
             |idle| way::undelivered(ipv6, |name| idle.grew(name)),
         )
     }
 
-    /// This host's TCP met the burst with as many RSTs.
-    pub(crate) fn burst_is_reset(&self) -> bool {
-        self.burst_stands_out(|w| w.moved("Tcp.OutRsts"), |idle| idle.grew("Tcp.OutRsts"))
+    /// RSTs of this host's TCP.
+    pub(crate) fn burst_is_reset(&self) -> Met {
+        self.burst_is_met(|w| w.moved("Tcp.OutRsts"), |idle| idle.grew("Tcp.OutRsts"))
     }
 
-    /// The burst was met with as many frames that IP did not receive.
-    pub(crate) fn burst_ends_before_ip(&self) -> bool {
-        let Some(burst) = &self.burst else { return false };
+    /// Frames that IP did not receive.
+    pub(crate) fn burst_ends_before_ip(&self) -> Met {
+        let Some(burst) = &self.burst else { return Met::Unknown };
         let lost = |frames: (i64, i64)| frames.1;
-        self.burst_stands_out(|_| self.frames_of(&burst.span).map(lost), |idle| self.frames_of(idle).map(lost))
+        self.burst_is_met(|_| self.frames_of(&burst.span).map(lost), |idle| self.frames_of(idle).map(lost))
     }
 
-    fn burst_stands_out(
+    fn burst_is_met(
         &self,
         moved: impl Fn(&CounterDeltas) -> Option<i64>,
         otherwise: impl Fn(&Span) -> Option<i64>,
-    ) -> bool {
-        let Some(burst) = &self.burst else { return false };
+    ) -> Met {
+        let Some(burst) = &self.burst else { return Met::Unknown };
         let silent = burst.series.connected == 0
             && burst.series.failures.iter().all(|group| group.first.reason == Reason::TimedOut);
         let syns = i64::try_from(burst.series.attempts.len()).unwrap_or(i64::MAX);
         let (Some(moved), Some(otherwise)) = (burst.series.deltas.as_ref().and_then(moved), otherwise(&burst.idle))
         else {
-            return false;
+            return Met::Unknown;
         };
-        silent && syns >= BURST && moved >= syns && otherwise.saturating_mul(STANDS_OUT) <= moved
+        if !silent || syns < BURST {
+            Met::Unknown
+        } else if moved < syns {
+            Met::Fewer
+        } else if otherwise.saturating_mul(STANDS_OUT) <= moved {
+            Met::AsMany
+        } else {
+            Met::Unknown
+        }
     }
 
     fn frames_of(&self, span: &Span) -> Option<(i64, i64)> {

@@ -8,13 +8,14 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure};
 
 use super::Case;
-use crate::observe::{Path, answers_are_reset_here};
+use crate::observe::{Met, Path, answers_are_reset_here};
 
 /// A RST for each SYN, in every quiet window, and none while nothing is dialled.
 pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
     let windows: Vec<&TcpDial> = path.windows().collect();
     let [first, others @ ..] = windows.as_slice() else { return None };
-    if !path.is_silent() || !windows.iter().all(|d| answers_are_reset_here(d)) {
+    let met = path.burst_is_reset();
+    if !path.is_silent() || met == Met::Fewer || !windows.iter().all(|d| answers_are_reset_here(d)) {
         return None;
     }
     let sentence = format!(
@@ -29,7 +30,7 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
     let next =
         "masquerade what the service address translates, or turn on hairpin mode; for a bridge see `sysctl net.bridge`";
     let again: Vec<EvidenceId> = others.iter().map(|d| d.evidence).collect();
-    let burst = path.burst.as_ref().filter(|_| path.burst_is_reset() && !again.is_empty());
+    let burst = path.burst.as_ref().filter(|_| met == Met::AsMany && !again.is_empty());
     let Some(burst) = burst else {
         // This host may be refusing others.
         return Some(

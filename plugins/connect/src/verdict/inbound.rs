@@ -1,26 +1,28 @@
 //! Silence whose answers do come back, and are dropped by this host itself.
 //!
 //! `InReceives` counts before any filter, `InDelivers` behind all of them. Where in quiet windows as many packets are lost between
-//! the two as our SYNs would be answered with, and hardly any while nothing is dialled, they were the answers. Which part of the kernel
-//! dropped them, its own counter says.
+//! the two as our SYNs would be answered with, and a burst of SYNs is met with as many more while hardly any come without it, they were
+//! the answers: on a quiet host even a stranger's packet a second looks like them otherwise. Which part of the kernel dropped them,
+//! its own counter says.
 
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
 
 use super::Case;
-use crate::observe::{Burst, Path, answers_are_dropped_here, undelivered};
+use crate::observe::{Burst, Met, Path, answers_are_dropped_here};
 
 /// Two windows agree, or it is left open.
 pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
     let ipv6 = path.endpoint.is_ipv6();
     let windows: Vec<&TcpDial> = path.windows().collect();
     let [first, others @ ..] = windows.as_slice() else { return None };
-    if !path.is_silent() || !windows.iter().all(|d| answers_are_dropped_here(d, ipv6)) {
+    let met = path.burst_is_dropped();
+    if !path.is_silent() || met == Met::Fewer || !windows.iter().all(|d| answers_are_dropped_here(d, ipv6)) {
         return None;
     }
     let again: Vec<EvidenceId> = others.iter().map(|d| d.evidence).collect();
-    if again.is_empty() || !is_ours(path, &windows) {
+    if again.is_empty() || met != Met::AsMany {
         let sentence = format!("{} does not answer, and packets that come in are dropped by this host", path.endpoint);
         return Some(
             Case::unclear(path, sentence.clone())
@@ -77,17 +79,9 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
             .with(
                 refutes("fw.drop_remote")
                     .strong()
-                    .because("packets come back to this host, so they were answered")
-                    .citing(again),
+                    .because("a burst of SYNs is met with as many packets that are dropped here: they were answered")
+                    .citing(again.into_iter().chain(path.burst.iter().flat_map(Burst::evidence))),
             )
             .next(next),
     )
-}
-
-/// Nothing but answers came in, or what is dropped comes with our SYNs.
-fn is_ours(path: &Path, windows: &[&TcpDial]) -> bool {
-    let ipv6 = path.endpoint.is_ipv6();
-    let received = if ipv6 { "Ip6.InReceives" } else { "Ip.InReceives" };
-    let all = |d: &&TcpDial| d.deltas.as_ref().and_then(|w| w.moved(received)) == undelivered(d, ipv6);
-    windows.iter().all(all) || path.burst_is_dropped()
 }

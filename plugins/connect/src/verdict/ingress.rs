@@ -8,7 +8,7 @@ use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
 
 use super::Case;
-use crate::observe::{Burst, Path, syns};
+use crate::observe::{Burst, Met, Path, syns};
 
 /// The link received nothing at all in some window, so no answer was lost behind it.
 pub(super) fn nothing_came(path: &Path) -> bool {
@@ -19,7 +19,13 @@ pub(super) fn nothing_came(path: &Path) -> bool {
 pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
     let seen: Vec<(&TcpDial, i64)> = path.windows().filter_map(|d| Some((d, path.frames(d)?.1))).collect();
     let lost = |(dial, n): &(&TcpDial, i64)| *n >= syns(dial);
-    if !path.is_silent() || seen.len() < 2 || !seen.iter().all(|(_, n)| *n > 0) || !seen.iter().any(lost) {
+    let met = path.burst_ends_before_ip();
+    if met == Met::Fewer
+        || !path.is_silent()
+        || seen.len() < 2
+        || !seen.iter().all(|(_, n)| *n > 0)
+        || !seen.iter().any(lost)
+    {
         return None;
     }
     let device = path.route().and_then(|(_, r)| r.device.clone())?;
@@ -32,7 +38,7 @@ pub(super) fn judge(path: &Path) -> Option<Case<'_>> {
     let next =
         "list this host's ingress rules: nft list ruleset, tc filter show dev DEV ingress, XDP programs (ip link)";
     let dials: Vec<EvidenceId> = seen.iter().map(|(d, _)| d.evidence).collect();
-    if !path.burst_ends_before_ip() {
+    if met != Met::AsMany {
         return Some(
             Case::unclear(path, format!("{} does not answer", path.endpoint))
                 .with(finding.strong())

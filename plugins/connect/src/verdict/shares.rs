@@ -44,7 +44,12 @@ pub(super) fn judge(path: &Path) -> Option<Share> {
     if seen.lost.is_empty() || seen.is_a_burst(path) {
         return None;
     }
-    Some(seen.dead_backend(path).or_else(|| stuck::judge(path)).unwrap_or_else(|| seen.losses(path)))
+    Some(
+        seen.dead_next_hop(path)
+            .or_else(|| seen.dead_backend(path))
+            .or_else(|| stuck::judge(path))
+            .unwrap_or_else(|| seen.losses(path)),
+    )
 }
 
 /// The dials by what became of them.
@@ -82,6 +87,36 @@ impl Seen {
     fn is_a_burst(&self, path: &Path) -> bool {
         let one_at_a_time = path.singly.len() >= SINGLY && !path.singly.iter().any(has_lost);
         one_at_a_time && self.lost_elsewhere.is_empty()
+    }
+
+    /// The route has several next hops, and one of them does not answer: the flows that it gets never leave this host.
+    fn dead_next_hop(&self, path: &Path) -> Option<Share> {
+        let gateways = path.known.gateways.as_ref().filter(|_| !self.silent.is_empty())?;
+        let (entry, route) = gateways.silent_of_several(path.endpoint.is_ipv6()).next()?;
+        let remark = format!(
+            "{} of {} connections to {} are silent: of the next hops of {} the gateway {} on {} does not answer ARP or ND ({})",
+            self.silent.len(),
+            path.dials.len(),
+            path.endpoint,
+            route.destination,
+            entry.address,
+            entry.device,
+            entry.state,
+        );
+        let proof = supports("l2.gateway_unresolved")
+            .proof()
+            .because(&remark)
+            .citing(self.silent.iter().copied().chain([gateways.neighbours.evidence]))
+            .measuring(Measure::count("silent", count(self.silent.len())));
+        let not_a_peer = refutes("l2.neighbor_unresolved")
+            .proof()
+            .because(format!("{} lies behind gateways, and others of them lead there", path.endpoint.address))
+            .citing(self.at_once.iter().copied().chain([gateways.routes.evidence]));
+        let not_the_path = refutes("l3.packet_loss")
+            .strong()
+            .because("the connections that are silent are those that wait for that gateway's address in this host")
+            .citing([gateways.neighbours.evidence, gateways.routes.evidence]);
+        Some(Share { drafts: vec![proof, not_a_peer, not_the_path], remark, broken: true, unclear: false })
     }
 
     /// One of several backends behind the address.

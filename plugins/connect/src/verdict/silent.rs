@@ -9,7 +9,7 @@ use sonde_sdk::types::{EvidenceId, Measure};
 use sonde_sdk::way::is_resolved;
 
 use super::{Case, conflict, hairpin, inbound, ingress, own, source, tracking};
-use crate::observe::{Control, Observations, Path, ours_fail_here, some_fail_here};
+use crate::observe::{Control, Observations, Path, ours_fail_here, some_fail_here, waits_here};
 
 /// Judges an endpoint whose last failure is silence.
 pub(super) fn judge<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
@@ -40,7 +40,9 @@ fn unanswered<'a>(observed: &Observations, path: &'a Path) -> Case<'a> {
     // A lossy path would lose these as well.
     let at_once = answering.iter().any(|c| c.dial.connection.syn_retransmits == 0)
         || path.echoed().is_some_and(|e| e.received == e.sent);
-    if path.is_silent() && silent.len() >= 2 && at_once {
+    // What waits in this host was not dropped beyond it.
+    let waits = path.windows().any(waits_here);
+    if path.is_silent() && silent.len() >= 2 && at_once && !waits {
         return dropped(observed, path, &silent, &answering);
     }
     let others =

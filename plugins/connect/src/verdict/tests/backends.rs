@@ -133,3 +133,33 @@ fn losses_that_one_connection_at_a_time_suffers_too_are_undecided() {
         dial
     })])));
 }
+
+#[test]
+fn what_this_host_drops_itself_is_no_backends_fault_and_none_of_ipv6() {
+    let failed = [("TcpExt.TCPRetransFail", 1)];
+    let kept = |address: &str| {
+        let silent = |n| moving(testkit::failed_dial(n, &endpoint(address), Reason::TimedOut), &failed);
+        path_to(address, vec![silent(1), silent(2)])
+    };
+    for (address, other) in [(V4, "192.0.2.8"), (V6, V4)] {
+        assert_proven(
+            &judge(&seen(vec![kept(address), open(3, other, 900)])),
+            "fw.drop_local_output",
+            "fw.drop_remote",
+        );
+    }
+}
+
+#[test]
+fn one_of_several_next_hops_that_does_not_answer_is_a_dead_gateway() {
+    let of = |state, second: &str| {
+        let mut path = share(dead_third(), refused());
+        let routes = [(254, "default", "192.0.2.1"), (254, second, "192.0.2.9")];
+        path.known.gateways = Some(testkit::gateways(70, &[("192.0.2.9", state)], &routes));
+        judge(&seen(vec![path]))
+    };
+    assert_proven(&of("FAILED", "default"), "l2.gateway_unresolved", "l3.packet_loss");
+    for (state, second) in [("REACHABLE", "default"), ("FAILED", "10.9.0.0/16")] {
+        assert_proven(&of(state, second), "lb.backend_blackholed", "l3.packet_loss");
+    }
+}

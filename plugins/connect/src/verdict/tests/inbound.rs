@@ -5,7 +5,10 @@ use crate::observe::{Bound, Burst, Span};
 
 fn coming_back(more: &[(&str, i64)]) -> Path {
     let moved = [&[("Ip.InReceives", 2), ("TcpExt.TCPSynRetrans", 1)], more].concat();
-    path(vec![moving(failing(1, Reason::TimedOut), &moved), moving(failing(2, Reason::TimedOut), &moved)])
+    let mut path =
+        path(vec![moving(failing(1, Reason::TimedOut), &moved), moving(failing(2, Reason::TimedOut), &moved)]);
+    path.burst = Some(burst((&[("Ip.InReceives", 8)], 8), (&[], 0)));
+    path
 }
 
 #[test]
@@ -125,9 +128,21 @@ fn answers_that_are_dropped_beside_traffic_that_is_delivered_are_a_local_filters
     let judgement = busy(&moved, Some(burst((at_once, 18), (repeated, 12))));
     assert_proven(&judgement, "fw.drop_local_input", "l3.rp_filter_drop");
     let noisy: &[(&str, i64)] = &[("Ip.InReceives", 13), ("Ip.InDelivers", 10)];
-    for other in [Some(burst((at_once, 18), (noisy, 13))), Some(burst((repeated, 12), (repeated, 12))), None] {
+    for other in [Some(burst((at_once, 18), (noisy, 13))), None] {
         assert_undecided(&busy(&moved, other));
     }
+}
+
+#[test]
+fn a_strangers_packet_a_second_that_is_dropped_here_is_no_answer_of_ours() {
+    let quiet = [("Ip.InReceives", 2)];
+    let one: &[(&str, i64)] = &[("Ip.InReceives", 1)];
+    for idle in [&[][..], one] {
+        assert_proven(&busy(&quiet, Some(burst((one, 1), (idle, 0)))), "fw.drop_remote", "l3.host_down");
+    }
+    let filtered = [&quiet[..], &[("TcpExt.IPReversePathFilter", 2)]].concat();
+    assert_proven(&busy(&filtered, Some(burst((one, 1), (&[], 0)))), "fw.drop_remote", "l3.host_down");
+    assert_undecided(&busy(&quiet, None));
 }
 
 #[test]
@@ -145,12 +160,18 @@ fn resets_of_what_answers_from_another_address_are_a_hairpin() {
     assert_proven(&busy(&resets, Some(burst((at_once, 8), (&[], 0)))), "k8s.hairpin", "k8s.netpol_drop");
     let refusing: &[(&str, i64)] = &[("Tcp.OutRsts", 6)];
     assert_undecided(&busy(&resets, Some(burst((at_once, 8), (refusing, 6)))));
-    assert_undecided(&busy(&resets, Some(burst((&[("Tcp.OutRsts", 2)], 8), (&[], 0)))));
+    let fewer = Some(burst((&[("Tcp.OutRsts", 2)], 8), (&[], 0)));
+    assert_proven(&busy(&resets, fewer), "fw.drop_remote", "l3.host_down");
     assert_proven(&busy(&[("Tcp.OutRsts", 1)], None), "fw.drop_remote", "l3.host_down");
 }
 
 /// `eth0` received so many frames in each window that IP did not.
 fn at_the_link(frames: [i64; 2], meanwhile: i64) -> Judgement {
+    with_the_burst(frames, 8, meanwhile)
+}
+
+/// And so many in the burst, and in the time without.
+fn with_the_burst(frames: [i64; 2], at_once: i64, meanwhile: i64) -> Judgement {
     let moved = [("TcpExt.TCPSynRetrans", 1)];
     let mut path =
         path(vec![moving(failing(1, Reason::TimedOut), &moved), moving(failing(2, Reason::TimedOut), &moved)]);
@@ -163,7 +184,7 @@ fn at_the_link(frames: [i64; 2], meanwhile: i64) -> Judgement {
             (dial.evidence, span(n, &[("Ip.InReceives", 5)], frames + if frames > 0 { 5 } else { 0 }))
         })
         .collect();
-    path.burst = Some(burst((&[], 8), (&[], meanwhile)));
+    path.burst = Some(burst((&[], at_once), (&[], meanwhile)));
     path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
     judge(&seen(vec![path]))
 }
@@ -172,6 +193,8 @@ fn at_the_link(frames: [i64; 2], meanwhile: i64) -> Judgement {
 fn frames_that_end_between_the_link_and_ip_are_answers_where_they_come_with_our_syns() {
     assert_proven(&at_the_link([1, 2], 1), "fw.drop_local_input", "l3.rp_filter_drop");
     assert_undecided(&at_the_link([3, 2], 5));
+    // A stranger asks for addresses by ARP.
+    assert_proven(&with_the_burst([3, 2], 1, 1), "fw.drop_remote", "l3.host_down");
 }
 
 #[test]

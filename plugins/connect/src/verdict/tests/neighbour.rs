@@ -69,3 +69,24 @@ fn a_neighbour_still_being_asked_is_undecided() {
     path.known.neighbour = Some(testkit::neighbour_answer(81, "192.0.2.1", "INCOMPLETE"));
     assert_undecided(&judge(&seen(vec![path])));
 }
+
+/// Silence in which the SYN waits, then the kernel's own word; the looked-up gateway answers.
+fn by_a_rule(last: Reason, neighbours: &[(&str, &str)]) -> Judgement {
+    let waits = moving(failing(1, Reason::TimedOut), &[("TcpExt.TCPSpuriousRtxHostQueues", 1)]);
+    let mut path = path(vec![waits, after(failing(2, last), 3050)]);
+    let routes = [(254, "default", "192.0.2.1"), (77, "default", "192.0.2.99")];
+    path.known.gateways = Some(testkit::gateways(70, neighbours, &routes));
+    path.controls = vec![control(61, 80, failing(61, Reason::Refused))];
+    judge(&seen(vec![path]))
+}
+
+#[test]
+fn a_dead_gateway_behind_a_policy_rule_is_found_although_the_looked_up_one_answers() {
+    let dead = [("192.0.2.1", "REACHABLE"), ("192.0.2.99", "FAILED")];
+    assert_proven(&by_a_rule(Reason::HostUnreachable, &dead), "l2.gateway_unresolved", "l2.neighbor_unresolved");
+    // A neighbour that no route leads to is somebody else's.
+    let strange = [("192.0.2.1", "REACHABLE"), ("192.0.2.50", "FAILED")];
+    assert_undecided(&by_a_rule(Reason::HostUnreachable, &strange));
+    // What waits here and has no such end may wait for the device.
+    assert_undecided(&by_a_rule(Reason::TimedOut, &strange));
+}
