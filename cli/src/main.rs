@@ -22,6 +22,11 @@ mod follow;
 mod render;
 mod status;
 
+/// As `sonded` has it, for the daemon that may run in here.
+#[cfg(feature = "embedded")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let code = match Arguments::try_parse() {
         Ok(arguments) => finish(run(arguments)),
