@@ -200,7 +200,7 @@ async fn establish(
 ) -> Result<(), Fault> {
     let remote = target(remote)?;
     let clock = *attempt.clock();
-    let mut flight = Flight::begin(vantage);
+    let mut flight = Flight::begin(vantage, remote);
     let opened = vantage
         .within(move || Opened::open(&clock, remote, &options))
         .map_err(|error| Fault::os(Phase::Socket, "enter the vantage", &error))??;

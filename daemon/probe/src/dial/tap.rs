@@ -32,7 +32,8 @@ const TOLERANCE: Duration = Duration::from_micros(20);
 /// A handshake that may be under way. Dropping it ends that.
 #[derive(Debug)]
 pub(super) struct Flight {
-    namespace: u64,
+    /// Absent where it is not counted.
+    namespace: Option<u64>,
     tap: Option<Arc<Tap>>,
     watched: Option<Handshake>,
 }
@@ -47,8 +48,11 @@ pub(super) struct Wire {
 }
 
 impl Flight {
-    /// Before connect(2).
-    pub(super) fn begin(vantage: &Vantage) -> Self {
+    /// Before connect(2). A handshake over loopback is over when that returns, and needs no packets.
+    pub(super) fn begin(vantage: &Vantage, remote: SocketAddr) -> Self {
+        if remote.ip().is_loopback() {
+            return Self { namespace: None, tap: None, watched: None };
+        }
         let namespace = vantage.id();
         let now = clock::instant();
         let mut places = places();
@@ -58,7 +62,7 @@ impl Flight {
             place.tap = Tap::open(vantage, namespace);
             place.refused = place.tap.is_none();
         }
-        Self { namespace, tap: place.tap.clone(), watched: None }
+        Self { namespace: Some(namespace), tap: place.tap.clone(), watched: None }
     }
 
     /// Right after connect(2), when the kernel has chosen the local endpoint.
@@ -89,8 +93,9 @@ impl Drop for Flight {
         if let (Some(tap), Some(watched)) = (&self.tap, &self.watched) {
             tap.state().seen.forget(watched);
         }
+        let Some(namespace) = self.namespace else { return };
         let mut places = places();
-        if let Some(place) = places.get_mut(&self.namespace) {
+        if let Some(place) = places.get_mut(&namespace) {
             place.flying = place.flying.saturating_sub(1);
             place.idle_since = clock::instant();
             // Those without a tap have nobody who would.
