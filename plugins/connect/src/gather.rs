@@ -46,6 +46,9 @@ const ELSEWHERE: usize = 2;
 /// Of the way to a silent port: two rounds of probes fit into the time of one dial.
 const HOPS: u8 = 20;
 const HOP: Duration = Duration::from_millis(600);
+/// A peer that ends what it has accepted does so at once; a path of more than this is not waited for.
+const HOLD: Duration = Duration::from_millis(80);
+const HELD: usize = 2;
 /// Requests to a host whose port is silent.
 const ECHOES: u16 = 2;
 
@@ -89,6 +92,21 @@ pub(crate) async fn observe(endpoints: Vec<Endpoint>, latency: Duration, budget:
     sample::several(&mut paths, allowance).await;
     observed.paths = paths;
     observed
+}
+
+/// Where everything accepts: is a connection that says nothing left alone? A peer that ends it at once is looked at twice.
+pub(crate) async fn hold(observed: &mut Observations, budget: Budget) {
+    let allowance = Allowance::of(budget);
+    if observed.paths.iter().any(|path| path.dials.iter().any(|dial| dial.outcome.is_err())) {
+        return;
+    }
+    let Some(path) = observed.paths.first_mut() else { return };
+    while path.held.len() < HELD && allowance.has(FIRST) {
+        path.held.push(tcp(dial(&path.endpoint, FIRST, allowance).holding(HOLD)).await);
+        if path.held.iter().any(|dial| dial.outcome.is_ok()) {
+            return;
+        }
+    }
 }
 
 enum Work<'a> {

@@ -41,7 +41,11 @@ impl Check for Connect {
             if endpoints.is_empty() {
                 return Ok(Outcome::skipped("no address to dial"));
             }
-            let observed = gather::observe(endpoints, latency, budget).await;
+            let mut observed = gather::observe(endpoints, latency, budget).await;
+            // What speaks another protocol is asked by the check of that.
+            if target.kind == TargetKind::Tcp {
+                gather::hold(&mut observed, budget).await;
+            }
             verdict::judge(&Observations { host: target.host, ..observed })
         };
         Ok(judgement.report())
@@ -54,7 +58,7 @@ fn causes() -> impl Iterator<Item = &'static str> {
 }
 
 /// What it names beyond the way there.
-const CAUSES: [&str; 26] = [
+const CAUSES: [&str; 28] = [
     "host.ephemeral_ports_connect",
     "host.fd_system_limit",
     "host.source_addr_missing",
@@ -73,6 +77,8 @@ const CAUSES: [&str; 26] = [
     "tcp.accept_queue_overflow",
     "tcp.listen_wrong_addr",
     "tcp.port_closed",
+    "tcp.rst_linger0",
+    "tcp.rst_unread_data",
     "tcp.syn_queue_full",
     "lb.backend_blackholed",
     "lb.backend_refused",

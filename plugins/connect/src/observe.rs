@@ -65,6 +65,8 @@ pub(crate) struct Path {
     pub(crate) echo: Option<EchoResult>,
     /// Dials of the endpoint one after the other, after those made together lost something here and nothing elsewhere.
     pub(crate) singly: Vec<TcpDial>,
+    /// Connections that were kept open for a moment, saying nothing; looked at only where all others were accepted.
+    pub(crate) held: Vec<TcpDial>,
 }
 
 /// A dial from an address that the kernel did not choose.
@@ -101,6 +103,7 @@ impl Path {
             burst: None,
             echo: None,
             singly: vec![],
+            held: vec![],
         }
     }
 

@@ -61,6 +61,29 @@ impl Notes {
     fn path(&mut self, limit: Duration, path: &Path) {
         if !self.flapping(path) && !self.lossy(path) {
             self.long(limit, path);
+            self.ended(path);
+        }
+    }
+
+    /// A connection that was accepted and says nothing is ended by the peer at once, each time.
+    fn ended(&mut self, path: &Path) {
+        let ended = |reason: &Reason| {
+            path.held.len() >= ROUNDS
+                && path.held.iter().all(|d| d.outcome.as_ref().is_err_and(|f| f.reason == *reason))
+        };
+        if ended(&Reason::Reset) {
+            let sentence =
+                format!("{} resets each connection right after accepting it, before anything is sent", path.endpoint);
+            let held = || path.held.iter().map(|d| d.evidence);
+            self.add(path, supports("tcp.rst_linger0").strong().because(&sentence).citing(held()));
+            self.add(
+                path,
+                refutes("tcp.rst_unread_data").strong().because("nothing was sent that could be unread").citing(held()),
+            );
+            self.remarks.push(sentence);
+            self.unclear = true;
+        } else if ended(&Reason::Closed) {
+            self.remarks.push("it closes each connection at once when nothing is sent".to_owned());
         }
     }
 

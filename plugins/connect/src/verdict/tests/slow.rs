@@ -113,3 +113,22 @@ fn one_slow_handshake_among_fast_ones_is_healthy() {
     path.dials.extend([testkit::dial(2, &endpoint(V4), 900), testkit::dial(3, &endpoint(V4), 900)]);
     assert_healthy(&judge(&seen(vec![path])));
 }
+
+#[test]
+fn a_peer_that_resets_what_it_has_accepted_is_no_healthy_one() {
+    let held = |reasons: &[Option<Reason>]| {
+        let mut path = open(1, V4, 900);
+        let dial = |(reason, n): (&Option<Reason>, u64)| match reason {
+            Some(reason) => failing(n, reason.clone()),
+            None => testkit::dial(n, &endpoint(V4), 900),
+        };
+        path.held = reasons.iter().zip(50..).map(dial).collect();
+        judge(&seen(vec![path]))
+    };
+    let reset = held(&[Some(Reason::Reset), Some(Reason::Reset)]);
+    assert_undecided(&reset);
+    assert_eq!(supported(&reset.findings, Strength::Strong), ["tcp.rst_linger0"]);
+    for healthy in [&[None][..], &[Some(Reason::Reset), None], &[Some(Reason::Closed), Some(Reason::Closed)]] {
+        assert_healthy(&held(healthy));
+    }
+}
