@@ -12,8 +12,8 @@ use sonde_sdk::types::{Endpoint, EvidenceId, Failure, Reason};
 use sonde_sdk::way::{Attempt, Elsewhere, Known, Transport, Way};
 
 pub(crate) use self::window::{
-    Burst, Met, Span, answers_are_dropped_here, answers_are_reset_here, ours_fail_here, some_fail_here, syns,
-    undelivered, waits_here,
+    Burst, Span, answers_are_dropped_here, answers_are_reset_here, ours_fail_here, some_fail_here, syns, undelivered,
+    waits_here,
 };
 
 /// Everything the judgement sees.

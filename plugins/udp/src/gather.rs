@@ -12,9 +12,9 @@ use sonde_sdk::system::{default_routes, links, neighbour};
 use sonde_sdk::timer::{self, Allowance};
 use sonde_sdk::types::{Endpoint, Reason};
 use sonde_sdk::wait;
-use sonde_sdk::way::{is_time_exceeded, next_hop, watched};
+use sonde_sdk::way::{Met, is_time_exceeded, next_hop, watched};
 
-use crate::observe::{Control, Observations, Path};
+use crate::observe::{Burst, Control, Observations, Path};
 use crate::protocol::Protocol;
 
 /// At most so many failing addresses are looked into.
@@ -37,6 +37,10 @@ const AHEAD: Duration = Duration::from_millis(30);
 const CONTROL_PORT: u16 = 33_434;
 /// To a host whose port is silent.
 const ECHOES: u16 = 3;
+/// Of a burst that must stand out from what others send.
+const AT_ONCE: u16 = 12;
+const CLOSE: Duration = Duration::from_millis(4);
+const MOMENT: Duration = Duration::from_millis(400);
 /// Of a series: enough to see a loss of a few percent, in half a second.
 const SERIES: u16 = 50;
 const PACE: Duration = Duration::from_millis(10);
@@ -163,7 +167,7 @@ async fn silence(path: &mut Path, allowance: Allowance) {
     if path.is_local() {
         return silence_here(path, allowance).await;
     }
-    if !allowance.has(LAST_ROUTER) {
+    if !allowance.has(LAST_ROUTER) || answers_end_here(path, allowance).await {
         return;
     }
     // The long dial goes first: a router answers what it queued in order, and limits how many errors it sends.
@@ -179,6 +183,29 @@ async fn silence(path: &mut Path, allowance: Allowance) {
     path.echo = Some(echo);
 }
 
+/// True: answers come back and are dropped by this host, as far as counters tell, and nothing else need be asked.
+async fn answers_end_here(path: &mut Path, allowance: Allowance) -> bool {
+    if !path.ends_here(1) {
+        return false;
+    }
+    let request = ask(&path.endpoint, path.number).within(allowance.bound(FIRST));
+    path.dials.push(udp(request.with_deltas()).await);
+    if !path.is_silent() || !path.ends_here(2) || !allowance.has(LAST_ROUTER) {
+        return path.is_answered();
+    }
+    path.burst = Some(burst(path, allowance).await);
+    path.met() != Met::Fewer
+}
+
+/// Many datagrams at once, for a moment, and the same moment without.
+async fn burst(path: &Path, allowance: Allowance) -> Burst {
+    let many = ask(&path.endpoint, path.number).times(AT_ONCE).every(CLOSE).within(allowance.bound(MOMENT));
+    let dial = udp(many.with_deltas()).await;
+    let before = counters().await;
+    timer::sleep(MOMENT).await;
+    Burst { dial, idle: [before, counters().await] }
+}
+
 /// Two quiet windows: a counter that moves in one of them may have moved for others.
 async fn silence_here(path: &mut Path, allowance: Allowance) {
     path.sockets.push(sockets(path).await);
@@ -189,6 +216,9 @@ async fn silence_here(path: &mut Path, allowance: Allowance) {
         }
     }
     path.sockets.push(sockets(path).await);
+    if path.is_silent() && path.ends_here(2) && allowance.has(FIRST) {
+        path.burst = Some(burst(path, allowance).await);
+    }
 }
 
 /// So far apart that what comes late is still waited for: a series ends a second after its last datagram.

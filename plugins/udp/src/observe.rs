@@ -5,7 +5,7 @@ use sonde_sdk::path::{EchoResult, PathMtuResult};
 use sonde_sdk::sockets::{CountersAnswer, Process, Socket, SocketsAnswer};
 use sonde_sdk::system::{DefaultRoutesAnswer, LinksAnswer, Route};
 use sonde_sdk::types::{Endpoint, EvidenceId, Failure, Reason};
-use sonde_sdk::way::{Attempt, Elsewhere, Known, Transport, Way};
+use sonde_sdk::way::{self, Attempt, Elsewhere, Known, Met, Transport, Way};
 
 use crate::protocol::{Protocol, Reading};
 
@@ -45,6 +45,8 @@ pub(crate) struct Path {
     pub(crate) known: Known,
     /// The kernel's counters, where this host lets nothing out.
     pub(crate) counters: Option<CountersAnswer>,
+    /// Where this host may have dropped what was sent, or what came back.
+    pub(crate) burst: Option<Burst>,
     /// The sockets of the port, where the address is one of this host; of a silent one before and after the dials but the first.
     pub(crate) sockets: Vec<SocketsAnswer>,
 }
@@ -54,6 +56,13 @@ pub(crate) struct Path {
 pub(crate) struct Control {
     pub(crate) port: u16,
     pub(crate) dial: UdpDial,
+}
+
+/// Many datagrams at once, and as long a time without.
+#[derive(Clone, Debug)]
+pub(crate) struct Burst {
+    pub(crate) dial: UdpDial,
+    pub(crate) idle: [CountersAnswer; 2],
 }
 
 impl Path {
@@ -72,6 +81,7 @@ impl Path {
             echo: None,
             known: Known::default(),
             counters: None,
+            burst: None,
             sockets: vec![],
         }
     }
@@ -138,6 +148,29 @@ impl Path {
     pub(crate) fn receivers(&self, taking: bool) -> impl Iterator<Item = &Socket> {
         let of_all = self.sockets.last().map(SocketsAnswer::sockets).unwrap_or_default();
         of_all.iter().filter(move |socket| socket.peer.is_none() && takes(socket, &self.endpoint.address) == taking)
+    }
+
+    /// Packets that this host's IP received and dropped meanwhile; none where that was not counted.
+    pub(crate) fn undelivered(&self, dial: &UdpDial) -> Option<i64> {
+        way::undelivered(self.endpoint.is_ipv6(), |name| moved(dial, name))
+    }
+
+    /// As many packets as datagrams were sent ended in this host's IP, in each window that counted them, of which there are so many.
+    pub(crate) fn ends_here(&self, windows: usize) -> bool {
+        let counted = || self.dials.iter().filter_map(|dial| Some((dial.sent.into(), self.undelivered(dial)?)));
+        counted().count() >= windows && counted().all(|(sent, lost): (i64, i64)| sent > 0 && lost >= sent)
+    }
+
+    /// Whether those were ours.
+    pub(crate) fn met(&self) -> Met {
+        let Some(burst) = self.burst.as_ref().filter(|burst| burst.dial.received == 0) else { return Met::Unknown };
+        let [before, after] = &burst.idle;
+        let grew = |name: &str| Some(after.value(name)? - before.value(name)?);
+        let (lost, otherwise) = (self.undelivered(&burst.dial), way::undelivered(self.endpoint.is_ipv6(), grew));
+        match (lost, otherwise) {
+            (Some(lost), Some(otherwise)) => Met::of(burst.dial.sent.into(), lost, otherwise),
+            _ => Met::Unknown,
+        }
     }
 
     /// Datagrams that were sent to the endpoint.

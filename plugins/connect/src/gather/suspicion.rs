@@ -7,9 +7,10 @@ use sonde_sdk::sockets::{CountersAnswer, counters};
 use sonde_sdk::system::{LinksAnswer, links};
 use sonde_sdk::timer::{self, Allowance};
 use sonde_sdk::wait;
+use sonde_sdk::way::Met;
 
 use super::{FIRST, dial};
-use crate::observe::{Burst, Met, Path, Span, answers_are_dropped_here, answers_are_reset_here, some_fail_here};
+use crate::observe::{Burst, Path, Span, answers_are_dropped_here, answers_are_reset_here, some_fail_here};
 
 /// Shorter than the time after which a peer repeats its answer.
 const MOMENT: Duration = Duration::from_millis(400);

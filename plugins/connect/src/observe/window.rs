@@ -7,7 +7,7 @@ use sonde_sdk::dial::{TcpDial, TcpSeries};
 use sonde_sdk::sockets::CountersAnswer;
 use sonde_sdk::system::LinksAnswer;
 use sonde_sdk::types::{CounterDeltas, EvidenceId, Reason};
-use sonde_sdk::way;
+use sonde_sdk::way::{self, Met};
 
 use super::{Path, is_silent};
 
@@ -25,22 +25,6 @@ pub(crate) struct Burst {
     pub(crate) span: Span,
     pub(crate) idle: Span,
 }
-
-/// What a burst of SYNs is met with, beside what moves without one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Met {
-    /// One for each SYN at least, and hardly any otherwise: they are the answers.
-    AsMany,
-    /// Fewer than SYNs: what was counted before was other traffic.
-    Fewer,
-    /// There was no silent burst, or other traffic is as much.
-    Unknown,
-}
-
-/// Fewer SYNs at once are no burst.
-const BURST: i64 = 4;
-/// So many times more moves in a burst than without it.
-const STANDS_OUT: i64 = 4;
 
 /// The SYNs of a dial, each of which an answer would come to.
 pub(crate) fn syns(dial: &TcpDial) -> i64 {
@@ -134,15 +118,7 @@ impl Path {
         else {
             return Met::Unknown;
         };
-        if !silent || syns < BURST {
-            Met::Unknown
-        } else if moved < syns {
-            Met::Fewer
-        } else if otherwise.saturating_mul(STANDS_OUT) <= moved {
-            Met::AsMany
-        } else {
-            Met::Unknown
-        }
+        if silent { Met::of(syns, moved, otherwise) } else { Met::Unknown }
     }
 
     fn frames_of(&self, span: &Span) -> Option<(i64, i64)> {

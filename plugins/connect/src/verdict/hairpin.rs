@@ -6,9 +6,10 @@
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure};
+use sonde_sdk::way::Met;
 
 use super::Case;
-use crate::observe::{Met, Path, answers_are_reset_here};
+use crate::observe::{Path, answers_are_reset_here};
 
 /// A RST for each SYN, in every quiet window, and none while nothing is dialled.
 pub(super) fn judge(path: &Path) -> Option<Case<'_>> {

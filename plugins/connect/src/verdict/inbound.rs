@@ -8,9 +8,10 @@
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
+use sonde_sdk::way::Met;
 
 use super::Case;
-use crate::observe::{Burst, Met, Path, answers_are_dropped_here};
+use crate::observe::{Burst, Path, answers_are_dropped_here};
 
 /// Two windows agree, or it is left open.
 pub(super) fn judge(path: &Path) -> Option<Case<'_>> {

@@ -6,9 +6,10 @@
 use sonde_sdk::dial::TcpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::EvidenceId;
+use sonde_sdk::way::Met;
 
 use super::Case;
-use crate::observe::{Burst, Met, Path, syns};
+use crate::observe::{Burst, Path, syns};
 
 /// The link received nothing at all in some window, so no answer was lost behind it.
 pub(super) fn nothing_came(path: &Path) -> bool {

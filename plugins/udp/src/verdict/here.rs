@@ -1,9 +1,10 @@
 //! What this host itself does to datagrams: connection tracking that takes no more flows, a filter before its own sockets, a
 //! receive buffer without room.
 
+use sonde_sdk::dial::UdpDial;
 use sonde_sdk::finding::{refutes, supports};
 use sonde_sdk::types::{EvidenceId, Measure};
-use sonde_sdk::way::{self, Explained};
+use sonde_sdk::way::{Explained, Met};
 
 use super::{proven, unclear};
 use crate::observe::{Path, holder, moved};
@@ -40,7 +41,7 @@ pub(super) fn silence(path: &Path) -> Explained {
             Some(Window {
                 evidence: dial.evidence,
                 sent: dial.sent.into(),
-                undelivered: way::undelivered(at.is_ipv6(), |name| moved(dial, name))?,
+                undelivered: path.undelivered(dial)?,
                 read: moved(dial, read)?,
                 full: moved(dial, full)?,
                 by_reverse_path: moved(dial, "TcpExt.IPReversePathFilter")?,
@@ -57,13 +58,14 @@ pub(super) fn silence(path: &Path) -> Explained {
         return case;
     }
     // Whose datagrams are read, they were delivered: others were not.
-    if all(&|w| w.lost_as_many() && w.read < w.sent) && !others.is_empty() {
+    let met = path.met();
+    if met != Met::Fewer && all(&|w| w.lost_as_many() && w.read < w.sent) && !others.is_empty() {
         let sentence = format!("this host's own input filter drops datagrams to {at}");
         let not_by_path = all(&|w| w.by_reverse_path == 0);
         let finding = supports("fw.drop_local_input").because(&sentence).citing([first.evidence]);
         let finding = finding.measuring(Measure::count("undelivered", first.undelivered));
         let next = "list this host's input rules: nft list ruleset, iptables -vnL INPUT";
-        if !not_by_path {
+        if !not_by_path || met != Met::AsMany {
             return unclear(path, sentence.clone()).with(finding.strong()).next(next);
         }
         return Explained::proven(at, "fw.drop_local_input", sentence.clone())
@@ -124,6 +126,61 @@ fn overflow(path: &Path) -> Option<Explained> {
         finding.measures.push(Measure::count("drops", dropped.into()));
     }
     Some(case.next(format!("see `ss -aunmp sport = :{}`, and what its process waits for", at.port)))
+}
+
+/// Answers come back from elsewhere, and this host drops them.
+pub(super) fn answers(path: &Path) -> Option<Explained> {
+    let met = path.met();
+    if !path.is_silent() || !path.ends_here(2) || met == Met::Fewer {
+        return None;
+    }
+    let at = &path.endpoint;
+    let windows: Vec<&UdpDial> = path.dials.iter().filter(|dial| path.undelivered(dial).is_some()).collect();
+    let [first, others @ ..] = windows.as_slice() else { return None };
+    let by_path = windows.iter().all(|dial| moved(dial, "TcpExt.IPReversePathFilter").is_some_and(|n| n > 0));
+    let (cause, look_alike, why, next) = if by_path && !at.is_ipv6() {
+        let why = "strict reverse-path filtering drops them: a reply would take another way";
+        let next = "see `sysctl net.ipv4.conf.all.rp_filter` and this host's routes";
+        ("l3.rp_filter_drop", "fw.drop_local_input", why, next)
+    } else {
+        let why = "a filter of this host drops them before any socket sees them";
+        let next = "list this host's input rules: nft list ruleset, iptables -vnL INPUT";
+        ("fw.drop_local_input", "l3.rp_filter_drop", why, next)
+    };
+    let sentence = format!("answers to the datagrams to {at} do come back, and {why}");
+    let lost = path.undelivered(first).unwrap_or_default();
+    let finding =
+        supports(cause).because(&sentence).citing([first.evidence]).measuring(Measure::count("undelivered", lost));
+    if met != Met::AsMany {
+        let doubt = supports("fw.drop_remote")
+            .because("they may be other traffic, and the datagrams unanswered")
+            .citing(path.evidence());
+        let told = unclear(path, format!("{at} gives no answer, and packets that come in are dropped by this host"));
+        return Some(told.with(finding.strong()).with(doubt).next(next));
+    }
+    let counter = if by_path { "grows with each window again" } else { "does not explain them" };
+    let again = others.iter().map(|dial| dial.evidence);
+    let burst =
+        path.burst.iter().flat_map(|burst| [burst.dial.evidence, burst.idle[0].evidence, burst.idle[1].evidence]);
+    Some(
+        Explained::proven(at, cause, sentence.clone())
+            .with(finding.proof())
+            .with(
+                refutes(look_alike)
+                    .proof()
+                    .because(format!("repeated, the counter of the reverse-path filter {counter}"))
+                    .citing(again),
+            )
+            .with(
+                refutes("fw.drop_remote")
+                    .strong()
+                    .because(
+                        "a burst of datagrams is met with as many packets that are dropped here: they were answered",
+                    )
+                    .citing(burst),
+            )
+            .next(next),
+    )
 }
 
 /// What moved in one quiet window.

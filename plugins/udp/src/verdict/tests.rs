@@ -12,7 +12,7 @@ use sonde_sdk::testkit::{self, is_proven, refuted, supported};
 use sonde_sdk::types::{Endpoint, Phase, Reason};
 
 use super::judge;
-use crate::observe::{Control, Observations, Path};
+use crate::observe::{Burst, Control, Observations, Path};
 
 const HOST: &str = "192.0.2.7";
 
