@@ -62,7 +62,7 @@ pub(crate) fn judge(case: &Case) -> Judgement {
         (Some(finding), _) => Outcome::unclear(finding.summary.clone()),
         (None, _) => unnamed(case, address, first),
     };
-    let outcome = match trust::next_step(case, first).filter(|_| is_open(&findings)) {
+    let outcome = match trust::next_step(case, first).filter(|_| is_about_the_issuer(&findings)) {
         Some(step) => outcome.next(step),
         None => outcome,
     };
@@ -86,11 +86,10 @@ fn unnamed(case: &Case, address: &str, first: &TlsDial) -> Outcome {
     }
 }
 
-/// An intermediate that was left out and an unknown authority are both possible.
-fn is_open(findings: &[Finding]) -> bool {
-    ["tls.chain_incomplete", "tls.unknown_ca"]
-        .iter()
-        .all(|cause| findings.iter().any(|finding| finding.stance == Stance::Supports && finding.cause == *cause))
+/// An intermediate that was left out, or an unknown authority: which of them, the issuer's certificate would tell.
+fn is_about_the_issuer(findings: &[Finding]) -> bool {
+    let named = |cause: &str| matches!(cause, "tls.chain_incomplete" | "tls.unknown_ca");
+    findings.iter().any(|finding| finding.stance == Stance::Supports && named(&finding.cause))
 }
 
 /// An address that answered `connect` and twice does not answer here.

@@ -30,7 +30,7 @@ pub(super) fn judge(
     match path.as_slice() {
         [_, .., root] if root.self_signed => whole(case, at, first, root, &again, path.len()),
         [.., top] if session.issuer_in_store => namesake(at, first, top, &again),
-        [.., top] => open(at, first, top, &again),
+        [.., top] => open(case, at, first, top, &again, path.len()),
         [] => Vec::new(),
     }
 }
@@ -94,22 +94,33 @@ fn namesake(at: &Endpoint, first: &TlsDial, top: &Certificate, again: &[u64]) ->
     ]
 }
 
-/// The chain ends below its issuer, and only that one's certificate would tell what it is. Its name is a hint and proves nothing:
-/// it decides which of the two is told first.
-fn open(at: &Endpoint, first: &TlsDial, top: &Certificate, again: &[u64]) -> Vec<Finding> {
+/// The chain ends below its issuer, and only that one's certificate would tell what it is. Its name is a hint that proves nothing: the
+/// likelier is named without certainty. Where the server does send intermediates, nobody can say that another is missing.
+fn open(case: &Case, at: &Endpoint, first: &TlsDial, top: &Certificate, again: &[u64], length: usize) -> Vec<Finding> {
     let because = format!(
         "{}, which issued {}, is neither sent by the server nor trusted here: an intermediate that was left out, or an unknown authority",
         top.issuer, top.subject
     );
-    let finding = |cause: &str| {
-        supports(cause).about(at).because(&because).citing([first.evidence]).citing(again.iter().copied())
-    };
-    let [likelier, other] = if top.issuer.to_ascii_lowercase().contains("root") {
-        ["tls.unknown_ca", "tls.chain_incomplete"]
+    let finding = |cause: &str| supports(cause).about(at).because(&because).citing([first.evidence]);
+    let is_root = top.issuer.to_ascii_lowercase().contains("root");
+    let (likelier, other, why) = if is_root {
+        (
+            "tls.unknown_ca",
+            "tls.chain_incomplete",
+            "asked again: by its name the issuer is a root, above which nothing is missing",
+        )
     } else {
-        ["tls.chain_incomplete", "tls.unknown_ca"]
+        (
+            "tls.chain_incomplete",
+            "tls.unknown_ca",
+            "asked again: the chain ends below its issuer, which by its name is no root",
+        )
     };
-    vec![finding(likelier).strong().build(), finding(other).build()]
+    // A fetched certificate that leads no further was looked at before.
+    if again.is_empty() || issuer::fetched(case).is_some() || (length > 1 && !is_root) {
+        return vec![finding(likelier).strong().citing(again.iter().copied()).build(), finding(other).build()];
+    }
+    vec![finding(likelier).proof().build(), refutes(other).about(at).because(why).citing(again.iter().copied()).build()]
 }
 
 /// Nobody has a certificate for a name that cannot exist, except who makes them as they are asked for.
