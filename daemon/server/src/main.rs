@@ -13,6 +13,11 @@ use sonded::{Overrides, serve, terminated};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+#[expect(unsafe_code, reason = "jemalloc looks for its settings by this name")]
+// SAFETY: nothing else has that name, and it is what jemalloc expects there: a pointer to a C string.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static SETTINGS: &[u8; 10] = sonded::ALLOCATOR_SETTINGS;
+
 /// Diagnoses networks for whoever asks over gRPC.
 #[derive(Debug, Parser)]
 #[command(name = "sonded", version, after_help = after_help())]
