@@ -7,7 +7,7 @@ use socket2::SockAddr;
 /// An Ethernet address.
 pub(crate) type Mac = [u8; 6];
 
-/// The address of a link, or of all of them where `index` is 0; `protocol` as in linux/if_ether.h.
+/// The address of a link, or of all of them where `index` is 0; `protocol` as in `linux/if_ether.h`.
 pub(crate) fn address(protocol: u16, index: u32, to: Mac) -> io::Result<SockAddr> {
     let mut hardware = [0; 8];
     hardware[..to.len()].copy_from_slice(&to);

@@ -170,9 +170,9 @@ fn one_of_several<'a>(case: Case<'a>, answered: &[EvidenceId]) -> Case<'a> {
 /// What swallows the packets was found on this host or on its segment, or is suspected there: another address that works says
 /// nothing against that.
 fn is_kept_here(case: &Case<'_>) -> bool {
-    let beyond = |cause: &str| matches!(cause, "fw.drop_remote" | "l3.host_down" | "l3.return_path_drop");
+    let beyond = |id: &str| matches!(id, "fw.drop_remote" | "l3.host_down" | "l3.return_path_drop");
     match case.told.cause {
-        Some(cause) => !beyond(cause),
+        Some(id) => !beyond(id),
         None => case
             .told
             .findings

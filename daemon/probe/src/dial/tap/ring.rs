@@ -14,13 +14,13 @@ use socket2::{Domain, SockFilter, Socket, Type};
 
 use crate::{options, packet};
 
-/// Of linux/if_packet.h.
+/// Of `linux/if_packet.h`.
 const PACKET_RX_RING: i32 = 5;
 const PACKET_VERSION: i32 = 10;
 const TPACKET_V2: i32 = 1;
 const TP_STATUS_KERNEL: u32 = 0;
 const TP_STATUS_USER: u32 = 1;
-/// Of linux/if_ether.h.
+/// Of `linux/if_ether.h`.
 const ETH_P_ALL: u16 = 3;
 
 /// One page each, which every kernel can give.
@@ -39,7 +39,8 @@ const KEPT: u32 = 80;
 pub(super) struct Ring {
     memory: NonNull<u8>,
     next: usize,
-    _socket: Socket,
+    /// As long as it is open, the kernel writes.
+    socket: Socket,
 }
 
 #[expect(unsafe_code, reason = "a mapping is not bound to a thread")]
@@ -65,8 +66,8 @@ impl Ring {
             rustix::mm::mmap(ptr::null_mut(), BLOCKS * BLOCK_BYTES, access, MapFlags::SHARED, socket.as_fd(), 0)?
         };
         let memory = NonNull::new(memory.cast()).ok_or_else(|| io::Error::other("a mapping at address 0"))?;
-        let ring = Self { memory, next: 0, _socket: socket };
-        ring._socket.bind(&packet::address(ETH_P_ALL, 0, [0; 6])?)?;
+        let ring = Self { memory, next: 0, socket };
+        ring.socket.bind(&packet::address(ETH_P_ALL, 0, [0; 6])?)?;
         Ok(ring)
     }
 
@@ -140,7 +141,7 @@ const FILTER: [SockFilter; 25] = {
     const fn end(kept: u32) -> SockFilter {
         SockFilter::new(code(BPF_RET | BPF_K), 0, 0, kept)
     }
-    /// `SKF_AD_OFF` + `SKF_AD_PKTTYPE` of linux/filter.h, and `PACKET_OUTGOING` of linux/if_packet.h.
+    /// `SKF_AD_OFF` + `SKF_AD_PKTTYPE` of `linux/filter.h`, and `PACKET_OUTGOING` of `linux/if_packet.h`.
     const PACKET_TYPE: u32 = 0xffff_f004;
     const OUTGOING: u32 = 4;
     const TCP: u32 = 6;

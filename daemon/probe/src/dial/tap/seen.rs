@@ -228,7 +228,8 @@ mod tests {
     #[test]
     fn ipv6_is_understood_and_its_scope_left_out() {
         let mut seen = Seen::default();
-        let [local, remote] = ["[fe80::1%3]:1000", "[fe80::2%3]:80"].map(|address| address.parse().unwrap());
+        let [local, remote] =
+            ["[fe80::1%3]:1000", "[fe80::2%3]:80"].map(|address| address.parse().expect("an address"));
         let of = Handshake::new(local, remote);
         seen.watch(of);
         out(&mut seen, us(1), of);
@@ -239,7 +240,7 @@ mod tests {
     #[test]
     fn handshakes_of_others_are_forgotten_after_a_while() {
         let mut seen = Seen::default();
-        for number in 0..5 * u16::try_from(UNASKED).unwrap() {
+        for number in 0..5 * u16::try_from(UNASKED).expect("a few thousand") {
             out(&mut seen, us(number.into()), handshake(number));
         }
         assert!(seen.unasked.len() + seen.older.len() <= 2 * UNASKED);

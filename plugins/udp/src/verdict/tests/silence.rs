@@ -49,19 +49,19 @@ fn windows(moved: &[(&str, i64)]) -> Path {
 }
 
 /// Twelve datagrams at once, that many packets dropped meanwhile, and so many in as long a time without.
-fn burst(dropped: i64, otherwise: i64) -> Option<Burst> {
+fn burst(dropped: i64, otherwise: i64) -> Burst {
     let mut dial = moving(silent(60), &[("Ip.InReceives", dropped)]);
     dial.sent = 12;
     let counters = |n, received| testkit::counters_answer(n, &[("Ip.InReceives", received), ("Ip.InDelivers", 0)]);
-    Some(Burst { dial, idle: [counters(61, 100), counters(62, 100 + otherwise)] })
+    Burst { dial, idle: [counters(61, 100), counters(62, 100 + otherwise)] }
 }
 
 #[test]
 fn datagrams_to_this_host_that_ip_does_not_deliver_meet_its_input_filter() {
     let dropped = [("Ip.InReceives", 3), ("Ip.InDelivers", 0)];
     let with = |burst| judge(&seen(Path { burst, ..windows(&dropped) }));
-    assert_proven(&with(burst(12, 1)), "fw.drop_local_input", "l3.rp_filter_drop");
-    for strangers in [burst(12, 6), burst(3, 3), None] {
+    assert_proven(&with(Some(burst(12, 1))), "fw.drop_local_input", "l3.rp_filter_drop");
+    for strangers in [Some(burst(12, 6)), Some(burst(3, 3)), None] {
         assert_undecided(&with(strangers));
     }
     let by_path = [("Ip.InReceives", 3), ("TcpExt.IPReversePathFilter", 3)];
@@ -76,13 +76,13 @@ fn answers_that_this_host_drops_are_told_from_strangers_packets_and_from_silence
         judge(&seen(Path { burst, ..alive(path(53, vec![moving(silent(1), moved), moving(silent(2), moved)])) }))
     };
     let dropped = [("Ip.InReceives", 3)];
-    assert_proven(&with(&dropped, burst(12, 1)), "fw.drop_local_input", "fw.drop_remote");
+    assert_proven(&with(&dropped, Some(burst(12, 1))), "fw.drop_local_input", "fw.drop_remote");
     let by_path = [("Ip.InReceives", 3), ("TcpExt.IPReversePathFilter", 3)];
-    assert_proven(&with(&by_path, burst(12, 0)), "l3.rp_filter_drop", "fw.drop_local_input");
-    let noisy = with(&dropped, burst(12, 6));
+    assert_proven(&with(&by_path, Some(burst(12, 0))), "l3.rp_filter_drop", "fw.drop_local_input");
+    let noisy = with(&dropped, Some(burst(12, 6)));
     assert_undecided(&noisy);
     assert_eq!(supported(&noisy.findings, Strength::Strong), ["fw.drop_local_input"]);
-    for silence in [with(&dropped, burst(3, 3)), with(&[("Ip.InReceives", 2)], None)] {
+    for silence in [with(&dropped, Some(burst(3, 3))), with(&[("Ip.InReceives", 2)], None)] {
         assert_undecided(&silence);
         assert_eq!(supported(&silence.findings, Strength::Strong), ["fw.drop_remote"]);
     }
