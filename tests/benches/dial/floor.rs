@@ -23,7 +23,7 @@ use super::{AT_ONCE, Kind, as_f64};
 /// Microseconds of this process's CPU for each of `probes`, after some that only warm it.
 pub(crate) fn cpu_each(kind: Kind, address: SocketAddr, authority: &Path, probes: usize) -> Result<f64> {
     let connector = TlsConnector::from(Arc::new(config(authority)?));
-    // As many threads as the daemon has.
+    // One for each processor, as `sonded` has; `sonde daemon run`, which is measured, has three.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(many(kind, address, &connector, probes / 10))?;
     let before = cpu();

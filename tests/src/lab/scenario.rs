@@ -35,6 +35,9 @@ pub struct Scenario {
     /// Nothing is wrong: no cause may be named.
     #[serde(default)]
     pub healthy: bool,
+    /// Something is wrong, and nothing that can be seen from there tells what: no cause may be named, nor all be well.
+    #[serde(default)]
+    pub undecided: bool,
     /// The client's resolv.conf; by default the lab's own name server.
     pub resolv: Option<String>,
     /// What runs.

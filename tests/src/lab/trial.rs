@@ -114,6 +114,10 @@ pub fn complaint(scenario: &Scenario, answer: &Answer) -> Option<String> {
         return (answer.state != "VERDICT_STATE_HEALTHY" || answer.exit != Some(0))
             .then(|| format!("healthy, but the verdict is {} {:?}", answer.state, answer.named));
     }
+    if scenario.undecided {
+        return (answer.state != "VERDICT_STATE_UNDECIDED" || answer.exit != Some(1))
+            .then(|| format!("undecided, but the verdict is {} {:?}", answer.state, answer.named));
+    }
     let cause = scenario.cause.as_ref()?;
     let right = first.is_some_and(|id| id == cause || scenario.or.contains(id));
     if right && answer.state == "VERDICT_STATE_FAULT" && answer.exit == Some(1) {

@@ -137,10 +137,12 @@ impl Failing<'_> {
             Verification::UnknownIssuer => vec![support("tls.unknown_ca")],
             Verification::NameMismatch => vec![support("tls.name_mismatch")],
             Verification::Revoked | Verification::StapleMissing => vec![support("tls.revoked")],
-            Verification::Unsupported | Verification::BadSignature | Verification::WeakKey => {
-                vec![support("tls.weak_key")]
-            }
-            Verification::Accepted | Verification::NotReached => Vec::new(),
+            Verification::WeakKey => vec![support("tls.weak_key")],
+            // As the tls check has it: the catalogue has no cause for them.
+            Verification::Unsupported
+            | Verification::BadSignature
+            | Verification::Accepted
+            | Verification::NotReached => Vec::new(),
         }
     }
 

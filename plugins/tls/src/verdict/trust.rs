@@ -3,7 +3,7 @@
 
 use sonde_sdk::connection::{Certificate, TlsSession, Verification};
 use sonde_sdk::dial::TlsDial;
-use sonde_sdk::finding::{refutes, supports};
+use sonde_sdk::finding::{Draft, refutes, supports};
 use sonde_sdk::report::Finding;
 use sonde_sdk::types::{Endpoint, Reason};
 
@@ -56,20 +56,8 @@ fn whole(
         .about(at)
         .because(format!("the chain of {} is complete up to {}, which is not trusted here", case.host, root.subject))
         .citing([first.evidence]);
-    if again.is_empty() {
-        return vec![support.strong().build()];
-    }
-    vec![
-        support.proof().build(),
-        refutes("tls.chain_incomplete")
-            .proof()
-            .about(at)
-            .because(format!(
-                "asked again, the server sends {length} certificates that fit together, the last of them a root"
-            ))
-            .citing(again.iter().copied())
-            .build(),
-    ]
+    let why = format!("asked again, the server sends {length} certificates that fit together, the last of them a root");
+    told(support, refutes("tls.chain_incomplete").proof().about(at).because(why), again)
 }
 
 /// A root here has the issuer's name, but not its key: made anew, most often. An intermediate of that name is rare, not impossible.
@@ -81,17 +69,16 @@ fn namesake(at: &Endpoint, first: &TlsDial, top: &Certificate, again: &[u64]) ->
             top.subject, top.issuer
         ))
         .citing([first.evidence]);
+    let why = "asked again: the issuer has the name of a root, above which nothing is missing";
+    told(support, refutes("tls.chain_incomplete").about(at).because(why), again)
+}
+
+/// Proven only where the same was seen again.
+fn told(support: Draft, refutation: Draft, again: &[u64]) -> Vec<Finding> {
     if again.is_empty() {
         return vec![support.strong().build()];
     }
-    vec![
-        support.proof().build(),
-        refutes("tls.chain_incomplete")
-            .about(at)
-            .because("asked again: the issuer has the name of a root, above which nothing is missing")
-            .citing(again.iter().copied())
-            .build(),
-    ]
+    vec![support.proof().build(), refutation.citing(again.iter().copied()).build()]
 }
 
 /// The chain ends below its issuer, and only that one's certificate would tell what it is. Its name is a hint that proves nothing: the
@@ -120,7 +107,7 @@ fn open(case: &Case, at: &Endpoint, first: &TlsDial, top: &Certificate, again: &
     if again.is_empty() || issuer::fetched(case).is_some() || (length > 1 && !is_root) {
         return vec![finding(likelier).strong().citing(again.iter().copied()).build(), finding(other).build()];
     }
-    vec![finding(likelier).proof().build(), refutes(other).about(at).because(why).citing(again.iter().copied()).build()]
+    told(finding(likelier), refutes(other).about(at).because(why), again)
 }
 
 /// Nobody has a certificate for a name that cannot exist, except who makes them as they are asked for.
